@@ -1,0 +1,84 @@
+# attnlab: every target first sets itself up in .venv, from nothing but Python.
+#
+#   make sweep    a quick ablation on embedded data: trains, then prints its table
+#   make test     the tests that need neither downloaded data nor long training
+#   make lint     ruff, its formatter, and pyright on attnlab/
+#   make bench    the benchmark scripts
+#   make setup    the environment alone
+#
+# PYTHON (3.11 or newer) makes the environment and VENV is its folder, so a second
+# one is   make test PYTHON=python3.12 VENV=.venv312
+
+PYTHON ?= python3
+VENV ?= .venv
+PY := $(VENV)/bin/python
+
+# BLAS threads that spin for a core slow each other down a hundredfold.
+OPENBLAS_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS
+
+version = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifneq ($(origin PYTHON),file)
+ifneq ($(wildcard $(PY)),)
+ifneq ($(call version,$(PYTHON)),$(call version,$(PY)))
+$(error $(VENV) was made by Python $(call version,$(PY)), and '$(PYTHON)' says \
+'$(call version,$(PYTHON))': name another folder with VENV=, or remove $(VENV))
+endif
+endif
+endif
+
+.PHONY: setup sweep test lint bench constraints
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+setup: $(VENV)/.installed
+
+sweep: $(VENV)/.installed
+	$(PY) -m experiments.sweep --config=configs/ablations/synthetic.py \
+	  --workdir=runs/synthetic
+
+test: $(VENV)/.installed-test
+	$(PY) -m pytest -m "not slow and not data"
+
+lint: $(VENV)/.installed-lint
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright --pythonpath $(PY)
+
+bench: $(VENV)/.installed
+	@for script in benchmarks/*.py; do \
+	  echo "== $$script"; PYTHONPATH=. $(PY) "$$script" || exit 1; done
+
+# The newest versions that fit together, for each of the two lines of JAX.
+constraints: $(VENV)/.installed-lint
+	for line in 3.11 3.12; do file=constraints/python$$line.txt; \
+	  { head -n 1 $$file; $(PY) -m uv pip compile --quiet --no-header --no-annotate \
+	    --extra test --extra lint --python-version $$line pyproject.toml; \
+	  } > $$file.new && mv $$file.new $$file || exit 1; done
+
+# ---- the environment --------------------------------------------------------------
+# A stamp says which extra is in $(VENV). uv installs in seconds; where it can't be
+# had, or fails, pip does the same in a minute or two.
+
+extra-test := [test]
+extra-lint := [lint]
+
+$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-lint: \
+    pyproject.toml constraints/python3.11.txt constraints/python3.12.txt | $(PY)
+	@$(PY) -m pip --version > /dev/null 2>&1 || $(PY) -m ensurepip --upgrade
+	@line=$$($(PY) -c 'import sys; print("3.%d" % min(sys.version_info[1], 12))'); \
+	what="--constraint constraints/python$$line.txt \
+	  --editable .$(extra$(subst .installed,,$(@F)))"; \
+	echo "installing attnlab$(extra$(subst .installed,,$(@F))) into $(VENV)\
+	 (the first time about 250 MB to download)"; \
+	{ $(PY) -m pip install --quiet uv && \
+	  $(PY) -m uv pip install --quiet --python $(PY) $$what; } || \
+	{ echo "uv did not manage it; installing with pip"; \
+	  $(PY) -m pip install --quiet $$what; }
+	@touch $(VENV)/.installed $@
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("attnlab needs\
+	 Python 3.11 or newer; $(PYTHON) is %d.%d. Name a newer one, as in\
+	 make test PYTHON=python3.12" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV) $(if $(wildcard $(VENV)/pyvenv.cfg),--clear)
