@@ -1,0 +1,55 @@
+"""Attentions as compositions of a score, a window, a normaliser and a read.
+
+    attend = build(score="general", window="local-p", half_width=10)
+    params = attend.init(rng, Dims(query=512, value=512, hidden=512))
+    memory = attend.prepare(params, values, mask, length)
+    carry = attend.start(memory)
+    read = attend.apply(params, query, memory, step=0, carry=carry, rng=None)
+    read.context, read.weights, read.positions, read.carry
+
+All of it without a batch axis: `jax.vmap` over sentences.
+"""
+
+from attnlab.attention.alignment import dense
+from attnlab.attention.base import (
+    Aligned,
+    Attention,
+    Dims,
+    Memory,
+    Normaliser,
+    Read,
+    Score,
+    Window,
+)
+from attnlab.attention.compose import attention
+from attnlab.attention.none import none
+from attnlab.attention.presets import (
+    NORMALISERS,
+    PRESETS,
+    READS,
+    SCORES,
+    WINDOWS,
+    Preset,
+    build,
+)
+
+__all__ = [
+    "NORMALISERS",
+    "PRESETS",
+    "READS",
+    "SCORES",
+    "WINDOWS",
+    "Aligned",
+    "Attention",
+    "Dims",
+    "Memory",
+    "Normaliser",
+    "Preset",
+    "Read",
+    "Score",
+    "Window",
+    "attention",
+    "build",
+    "dense",
+    "none",
+]

@@ -1,0 +1,116 @@
+"""The records an attention is made of, and what each of their functions promises.
+
+Everything works on ONE query of ONE sentence, without a batch axis: models `jax.vmap`
+over sentences, and over target steps where nothing feeds back. Axes: S positions of the
+sentence, W positions looked at in one step, Q query, C value and context width, K key
+width. Options are arguments of the factories that make these records; their functions
+take arrays only, all of them the same ones, and `del` those they do not need.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+Params = dict[str, Any]  # a pytree of arrays; {} where nothing is learned
+
+
+class Dims(NamedTuple):
+    """Widths, never lengths: what an `init` needs to know about the model around it."""
+
+    query: int
+    value: int
+    hidden: int
+
+
+class Score(NamedTuple):
+    """How well does a query match each key?
+
+    init(rng, dims) -> params
+    keys(params, values [S, C]) -> keys [S, K], once per sentence
+    apply(params, query [Q], keys [W, K], positions [W], coverage [W]) -> scores [W]
+
+    `positions` say where in the sentence the keys stand, always in [0, S - 1];
+    `coverage` is the weight each of them received in earlier steps, zeros unless
+    `recalls`. Scores of padding may be anything finite: the normaliser drops them.
+    """
+
+    init: Callable[[jax.Array, Dims], Params]
+    keys: Callable[[Params, jax.Array], jax.Array]
+    apply: Callable[..., jax.Array]
+    reach: int | None = None  # positions from here on can not be scored: no weight
+    recalls: bool = False  # reads coverage, so that a step needs the steps before it
+    dense_below: int = 128  # shorter (padded) sentences are not worth gathering from
+
+
+class Window(NamedTuple):
+    """Which positions may be looked at, and with what prior?
+
+    init(rng, dims) -> params
+    centre(params, query [Q], length [], step []) -> real number [] in [0, length]
+    prior(centre [], positions [W]) -> [W] in [0, 1], ones where there is no preference
+
+    `half_width` None looks everywhere. Otherwise `compose.py` cuts the 2 half_width + 1
+    positions around floor(centre); a window does not know how it is cut.
+    """
+
+    init: Callable[[jax.Array, Dims], Params]
+    centre: Callable[..., jax.Array]
+    prior: Callable[[jax.Array, jax.Array], jax.Array]
+    half_width: int | None = None
+    prior_on: str = "weights"  # or "scores": multiplied before the normaliser
+
+
+# (scores [W], valid [W]) -> weights [W]: non-negative, of sum one, exactly zero where
+# not valid, all zeros if nothing is, and with finite gradients in every case.
+Normaliser = Callable[[jax.Array, jax.Array], jax.Array]
+
+# (weights [W], values [W, C], rng or None) -> (context [C], aux dict of arrays)
+Read = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
+
+
+class Memory(NamedTuple):
+    """A sentence prepared for attention; never changed while it is being read.
+
+    `length` is the number of words, which windows are measured by. `mask` says what may
+    be attended, and may include the end-of-sentence position after the words.
+    """
+
+    values: jax.Array  # [S, C], zeros where masked
+    keys: jax.Array  # [S, K], the values as the score sees them
+    mask: jax.Array  # [S] bool
+    length: jax.Array  # [] int
+
+
+class Aligned(NamedTuple):
+    """What one step read, and from where.
+
+    `weights` sum to at most one (to less under a prior, to zero if nothing is
+    attendable) and are exactly zero at masked positions. `positions` may lie outside
+    the sentence, with weight zero; `alignment.dense` puts both onto the sentence.
+    """
+
+    context: jax.Array  # [C]
+    weights: jax.Array  # [W]
+    positions: jax.Array  # [W] int
+    carry: Any  # for the next step
+    aux: dict[str, jax.Array]  # "centre" [] and what the read adds
+
+
+class Attention(NamedTuple):
+    """What a model sees, whatever the variant.
+
+    init(rng, dims) -> params
+    prepare(params, values [S, C], mask [S] bool, length []) -> Memory
+    start(memory) -> carry for the first step
+    apply(params, query [Q], memory, *, step [], carry, rng) -> Aligned
+
+    `recurrent` says that `carry` matters, so that steps can not be batched over time.
+    `rng` may be None unless the read samples.
+    """
+
+    init: Callable[[jax.Array, Dims], Params]
+    prepare: Callable[..., Memory]
+    start: Callable[[Memory], Any]
+    apply: Callable[..., Aligned]
+    recurrent: bool = False

@@ -1,0 +1,171 @@
+"""An attention out of its four choices: score, window, normaliser and read."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from attnlab.attention.base import (
+    Aligned,
+    Attention,
+    Dims,
+    Memory,
+    Normaliser,
+    Params,
+    Read,
+    Score,
+    Window,
+)
+from attnlab.attention.reads import soft
+from attnlab.masking import zero_padding
+
+
+def attention(
+    score: Score, window: Window, normaliser: Normaliser, read: Read = soft
+) -> Attention:
+    """The attention that scores, windows, normalises and reads as told.
+
+    Its cost follows W, the positions looked at: S everywhere, 2 half_width + 1 in a
+    local window. In a sentence so short that gathering would not pay, a local window is
+    a mask over all S positions instead, with equal results.
+    """
+    recurrent = score.recalls
+
+    def init(rng: jax.Array, dims: Dims) -> Params:
+        rng_score, rng_window = jax.random.split(rng)
+        return {
+            "score": score.init(rng_score, dims),
+            "window": window.init(rng_window, dims),
+        }
+
+    def prepare(params, values, mask, length) -> Memory:
+        check_memory(values, mask, length)
+        values = zero_padding(values, mask)
+        keys = score.keys(params["score"], values)
+        return Memory(values, keys, mask, jnp.asarray(length))
+
+    def start(memory: Memory):
+        return jnp.zeros(memory.mask.shape, memory.values.dtype) if recurrent else ()
+
+    def apply(params, query, memory: Memory, *, step, carry, rng) -> Aligned:
+        centre = window.centre(params["window"], query, memory.length, step)
+        look_and_read = attend_gathered if gathers(memory) else attend
+        return look_and_read(params["score"], query, memory, centre, carry, rng)
+
+    def attend(params, query, memory: Memory, centre, carry, rng) -> Aligned:
+        seen = look(memory, centre, carry)
+        valid = seen.valid
+        if score.reach is not None:
+            valid &= seen.positions < score.reach
+
+        scores = score.apply(params, query, seen.keys, seen.slots, seen.coverage)
+        prior = window.prior(centre, seen.positions)
+        if window.prior_on == "scores":
+            weights = normaliser(scores * prior, valid)
+        else:
+            weights = normaliser(scores, valid) * prior
+
+        context, aux = read(weights, seen.values, rng)
+        if recurrent:
+            carry = seen.add_to(carry, weights)
+        aux = aux | {"centre": centre}
+        return Aligned(context, weights, seen.positions, carry, aux)
+
+    # Gathering once more for the gradient is up to twice as fast as saving what each
+    # step gathered.
+    attend_gathered = jax.checkpoint(attend)
+
+    def gathers(memory: Memory) -> bool:
+        size, half_width = memory.mask.shape[0], window.half_width
+        if half_width is None:
+            return False
+        return size >= score.dense_below and size > 2 * half_width + 1
+
+    def look(memory: Memory, centre, carry) -> "Seen":
+        coverage = carry if recurrent else jnp.zeros_like(memory.values[:, 0])
+        if window.half_width is None:
+            return look_everywhere(memory, coverage)
+        last = jnp.maximum(memory.length - 1, 0)
+        middle = jnp.clip(jnp.floor(centre).astype(jnp.int32), 0, last)
+        if gathers(memory):
+            return look_around(memory, coverage, middle, window.half_width)
+        seen = look_everywhere(memory, coverage)
+        near = jnp.abs(seen.positions - middle) <= window.half_width
+        return seen._replace(valid=seen.valid & near)
+
+    return Attention(init, prepare, start, apply, recurrent)
+
+
+class Seen(NamedTuple):
+    """The part of a memory that one step looks at."""
+
+    values: jax.Array  # [W, C]
+    keys: jax.Array  # [W, K]
+    coverage: jax.Array  # [W]
+    positions: jax.Array  # [W], may lie outside the sentence: then not valid
+    slots: jax.Array  # [W], positions moved into [0, S - 1]
+    valid: jax.Array  # [W] bool
+    gathered: bool  # False: W is S, and slots are 0 to S - 1
+
+    def add_to(self, coverage: jax.Array, weights: jax.Array) -> jax.Array:
+        """The whole sentence's coverage [S] after this step's weights [W]."""
+        if self.gathered:
+            return coverage.at[self.slots].add(weights)
+        return coverage + weights
+
+
+def look_everywhere(memory: Memory, coverage: jax.Array) -> Seen:
+    """All S positions, as they are."""
+    positions = jnp.arange(memory.mask.shape[0], dtype=jnp.int32)
+    return Seen(
+        values=memory.values,
+        keys=memory.keys,
+        coverage=coverage,
+        positions=positions,
+        slots=positions,
+        valid=memory.mask,
+        gathered=False,
+    )
+
+
+def look_around(
+    memory: Memory, coverage: jax.Array, middle: jax.Array, half_width: int
+) -> Seen:
+    """The 2 half_width + 1 positions around `middle`, gathered.
+
+    The window is never shifted inward at the ends of the sentence: what falls outside
+    is not valid.
+    """
+    size = memory.mask.shape[0]
+    positions = middle + jnp.arange(-half_width, half_width + 1, dtype=jnp.int32)
+    slots = jnp.clip(positions, 0, size - 1)
+
+    def at_slots(array):
+        return jnp.take(array, slots, axis=0, mode="clip")
+
+    return Seen(
+        values=at_slots(memory.values),
+        keys=at_slots(memory.keys),
+        coverage=at_slots(coverage),
+        positions=positions,
+        slots=slots,
+        valid=at_slots(memory.mask) & (positions == slots),
+        gathered=True,
+    )
+
+
+def check_memory(values: jax.Array, mask: jax.Array, length: jax.Array | int) -> None:
+    """Raise (while tracing, so for free) if these do not describe one sentence."""
+    if values.ndim != 2:
+        raise ValueError(
+            f"values have shape {values.shape}, must be [S, C]: one sentence "
+            "(jax.vmap over a batch)"
+        )
+    if mask.shape != values.shape[:1]:
+        raise ValueError(
+            f"mask has shape {mask.shape}, values have {values.shape[0]} positions"
+        )
+    if mask.dtype != jnp.bool_:
+        raise ValueError(f"mask has type {mask.dtype}, must be bool")
+    if jnp.shape(length) != ():
+        raise ValueError(f"length has shape {jnp.shape(length)}, must be one number")

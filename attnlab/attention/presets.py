@@ -1,0 +1,154 @@
+"""The choices by name, and the papers' variants as records of such names.
+
+To add a score, window, normaliser or read: write its function, add a line here.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from attnlab.attention import normalisers, reads, scores, windows
+from attnlab.attention.base import Attention, Normaliser, Read, Score, Window
+from attnlab.attention.compose import attention
+from attnlab.attention.none import none
+
+# Factories; `build` hands each the options that its signature names.
+SCORES: dict[str, Callable[..., Score]] = {
+    "dot": scores.dot,
+    "scaled-dot": scores.scaled_dot,
+    "general": scores.general,
+    "additive": scores.additive,
+    "concat": scores.concat,
+    "concat-luong2015": scores.concat_luong2015,
+    "location": scores.location,
+    "cosine": scores.cosine,
+}
+WINDOWS: dict[str, Callable[..., Window]] = {
+    "global": windows.everywhere,
+    "local-m": windows.local_m,
+    "local-p": windows.local_p,
+}
+NORMALISERS: dict[str, Normaliser] = {
+    "softmax": normalisers.softmax,
+    "sparsemax": normalisers.sparsemax,
+    "entmax-1.5": normalisers.entmax15,
+}
+READS: dict[str, Read] = {
+    "soft": reads.soft,
+}
+
+
+def build(
+    score: str = "general",
+    window: str = "global",
+    normaliser: str = "softmax",
+    read: str = "soft",
+    *,
+    half_width: int = 10,
+    gaussian: str = "after",
+    coverage: bool = False,
+    max_length: int = 50,
+    fixed: str = "last",
+) -> Attention:
+    """The attention of these names; options that a choice does not have are ignored.
+
+    half_width: local windows. gaussian: local-p, "after" or "before" the normaliser.
+    coverage: the score also sees how much weight each position has had. max_length: the
+    location score's table. `score="none"` is no attention at all but a fixed context,
+    read at the `fixed` end: "last", "first" or "both".
+    """
+    if score == "none":
+        return none(fixed)
+    options = {"half_width": half_width, "gaussian": gaussian, "max_length": max_length}
+    chosen = _make(_pick(SCORES, "score", score, extra=("none",)), options)
+    return attention(
+        scores.covered(chosen) if coverage else chosen,
+        _make(_pick(WINDOWS, "window", window), options),
+        _pick(NORMALISERS, "normaliser", normaliser),
+        _pick(READS, "read", read),
+    )
+
+
+def _pick(table: Mapping[str, Any], kind: str, name: str, extra: tuple = ()) -> Any:
+    if name not in table:
+        choices = ", ".join([*table, *extra])
+        raise ValueError(f"unknown {kind} {name!r}; choose {choices}")
+    return table[name]
+
+
+def _make(factory: Callable[..., Any], options: dict[str, Any]) -> Any:
+    names = inspect.signature(factory).parameters
+    return factory(**{name: options[name] for name in names if name in options})
+
+
+class Preset(NamedTuple):
+    """A published variant: the config fields it pins, and where we depart from it."""
+
+    settings: dict[str, Any]
+    paper: str
+    departures: tuple[str, ...] = ()
+
+
+_BAHDANAU = {
+    "decoder": "bahdanau",
+    "encoder": "bi",
+    "cell": "cho-gru",
+    "layers": 1,
+    "input_feeding": False,  # the context is inside the cell
+    "reverse_source": False,
+    "eos_in_memory": True,
+}
+_LUONG = {
+    "decoder": "luong",
+    "encoder": "uni",
+    "cell": "lstm",
+    "layers": 4,
+    "input_feeding": True,
+    "reverse_source": True,
+    "eos_in_memory": False,
+}
+
+
+# What every preset leaves to the configuration, or does in our way.
+_OURS = (
+    "widths, optimiser, schedule and clipping are the configuration's",
+    "matrices start Glorot-uniform or orthogonal, embeddings of unit length",
+    "the vocabulary's bias starts at the words' log frequencies",
+    "the loss is the mean over target tokens, not over sentences",
+)
+
+
+def _luong(score: str, window: str, *departures: str) -> Preset:
+    attention = {"score": score, "window": window, "normaliser": "softmax"}
+    if window != "global":
+        attention |= {"half_width": 10}
+    if window == "local-p":
+        attention |= {"gaussian": "after"}
+    if score == "location":
+        attention |= {"max_length": 50}
+    paper = "Luong et al. 2015, Effective Approaches to Attention-based NMT"
+    return Preset(_LUONG | attention, paper, (*_OURS, *departures))
+
+
+_CLAMPED = "local-m past the last source word stays there (nmt.matlab; paper silent)"
+PRESETS: dict[str, Preset] = {
+    "bahdanau2014": Preset(
+        _BAHDANAU | {"score": "additive", "window": "global", "normaliser": "softmax"},
+        "Bahdanau et al. 2014, NMT by Jointly Learning to Align and Translate",
+        (
+            *_OURS,
+            "the output matrix is not factorised (GroundHog does, paper silent)",
+        ),
+    ),
+    "rnnencdec": Preset(
+        _BAHDANAU | {"score": "none", "encoder": "uni"},
+        "Cho et al. 2014, Learning Phrase Representations using RNN Encoder-Decoder",
+        _OURS,
+    ),
+    "luong2015-global-location": _luong("location", "global"),
+    "luong2015-global-dot": _luong("dot", "global"),
+    "luong2015-global-general": _luong("general", "global"),
+    "luong2015-local-m-general": _luong("general", "local-m", _CLAMPED),
+    "luong2015-local-p-dot": _luong("dot", "local-p"),
+    "luong2015-local-p-general": _luong("general", "local-p"),
+}
