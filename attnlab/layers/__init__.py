@@ -1,0 +1,1 @@
+"""Recurrent layers shared by the models: cells, length-aware scans, embeddings."""

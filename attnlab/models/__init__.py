@@ -1,0 +1,1 @@
+"""Models: stateless linen modules used through `init` and `apply`."""

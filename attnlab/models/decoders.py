@@ -1,0 +1,333 @@
+"""Two decoders behind one step interface: Bahdanau's and Luong's.
+
+They differ in who asks (s_{i-1} or h_t), in where the context goes (into the cell or
+into an attentional vector) and in the readout. Neither knows which attention it holds.
+
+    start(encoded) -> State
+    unroll(memory, state, embedded [B, T, E]) -> Unrolled     teacher forcing
+    step(memory, state, embedded [B, E]) -> State, readout [B, R], Aligned
+    readout(queries, embedded, contexts) -> [..., R]          any leading axes
+"""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import glorot_uniform, zeros
+
+from attnlab.attention.base import Aligned, Attention, Dims, Memory
+from attnlab.layers.cells import Cell, dense
+from attnlab.layers.embedding import dropout
+from attnlab.layers.recurrence import time_major
+from attnlab.models.encoder import Encoded
+
+
+class State(NamedTuple):
+    """What a decoder carries from step to step; every leaf has a leading axis B.
+
+    cells: one carry a layer. feed [B, R]: the last attentional vector, [B, 0] where
+    none is fed. attention: what the attention recalls. step [B]: index of the next
+    target word.
+    """
+
+    cells: tuple[Any, ...]
+    feed: jax.Array
+    attention: Any
+    step: jax.Array
+
+
+class Unrolled(NamedTuple):
+    """All steps of a teacher-forced pass, batch-major.
+
+    readouts [B, T, R], queries [B, T, H], contexts [B, T, C], weights and positions
+    [B, T, W], aux: dict of [B, T, ...].
+    """
+
+    readouts: jax.Array
+    queries: jax.Array
+    contexts: jax.Array
+    weights: jax.Array
+    positions: jax.Array
+    aux: dict[str, jax.Array]
+
+
+def attend(attention: Attention, params, query, memory, step, carry, rng) -> Aligned:
+    """`attention.apply` for a batch: query [B, Q], memory, step [B] and carry of B."""
+    rngs = None if rng is None else jax.random.split(rng, query.shape[0])
+
+    def one(query, memory, step, carry, rng):
+        return attention.apply(params, query, memory, step=step, carry=carry, rng=rng)
+
+    return jax.vmap(one)(query, memory, step, carry, rngs)
+
+
+def _batch_major(tree):
+    return jax.tree.map(time_major, tree)
+
+
+class BahdanauDecoder(nn.Module):
+    """Bahdanau et al. 2014, appendix A.2.2: attend with s_{i-1}, context into the cell.
+
+    c_i = sum_j alpha_ij h_j with scores of s_{i-1};
+    s_i = cell(s_{i-1}, [E y_{i-1}; c_i]);
+    readout = maxout(U_o s_{i-1} + V_o E y_{i-1} + C_o c_i), pairs of units (4.12);
+    s_0 = tanh(W_s * first backward annotation) (4.11).
+    """
+
+    cell: Cell
+    attention: Attention
+    inputs: int
+    hidden: int
+    values: int
+    readouts: int
+    attention_hidden: int
+    summary: int
+
+    def setup(self):
+        width = self.inputs + self.values
+        self.recurrent = self.param("cell", self.cell.init, width, self.hidden)
+        dims = Dims(query=self.hidden, value=self.values, hidden=self.attention_hidden)
+        self.looking = self.param("attention", self.attention.init, dims)
+        glorot = glorot_uniform()
+        self.first = self.param("start", glorot, (self.summary, self.hidden))
+        self.first_bias = self.param("start_bias", zeros, (self.hidden,))
+        out = 2 * self.readouts
+        self.from_state = self.param("readout_state", glorot, (self.hidden, out))
+        self.from_word = self.param("readout_word", glorot, (self.inputs, out))
+        self.from_context = self.param("readout_context", glorot, (self.values, out))
+        self.readout_bias = self.param("readout_bias", zeros, (out,))
+
+    def prepare(self, values, mask, length) -> Memory:
+        """Memory of a batch: values [B, S, C], mask [B, S], length [B] in words."""
+        prepare = jax.vmap(self.attention.prepare, in_axes=(None, 0, 0, 0))
+        return prepare(self.looking, values, mask, length)
+
+    def start(self, encoded: Encoded, memory: Memory) -> State:
+        state = jnp.tanh(dense(encoded.summary, self.first, self.first_bias))
+        batch = state.shape[0]
+        return State(
+            cells=(self.cell.start(state),),
+            feed=jnp.zeros((batch, 0)),
+            attention=jax.vmap(self.attention.start)(memory),
+            step=jnp.zeros((batch,), jnp.int32),
+        )
+
+    def _advance(self, memory, state: State, projected, rng):
+        """One step from a projected word [B, G * H]; the query is the old output."""
+        query = self.cell.output(state.cells[0])
+        aligned = attend(
+            self.attention,
+            self.looking,
+            query,
+            memory,
+            state.step,
+            state.attention,
+            rng,
+        )
+        gates = projected + aligned.context @ self.recurrent["input"][self.inputs :]
+        carry = self.cell.step(self.recurrent, state.cells[0], gates)
+        state = State((carry,), state.feed, aligned.carry, state.step + 1)
+        return state, query, aligned
+
+    def _project(self, embedded):
+        words = {**self.recurrent, "input": self.recurrent["input"][: self.inputs]}
+        return self.cell.project(words, embedded)
+
+    def unroll(self, memory, state: State, embedded, *, rng=None, train=False):
+        del train  # one layer: nothing between layers to drop
+
+        def advance(state, at):
+            projected, rng = at
+            state, query, aligned = self._advance(memory, state, projected, rng)
+            return state, (query, aligned._replace(carry=()))
+
+        steps = embedded.shape[1]
+        rngs = None if rng is None else jax.random.split(rng, steps)
+        projected = time_major(self._project(embedded))
+        _, scanned = jax.lax.scan(advance, state, (projected, rngs))
+        queries, aligned = _batch_major(scanned)
+        readouts = self.readout(queries, embedded, aligned.context)
+        return _unrolled(readouts, queries, aligned)
+
+    def step(self, memory, state: State, embedded, *, rng=None):
+        projected = self._project(embedded)
+        state, query, aligned = self._advance(memory, state, projected, rng)
+        return state, self.readout(query, embedded, aligned.context), aligned
+
+    def readout(self, queries, embedded, contexts):
+        pairs = (
+            dense(queries, self.from_state, self.readout_bias)
+            + dense(embedded, self.from_word)
+            + dense(contexts, self.from_context)
+        )
+        return pairs.reshape(*pairs.shape[:-1], self.readouts, 2).max(axis=-1)
+
+
+class LuongDecoder(nn.Module):
+    """Luong et al. 2015, section 3: attend with h_t, then the attentional vector.
+
+    h_t = stack([E y_{t-1}; h~_{t-1}]) (input feeding; the first h~ is zero, 4.17);
+    h~_t = tanh(W_c [c_t; h_t]), which the vocabulary reads. Without feeding the
+    attention of all target steps is one batched call after the scan. Dropout on h~
+    reaches the vocabulary only: what is fed is not dropped.
+    """
+
+    cell: Cell
+    attention: Attention
+    inputs: int
+    hidden: int
+    values: int
+    readouts: int
+    attention_hidden: int
+    layers: int = 1
+    input_feeding: bool = True
+    bridge: bool = False
+    dropout: float = 0.0
+
+    def setup(self):
+        fed = self.readouts if self.input_feeding else 0
+        widths = [self.inputs + fed] + [self.hidden] * (self.layers - 1)
+        self.stack = [
+            self.param(f"layer{n}", self.cell.init, width, self.hidden)
+            for n, width in enumerate(widths)
+        ]
+        dims = Dims(query=self.hidden, value=self.values, hidden=self.attention_hidden)
+        self.looking = self.param("attention", self.attention.init, dims)
+        glorot = glorot_uniform()
+        combined = (self.values + self.hidden, self.readouts)
+        self.combine = self.param("combine", glorot, combined)
+        if self.bridge:
+            size = (self.values, self.hidden)
+            self.bridges = [
+                self.param(f"bridge{n}", glorot, size) for n in range(self.layers)
+            ]
+
+    def prepare(self, values, mask, length) -> Memory:
+        """Memory of a batch: values [B, S, C], mask [B, S], length [B] in words."""
+        prepare = jax.vmap(self.attention.prepare, in_axes=(None, 0, 0, 0))
+        return prepare(self.looking, values, mask, length)
+
+    def start(self, encoded: Encoded, memory: Memory) -> State:
+        if self.bridge:  # both directions' final outputs, projected, layer by layer
+            cells = []
+            for kernel, finals in zip(self.bridges, encoded.finals, strict=True):
+                ends = [self.cell.output(final) for final in finals]
+                state = jnp.tanh(dense(jnp.concatenate(ends, axis=-1), kernel))
+                cells.append(self.cell.start(state))
+        else:  # the encoder's own carries, as in the paper
+            cells = [final[0] for final in encoded.finals]
+        batch = encoded.values.shape[0]
+        return State(
+            cells=tuple(cells),
+            feed=jnp.zeros((batch, self.readouts if self.input_feeding else 0)),
+            attention=jax.vmap(self.attention.start)(memory),
+            step=jnp.zeros((batch,), jnp.int32),
+        )
+
+    def _project(self, embedded):
+        words = {**self.stack[0], "input": self.stack[0]["input"][: self.inputs]}
+        return self.cell.project(words, embedded)
+
+    def _climb(self, cells, feed, projected, masks):
+        """New carries of all layers and the top output h_t [B, H]."""
+        if self.input_feeding:
+            projected = projected + feed @ self.stack[0]["input"][self.inputs :]
+        carries = [self.cell.step(self.stack[0], cells[0], projected)]
+        layers = zip(self.stack[1:], cells[1:], masks, strict=True)
+        for params, carry, mask in layers:
+            below = self.cell.output(carries[-1]) * mask
+            projected = self.cell.project(params, below)
+            carries.append(self.cell.step(params, carry, projected))
+        return tuple(carries), self.cell.output(carries[-1])
+
+    def _masks(self, batch: int, train: bool):
+        """Dropout between layers, one mask a sentence (Gal and Ghahramani 2016)."""
+        ones = jnp.ones((batch, self.hidden))
+        between = range(self.layers - 1)
+        if not (train and self.dropout):
+            return [ones for _ in between]
+        return [dropout(self.make_rng("dropout"), ones, self.dropout) for _ in between]
+
+    def _advance(self, memory, state: State, projected, masks, rng):
+        cells, query = self._climb(state.cells, state.feed, projected, masks)
+        aligned = attend(
+            self.attention,
+            self.looking,
+            query,
+            memory,
+            state.step,
+            state.attention,
+            rng,
+        )
+        attended = self.readout(query, None, aligned.context)
+        feed = attended if self.input_feeding else state.feed
+        state = State(cells, feed, aligned.carry, state.step + 1)
+        return state, query, aligned, attended
+
+    def unroll(self, memory, state: State, embedded, *, rng=None, train=False):
+        batch, steps = embedded.shape[:2]
+        masks = self._masks(batch, train)
+        projected = time_major(self._project(embedded))
+        rngs = None if rng is None else jax.random.split(rng, steps)
+
+        if self.input_feeding:
+
+            def advance(state, at):
+                state, query, aligned, attended = self._advance(
+                    memory, state, at[0], masks, at[1]
+                )
+                return state, (query, aligned._replace(carry=()), attended)
+
+            _, scanned = jax.lax.scan(advance, state, (projected, rngs))
+            queries, aligned, readouts = _batch_major(scanned)
+            return _unrolled(readouts, queries, aligned)
+
+        def climb(cells, projected):
+            return self._climb(cells, state.feed, projected, masks)
+
+        _, queries = jax.lax.scan(climb, state.cells, projected)  # [T, B, H]
+        aligned = self._attend_all(memory, state, queries, rngs)
+        queries, aligned = _batch_major((queries, aligned))
+        readouts = self.readout(queries, embedded, aligned.context)
+        return _unrolled(readouts, queries, aligned)
+
+    def _attend_all(self, memory, state: State, queries, rngs) -> Aligned:
+        """Alignments of all target steps [T, B, ...]: at once where nothing recalls."""
+
+        def look(carry, at):
+            query, step, rng = at
+            aligned = attend(
+                self.attention, self.looking, query, memory, step, carry, rng
+            )
+            return aligned.carry, aligned._replace(carry=())
+
+        batch = queries.shape[1]
+        indices = jnp.arange(queries.shape[0], dtype=jnp.int32)
+        each = (queries, jnp.repeat(indices[:, None], batch, axis=1), rngs)
+        if self.attention.recurrent:
+            return jax.lax.scan(look, state.attention, each)[1]
+        return jax.vmap(lambda at: look(state.attention, at)[1])(each)
+
+    def step(self, memory, state: State, embedded, *, rng=None):
+        masks = self._masks(embedded.shape[0], train=False)
+        state, _, aligned, attended = self._advance(
+            memory, state, self._project(embedded), masks, rng
+        )
+        return state, attended, aligned
+
+    def readout(self, queries, embedded, contexts):
+        del embedded  # Luong's readout sees the last word through h_t alone
+        joined = jnp.concatenate([contexts, queries], axis=-1)
+        return jnp.tanh(dense(joined, self.combine))
+
+
+def _unrolled(readouts, queries, aligned: Aligned) -> Unrolled:
+    return Unrolled(
+        readouts,
+        queries,
+        aligned.context,
+        aligned.weights,
+        aligned.positions,
+        aligned.aux,
+    )

@@ -1,0 +1,164 @@
+"""Encoder-decoder translation models: RNNencdec, RNNsearch and Luong's, by parts."""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import glorot_uniform, zeros
+
+from attnlab.attention.base import Aligned, Attention, Memory
+from attnlab.layers.cells import Cell, dense
+from attnlab.layers.embedding import dropout, embedding_init
+from attnlab.masking import length_mask
+from attnlab.models.decoders import BahdanauDecoder, LuongDecoder, State, Unrolled
+from attnlab.models.encoder import Encoded, Encoder
+
+BOS = 1  # attnlab.data.vocab.BOS; models do not import data
+
+DECODERS: dict[str, Any] = {"bahdanau": BahdanauDecoder, "luong": LuongDecoder}
+
+
+class Seq2Seq(nn.Module):
+    """A translation model around any attention.
+
+    Source and target are [B, S] and [B, T] token ids, words then EOS then padding;
+    lengths count EOS. `eos_in_memory` lets the decoder attend to the source EOS (4.9);
+    the windows' length is the number of words either way (4.3). `encoder_hidden` is the
+    encoder's width a direction, `hidden` where it is 0.
+    """
+
+    source_size: int
+    target_size: int
+    attention: Attention
+    cell: Cell
+    decoder: str = "luong"
+    embedding: int = 64
+    hidden: int = 64
+    encoder_hidden: int = 0
+    attention_hidden: int = 64
+    readouts: int = 64
+    layers: int = 1
+    bidirectional: bool = True
+    reverse_source: bool = False
+    input_feeding: bool = True
+    eos_in_memory: bool = False
+    tied: bool = False
+    dropout: float = 0.0
+
+    def setup(self):
+        if self.decoder not in DECODERS:
+            choices = ", ".join(DECODERS)
+            raise ValueError(f"unknown decoder {self.decoder!r}; choose {choices}")
+        if self.decoder == "bahdanau" and self.layers != 1:
+            raise ValueError(f"the bahdanau decoder has one layer, not {self.layers}")
+        if self.tied and self.readouts != self.embedding:
+            raise ValueError(
+                "tied embeddings need readouts as wide as embeddings: "
+                f"readouts {self.readouts}, embedding {self.embedding}"
+            )
+        width = self.encoder_hidden or self.hidden
+        self.encode_layers = Encoder(
+            self.cell,
+            self.embedding,
+            width,
+            self.layers,
+            self.bidirectional,
+            self.reverse_source,
+            self.dropout,
+            name="encoder",
+        )
+        shared = dict(
+            cell=self.cell,
+            attention=self.attention,
+            inputs=self.embedding,
+            hidden=self.hidden,
+            values=width * (2 if self.bidirectional else 1),
+            readouts=self.readouts,
+            attention_hidden=self.attention_hidden,
+            name="decoder",
+        )
+        if self.decoder == "luong":
+            shared |= dict(
+                layers=self.layers,
+                input_feeding=self.input_feeding,
+                bridge=self.bidirectional or width != self.hidden,
+                dropout=self.dropout,
+            )
+        if self.decoder == "bahdanau":
+            shared |= dict(summary=width)
+        self.decode = DECODERS[self.decoder](**shared)
+        size = (self.source_size, self.embedding)
+        self.source_words = self.param("source_embedding", embedding_init, size)
+        size = (self.target_size, self.embedding)
+        self.target_words = self.param("target_embedding", embedding_init, size)
+        if not self.tied:
+            size = (self.readouts, self.target_size)
+            self.kernel = self.param("vocabulary", glorot_uniform(), size)
+        self.bias = self.param("vocabulary_bias", zeros, (self.target_size,))
+
+    def __call__(
+        self, source, source_lengths, target, *, train: bool = False, rng=None
+    ) -> Unrolled:
+        """Teacher-forced pass; readouts [B, T, R] predict `target` [B, T]."""
+        memory, state = self.start(source, source_lengths, train=train)
+        embedded = self.embed_inputs(target, train=train)
+        unrolled = self.decode.unroll(memory, state, embedded, rng=rng, train=train)
+        readouts = self._drop(unrolled.readouts, train)
+        return unrolled._replace(readouts=readouts)
+
+    def parameters(self) -> None:
+        """Nothing, but `init(rng, method="parameters")` draws all parameters by it.
+
+        Looking at a part sets it up; running the model for that would be compiled.
+        """
+        _ = self.encode_layers.params_of, self.decode.looking
+
+    def encode(self, source, source_lengths, *, train: bool = False) -> Encoded:
+        """Annotations of source [B, S]."""
+        embedded = self._drop(jnp.take(self.source_words, source, axis=0), train)
+        mask = length_mask(source_lengths, source.shape[1])
+        return self.encode_layers(embedded, mask, train=train)
+
+    def start(
+        self, source, source_lengths, *, train: bool = False
+    ) -> tuple[Memory, State]:
+        """The decoder's memory and its first state, a row a sentence."""
+        encoded = self.encode(source, source_lengths, train=train)
+        words = jnp.maximum(source_lengths - 1, 0)
+        seen = source_lengths if self.eos_in_memory else words
+        mask = length_mask(seen, source.shape[1])
+        memory = self.decode.prepare(encoded.values, mask, words)
+        return memory, self.decode.start(encoded, memory)
+
+    def step(
+        self, memory: Memory, state: State, tokens, *, rng=None
+    ) -> tuple[State, jax.Array, Aligned]:
+        """One decoding step after `tokens` [B]: the state, logits [B, V], alignment."""
+        embedded = jnp.take(self.target_words, tokens, axis=0)
+        state, readout, aligned = self.decode.step(memory, state, embedded, rng=rng)
+        return state, self.logits(readout), aligned
+
+    def embed_inputs(self, target, *, train: bool = False) -> jax.Array:
+        """Embedded decoder inputs [B, T, E]: BOS, then target without its last."""
+        before = jnp.full_like(target[:, :1], BOS)
+        inputs = jnp.concatenate([before, target[:, :-1]], axis=1)
+        return self._drop(jnp.take(self.target_words, inputs, axis=0), train)
+
+    def readout(self, queries, embedded, contexts) -> jax.Array:
+        """Readouts [..., R] for contexts [..., C] other than the attention's own."""
+        return self.decode.readout(queries, embedded, contexts)
+
+    def output_layer(self) -> tuple[jax.Array, jax.Array]:
+        """Kernel [R, V] and bias [V] of the vocabulary."""
+        return (self.target_words.T if self.tied else self.kernel), self.bias
+
+    def logits(self, readouts) -> jax.Array:
+        """Vocabulary logits [..., V] of readouts [..., R]."""
+        kernel, bias = self.output_layer()
+        return dense(readouts, kernel, bias)
+
+    def _drop(self, array, train: bool):
+        if not (train and self.dropout):
+            return array
+        return dropout(self.make_rng("dropout"), array, self.dropout)
