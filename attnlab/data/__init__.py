@@ -1,0 +1,1 @@
+"""Sentence pairs: corpora, vocabularies and batches. NumPy and plain Python only."""
