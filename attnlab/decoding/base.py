@@ -1,0 +1,99 @@
+"""What greedy and beam search share: the step, the result, and which tokens may follow.
+
+Both search with a pure function `step(carry, tokens) -> (carry, logits, weights)` over
+the B sentences of a batch: `tokens` [B] are the previous words, every leaf of `carry`
+has the leading axis B, `logits` are [B, V] and `weights` [B, S]. What does not change
+from word to word (parameters, encoded sentences) is closed over, never carried.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Step = Callable[[Any, jax.Array], tuple[Any, jax.Array, jax.Array]]
+PerSentence = int | Sequence[int] | jax.Array | None
+
+
+class Decoded(NamedTuple):
+    """Translations of a batch; beam search puts an axis K, best first, after B.
+
+    `lengths` count the end mark where one was produced; after them `tokens` are
+    padding and rows of `alignments` are zero. Row t are the weights that chose word t.
+    """
+
+    tokens: jax.Array  # [B, L] or [B, K, L] int
+    lengths: jax.Array  # [B] or [B, K] int
+    scores: jax.Array  # [B] or [B, K] log-probability, divided by the length penalty
+    alignments: jax.Array  # [B, L, S] or [B, K, L, S]
+
+
+class Shapes(NamedTuple):
+    size: int  # S
+    weights: Any  # their dtype
+    scores: Any  # dtype to sum log-probabilities in: float32 or wider
+
+
+def check(step: Step, carry, tokens, *, size, banned) -> Shapes:
+    """Shapes found by tracing `step` once; ValueError names what does not fit."""
+    batch = tokens.shape[0]
+    leaves = jax.tree_util.tree_leaves_with_path(carry)
+    for path, leaf in leaves:
+        if jnp.shape(leaf)[:1] != (batch,):
+            raise ValueError(
+                f"carry{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}, "
+                f"its first axis must be the batch of {batch}"
+            )
+    after, logits, weights = jax.eval_shape(step, carry, tokens)
+    before = jax.eval_shape(lambda c: c, carry)
+    if jax.tree.structure(before) != jax.tree.structure(after):
+        raise ValueError(
+            f"step turns a carry of {jax.tree.structure(before)} into "
+            f"{jax.tree.structure(after)}"
+        )
+    for (path, _), old, new in zip(
+        leaves, jax.tree.leaves(before), jax.tree.leaves(after), strict=True
+    ):
+        if (old.shape, old.dtype) != (new.shape, new.dtype):
+            raise ValueError(
+                f"step turns carry{jax.tree_util.keystr(path)} from "
+                f"{old.dtype}{list(old.shape)} into {new.dtype}{list(new.shape)}"
+            )
+    for name, array in (("logits", logits), ("weights", weights)):
+        if array.ndim != 2 or array.shape[0] != batch:
+            raise ValueError(
+                f"step returns {name} of shape {array.shape}, not ({batch}, ...)"
+            )
+    if size is not None and weights.shape[1] != size:
+        raise ValueError(f"step returns {weights.shape[1]} weights, size is {size}")
+    for token in banned:
+        if not 0 <= token < logits.shape[1]:
+            raise ValueError(
+                f"token {token} is not in the vocabulary of {logits.shape[1]}"
+            )
+    return Shapes(
+        weights.shape[1], weights.dtype, jnp.promote_types(logits.dtype, jnp.float32)
+    )
+
+
+def per_sentence(name: str, value: PerSentence, default: int, batch: int) -> jax.Array:
+    """`value`, one number or one a sentence, as [B] int32."""
+    numbers = jnp.asarray(default if value is None else value, jnp.int32)
+    if numbers.shape not in ((), (batch,)):
+        raise ValueError(f"{name} has shape {numbers.shape}, the batch has {batch}")
+    return jnp.broadcast_to(numbers, (batch,))
+
+
+def allowed(logits, early, *, eos: int, banned: Sequence[int]) -> jax.Array:
+    """Logits [..., V] with -inf for `banned` tokens, and for EOS where `early` [...].
+
+    -inf is meant: the logarithm of probability zero. Other probabilities are not
+    renormalised, as in Bahdanau's sample.py.
+    """
+    words = lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
+    forbidden = (words == eos) & early[..., None]
+    for token in banned:
+        forbidden |= words == token
+    return jnp.where(forbidden, -jnp.inf, logits)

@@ -1,0 +1,1 @@
+"""BLEU, AER, attention statistics and significance: NumPy in, plain floats out."""
