@@ -1,0 +1,211 @@
+"""One run, from its config.json to its result.json.
+
+python -m attnlab.train.run RUN_FOLDER     is what a sweep starts for every run
+"""
+
+import argparse
+import fcntl
+import logging
+import os
+import platform
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from attnlab import runs
+from attnlab.train.writers import (
+    Writer,
+    console_writer,
+    jsonl_writer,
+    several,
+    wandb_writer,
+)
+
+# What may change between a run and its resumption without changing what is learned.
+PRESENTATION = ("row", "slug", "order", "wandb")
+LOCK = ".lock"
+# Settings of `evaluate` that matter once training is over; the others choose the best
+# checkpoint.
+FINAL = ("beams", "length_penalty", "alpha", "ratio", "replace_unknown", "gold")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sacrebleu")
+
+
+def tasks() -> dict[str, Callable[..., Any]]:
+    """Makers of tasks by name; each takes (config, folder)."""
+    from attnlab.tasks.translate import translate
+
+    return {"translate": translate}
+
+
+def run(
+    folder: str | os.PathLike, *, console: bool = True, wait: bool = False
+) -> dict[str, Any]:
+    """Train and evaluate the run of a folder; resumes, and skips a finished one.
+
+    Returns the result. Whatever goes wrong is also written to error.json, where it
+    stays until the next try. A run that another process is training raises BusyRun, or
+    with `wait` is waited for. FileNotFoundError where there is no run.
+    """
+    folder = Path(folder)
+    if not (folder / runs.CONFIG).exists():
+        raise FileNotFoundError(f"no {runs.CONFIG} in {folder}")
+    with only_one(folder, wait):
+        if (folder / runs.RESULT).exists():
+            return runs.read_json(folder / runs.RESULT)
+        (folder / runs.ERROR).unlink(missing_ok=True)
+        try:
+            return _run(folder, runs.read_json(folder / runs.CONFIG), console)
+        except Exception as error:
+            record = {
+                "error": f"{type(error).__name__}: {error}",
+                "step": getattr(error, "step", None),
+                "traceback": traceback.format_exc(),
+            }
+            runs.write_json(folder / runs.ERROR, record)
+            raise
+
+
+class BusyRun(RuntimeError):
+    """Another process is training this run."""
+
+
+@contextmanager
+def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Holds the folder's lock, which the system frees when the process ends."""
+    with open(folder / LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise BusyRun(f"another process is training {folder}") from None
+        yield
+
+
+def _run(folder: Path, config: Mapping[str, Any], console: bool) -> dict[str, Any]:
+    from attnlab.tasks.translate import count_parameters
+    from attnlab.train.loop import train
+
+    for name in ("absl", "jax"):  # checkpoints and missing accelerators, at length
+        logging.getLogger(name).setLevel(logging.ERROR)
+    makers = tasks()
+    if config["task"] not in makers:
+        choices = ", ".join(makers)
+        raise ValueError(f"unknown task {config['task']!r}; choose {choices}")
+    runs.write_json(folder / runs.ENVIRONMENT, environment())
+    task = makers[config["task"]](config, folder)
+    writer = _writer(folder, config, console)
+    try:
+        trained = train(
+            task,
+            config["train"],
+            folder,
+            seed=config["seed"],
+            writer=writer,
+            fingerprint=learned_fingerprint(config),
+        )
+        results = task.finish(trained.params, folder)
+        result = {
+            "row": config["row"],
+            "slug": config["slug"],
+            "order": config["order"],
+            "seed": config["seed"],
+            **results,
+            "dropped_pairs": task.batches.dropped,
+            "parameters": count_parameters(trained.params),
+            "tokens_per_second": trained.progress.tokens / trained.progress.timed,
+            "seconds": trained.progress.seconds,
+            "steps": trained.step,
+            "best_step": trained.best_step,
+            "stopped": trained.progress.stopped,
+        }
+        runs.write_json(folder / runs.RESULT, result)
+        final = {k: v for k, v in results.items() if isinstance(v, float)}
+        writer.write(trained.step, "test", final)
+    finally:
+        writer.close()
+    return runs.read_json(folder / runs.RESULT)
+
+
+def learned_fingerprint(config: Mapping[str, Any]) -> str:
+    """Fingerprint of all that decides what is learned; ties checkpoints to it."""
+    learned = {k: v for k, v in config.items() if k not in PRESENTATION}
+    evaluate = config["evaluate"]
+    judging = {k: v for k, v in evaluate.items() if k not in FINAL}
+    return runs.fingerprint(learned | {"evaluate": judging})
+
+
+def _writer(folder: Path, config: Mapping[str, Any], console: bool) -> Writer:
+    from attnlab.train.checkpoint import Checkpoints
+
+    settings = config["wandb"]
+    writers = [jsonl_writer(folder)]
+    writers.append(
+        wandb_writer(
+            settings["project"],
+            folder.parent.parent.name,
+            f"{config['slug']}-s{config['seed']}",
+            config,
+            settings["mode"],
+            folder,
+        )
+    )
+    if console:
+        train = config["train"]
+        begun = Checkpoints(folder / runs.CHECKPOINTS).latest_step or 0
+        every = train["evaluate_every"]
+        writers.append(console_writer(train["steps"], every=every, start=begun))
+    return several(*writers)
+
+
+def environment() -> dict[str, Any]:
+    """Where a run takes place: commit, versions, device."""
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "device": {"kind": device.device_kind, "count": jax.device_count()},
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+    }
+
+
+def _commit() -> str | None:
+    """Commit of the source tree, "+" appended if it has changes; None outside git."""
+
+    def git(*words):
+        folder = Path(__file__).parent
+        done = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        return commit and commit + ("+" if git("status", "--porcelain", "-uno") else "")
+    except FileNotFoundError:  # no git on this machine
+        return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Train the run of one run folder.")
+    parser.add_argument("folder", help="a folder that holds config.json")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for another process that trains it"
+    )
+    options = parser.parse_args(arguments)
+    run(options.folder, console=not options.quiet, wait=options.wait)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
