@@ -1,0 +1,1 @@
+"""Tables and figures of a sweep, from its run folders alone."""

@@ -1,0 +1,139 @@
+"""The numbers behind the figures: learning curves, and scores by length and distance.
+
+Bins are the same for every row: they follow from the test set, not from a system.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from attnlab.metrics import aer, bleu
+from attnlab.report.evidence import Alignments, Evidence, Texts
+from attnlab.report.figures import Bins, Series
+from attnlab.report.rows import Row
+
+DEVELOPMENT = {"perplexity": "perplexity", "bleu": "BLEU", "aer": "AER"}
+DISTANCES = (1, 2, 3, 5, 8, 12, 20)
+FEWEST = 10  # sentences or links in a bin, else it joins the next
+
+
+def learning(rows: Sequence[Row]) -> dict[str, dict[str, list[Series]]]:
+    """{score: {row: [(steps, values) a seed]}} of the development set.
+
+    A row's finished runs; while it has none, its unfinished ones, and failing that the
+    failed ones. Scores that no run measured are left out.
+    """
+    found: dict[str, dict[str, list[Series]]] = {}
+    for row in rows:
+        going = [run for run in row.runs if not run.error]
+        for run in row.finished or going or row.failed:
+            lines = run.metrics("dev")
+            for key, title in DEVELOPMENT.items():
+                known = [
+                    (line["step"], line[key]) for line in lines if _known(line, key)
+                ]
+                if known:
+                    steps, values = zip(*known, strict=True)
+                    rows_of = found.setdefault(title, {})
+                    rows_of.setdefault(row.name, []).append((steps, values))
+    return {title: found[title] for title in DEVELOPMENT.values() if title in found}
+
+
+def by_length(known: Mapping[str, Evidence]) -> Bins | None:
+    """BLEU by words of the source; None before any run has translated the test set."""
+    systems = _systems({name: some.texts for name, some in known.items()})
+    if not systems:
+        return None
+    first: Texts = next(iter(systems.values()))[0]
+    lengths = np.array(first.lengths)
+    edges = length_edges(lengths)
+    place = np.searchsorted(edges, lengths)  # bin k: edges[k - 1] < length <= edges[k]
+    values = {}
+    for name, seeds in systems.items():
+        same = [seed for seed in seeds if seed.lengths == first.lengths]
+        totals = [_totals(seed.counts, place, len(edges) + 1) for seed in same]
+        if same:
+            values[name] = np.array([_scores(total, bleu.score) for total in totals])
+    counts = np.bincount(place, minlength=len(edges) + 1).tolist()
+    lows = [int(lengths.min()), *(edge + 1 for edge in edges)]
+    highs = [*edges, int(lengths.max())]
+    labels = [_range(low, high) for low, high in zip(lows, highs, strict=True)]
+    return Bins(labels, counts, values)
+
+
+def by_distance(known: Mapping[str, Evidence]) -> Bins | None:
+    """AER by |t - s|; None before any run has aligned sentences with gold links."""
+    systems = _systems({name: some.alignments for name, some in known.items()})
+    if not systems:
+        return None
+    first: Alignments = next(iter(systems.values()))[0]
+    far = np.array([abs(t - s) for pair in first.pairs for t, s in pair.sure])
+    if not far.size:
+        return None
+    edges = [edge + 1 for edge in _kept(far, [edge - 1 for edge in DISTANCES])]
+    sentences = first.sentences
+    values = {}
+    for name, seeds in systems.items():
+        same = [seed for seed in seeds if seed.sentences == sentences]
+        if same:
+            values[name] = np.array([_aers(seed, edges) for seed in same])
+    place = np.searchsorted(edges, far, side="right")
+    counts = np.bincount(place, minlength=len(edges) + 1).tolist()
+    lows, highs = [0, *edges], [*(edge - 1 for edge in edges), None]
+    labels = [_range(low, high) for low, high in zip(lows, highs, strict=True)]
+    return Bins(labels, counts, values)
+
+
+def length_edges(lengths: np.ndarray, bins: int = 8) -> list[int]:
+    """Upper ends of all bins but the last: round steps, at most `bins` bins."""
+    longest = int(lengths.max())
+    steps = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500)
+    step = next((step for step in steps if longest <= step * bins), longest)
+    return _kept(lengths, range(step, longest, step))
+
+
+def _kept(values: np.ndarray, ends: Iterable[int]) -> list[int]:
+    """Those upper ends of bins that leave FEWEST values or more in every bin."""
+    kept, low = [], values.min() - 1
+    for end in ends:
+        inside = ((values > low) & (values <= end)).sum()
+        if inside >= FEWEST and (values > end).sum() >= FEWEST:
+            kept.append(end)
+            low = end
+    return kept
+
+
+def _known(line: Mapping[str, Any], key: str) -> bool:
+    return isinstance(line.get(key), int | float) and "step" in line
+
+
+def _systems(rows: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Rows with the seeds that have the files, without rows that have none."""
+    present = {
+        name: [s for s in seeds if s is not None] for name, seeds in rows.items()
+    }
+    return {name: seeds for name, seeds in present.items() if seeds}
+
+
+def _totals(counts: np.ndarray, place: np.ndarray, bins: int) -> np.ndarray:
+    """Counts [N, K] summed within bins, [bins, K]."""
+    totals = np.zeros((bins, counts.shape[1]))
+    np.add.at(totals, place, counts)
+    return totals
+
+
+def _scores(totals: np.ndarray, score: Any) -> np.ndarray:
+    """Scores [bins], NaN for a bin without counts."""
+    return np.where(totals.any(axis=1), score(totals), np.nan)
+
+
+def _aers(seed: Alignments, edges: Sequence[int]) -> list[float]:
+    found = aer.by_distance(seed.links, seed.gold, edges=edges)
+    return [bucket.agreement.aer for bucket in found]
+
+
+def _range(low: int, high: int | None) -> str:
+    if high is None:
+        return f"≥ {low}"
+    return f"{low}" if low == high else f"{low}–{high}"

@@ -1,0 +1,153 @@
+"""What the finished runs of a row did with each test sentence, as counts that add up.
+
+Both significance tests and the curves by length and distance rest on these counts.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from attnlab.metrics import aer, bleu
+from attnlab.metrics.aer import LinkSet
+from attnlab.report.rows import Row
+from attnlab.runs import HYPOTHESES, REFERENCES, SOURCES, AlignedSentence, Run
+
+
+class Texts(NamedTuple):
+    """The test set of one run: `bleu.statistics` [N, 10], words of each source [N]."""
+
+    references: list[str]
+    lengths: list[int]
+    counts: np.ndarray
+
+
+class Alignments(NamedTuple):
+    """A gold set of one run. counts: `aer.statistics` [N, 4]; links: by argmax, [N]."""
+
+    name: str
+    pairs: list[AlignedSentence]
+    links: list[set[tuple[int, int]]]
+    counts: np.ndarray
+
+    @property
+    def gold(self) -> list[tuple[LinkSet, LinkSet]]:
+        return [(pair.sure, pair.possible) for pair in self.pairs]
+
+    @property
+    def sentences(self) -> list[tuple[Any, ...]]:
+        """Words and gold links: what two systems must share to be compared."""
+        return [(p.source, p.target, p.sure, p.possible) for p in self.pairs]
+
+
+class Evidence(NamedTuple):
+    """Of each finished run of a row, in the order of seeds; None where files lack."""
+
+    texts: list[Texts | None]
+    alignments: list[Alignments | None]
+    notes: list[str]
+
+
+def read(row: Row) -> Evidence:
+    """The evidence of a row, with notes on what cannot be used and why."""
+    texts, alignments, notes = [], [], []
+    for run in row.finished:
+        for found, reader in ((texts, _texts), (alignments, _alignments)):
+            value, problem = reader(run)
+            found.append(value)
+            if problem:
+                notes.append(f"{row.name}, seed {run.seed}: {problem}")
+    return Evidence(texts, alignments, notes)
+
+
+def pooled_texts(evidence: Evidence) -> tuple[list[str], np.ndarray] | None:
+    """References and BLEU counts [N, 10] summed over the seeds, sentence by sentence.
+
+    None unless every seed translated the same sentences.
+    """
+    return _pooled([text and (text.references, text.counts) for text in evidence.texts])
+
+
+def pooled_alignments(evidence: Evidence) -> tuple[list[Any], np.ndarray] | None:
+    """Gold sentences and AER counts [N, 4] summed over the seeds, as `pooled_texts`."""
+    return _pooled(
+        [some and (some.sentences, some.counts) for some in evidence.alignments]
+    )
+
+
+def _pooled(seeds: Sequence[Any]) -> Any:
+    if not seeds or None in [seed and True for seed in seeds]:
+        return None
+    sentences = seeds[0][0]
+    if any(other != sentences for other, _ in seeds):
+        return None
+    return sentences, np.sum([counts for _, counts in seeds], axis=0)
+
+
+def _texts(run: Run) -> tuple[Texts | None, str]:
+    names = (SOURCES, REFERENCES, HYPOTHESES)
+    sources, references, hypotheses = (run.lines(name) for name in names)
+    if sources is None or references is None or hypotheses is None:
+        absent = [name for name in names if run.lines(name) is None]
+        return None, f"no {', '.join(absent)}, so its BLEU is not tested"
+    if not len(sources) == len(references) == len(hypotheses):
+        return None, (
+            f"{len(hypotheses)} hypotheses for {len(references)} references and "
+            f"{len(sources)} sources, so its BLEU is not tested"
+        )
+    result = run.result or {}
+    signature = str(result.get("bleu_signature") or "")
+    parts = (part.partition(":") for part in signature.split("|"))
+    options = {name: value for name, _, value in parts}
+    tokenize, lowercase = options.get("tok", "none"), options.get("case") == "lc"
+    if tokenize not in bleu.TOKENIZERS:
+        return None, f"BLEU tokenised by {tokenize!r} is not tested"
+    if not references:
+        return None, "an empty test set"
+    counts = bleu.statistics(
+        hypotheses, references, tokenize=tokenize, lowercase=lowercase
+    )
+    again = float(bleu.score(counts.sum(axis=0)))
+    lengths = [len(source.split()) for source in sources]
+    problem = _disagreement("BLEU", result.get("bleu"), again, HYPOTHESES, 0.05)
+    return Texts(references, lengths, counts), problem
+
+
+def _alignments(run: Run) -> tuple[Alignments | None, str]:
+    sets = run.alignments()
+    name = main_set(run, sets)
+    if name is None:
+        return None, ""
+    pairs = sets[name]
+    links = [aer.argmax_links(pair.weights) for pair in pairs]
+    gold = [(pair.sure, pair.possible) for pair in pairs]
+    counts = aer.statistics(links, gold)
+    found = Alignments(name, pairs, links, counts)
+    problem = ""
+    if any(pair.possible for pair in pairs):
+        stated = (run.result or {}).get("aer")
+        again = float(aer.score(counts.sum(axis=0)))
+        problem = _disagreement("AER", stated, again, f"{name} alignments", 0.0015)
+    return found, problem
+
+
+def main_set(run: Run, sets: dict[str, list[AlignedSentence]]) -> str | None:
+    """The gold set of the run's `aer`; else the first with gold; else the first.
+
+    None where there are no sentences at all.
+    """
+    stated = (run.result or {}).get("gold")
+    gold = [name for name, pairs in sets.items() if any(p.possible for p in pairs)]
+    any_set = [name for name, pairs in sets.items() if pairs]
+    return next(iter([stated] * (stated in sets) + gold + any_set), None)
+
+
+def _disagreement(
+    name: str, stated: float | None, again: float, where: str, tolerance: float
+) -> str:
+    if stated is None or abs(stated - again) <= tolerance:
+        return ""
+    return (
+        f"{name} is {stated:.3f} in result.json but {again:.3f} from its {where}, "
+        "which tests and figures use"
+    )

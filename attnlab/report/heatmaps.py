@@ -1,0 +1,222 @@
+"""Alignments as heat maps: one with its gold links, or one sentence under all variants.
+
+Grey with white = 1 on black = 0, as in Bahdanau et al. 2014 (Fig. 3) and Luong et al.
+2015 (Fig. 7): the images can be laid beside the papers' own, the zeros of a local
+window or of sparsemax stay plainly black, and grey leaves colour free to mean one
+thing, the gold links, which no map of many hues would.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from attnlab.report.figures import WIDTH, blank, plain, styled
+from attnlab.runs import AlignedSentence
+
+GOLD = "#F07D13"
+
+
+@styled
+def heat_map(pair: AlignedSentence, *, title: str = "", gold: bool = True) -> Any:
+    """One alignment: source words across, target words down, white = weight 1.
+
+    With `gold`, a filled square marks a sure link and an open one a possible link.
+    """
+    cell = _cell(len(pair.source), limit=0.21)
+    figure, [[axes]] = _grid(pair, cell, rows=1, columns=1)
+    image = _show(axes, pair.weights)
+    _words(axes, pair, cell, left=True, top=True)
+    if gold:
+        _mark(axes, pair, cell)
+    if title:
+        axes.set_title(plain(title), pad=5, loc="left")
+    _bar(figure, axes, image)
+    if gold and pair.possible:
+        _mark_legend(axes, bool(pair.possible - pair.sure))
+    return figure
+
+
+@styled
+def panel(
+    pairs: Mapping[str, AlignedSentence],
+    *,
+    gold: str | None = "gold",
+    marks: bool = False,
+    columns: int | None = None,
+) -> Any:
+    """One sentence pair under every variant, after Luong et al. 2015, Fig. 7.
+
+    pairs: {title: the same sentence pair with that variant's weights}. The gold links
+    come last under the title `gold` (None leaves them out), sure ones filled. `marks`
+    draws them into the other images as well, as `heat_map` does.
+    """
+    first = _same_words(pairs)
+    images = len(pairs) + (gold is not None)
+    columns = columns or _columns(images, len(first.source))
+    cell = _cell(len(first.source) * columns, limit=0.16)
+    rows = math.ceil(images / columns)
+    figure, grid = _grid(first, cell, rows=rows, columns=columns)
+    places = [axes for row in grid for axes in row]
+    for axes, (title, pair) in zip(places, pairs.items(), strict=False):
+        image = _show(axes, pair.weights)
+        axes.set_title(plain(title), pad=4, fontsize=7.5)
+        if marks:
+            _mark(axes, pair, cell)
+    if gold is not None:
+        _show(places[images - 1], np.zeros_like(first.weights))
+        places[images - 1].set_title(plain(gold), pad=4, fontsize=7.5)
+        _fill_gold(places[images - 1], first)
+    for place, axes in enumerate(places[:images]):
+        _words(axes, first, cell, left=place % columns == 0, top=place < columns)
+    for axes in places[images:]:
+        axes.remove()
+    _bar(figure, places[columns - 1], image)
+    if gold is not None or marks:
+        _mark_legend(places[images - 1], bool(first.possible - first.sure))
+    return figure
+
+
+def _grid(
+    pair: AlignedSentence, cell: float, *, rows: int, columns: int
+) -> tuple[Any, list[list[Any]]]:
+    """A figure with rows x columns axes in which every word is `cell` inches wide.
+
+    Words around the images need no room here: `save` cuts the paper to what is drawn.
+    """
+    across, down = max(len(pair.source), 1) * cell, max(len(pair.target), 1) * cell
+    gap, head = 0.12, 0.2
+    width = columns * across + (columns - 1) * gap
+    height = rows * down + (rows - 1) * head
+    figure = blank(width, height)
+
+    def place(r: int, c: int) -> tuple[float, float, float, float]:
+        left = c * (across + gap) / width
+        low = 1 - (r * (down + head) + down) / height
+        return left, low, across / width, down / height
+
+    grid = [[figure.add_axes(place(r, c)) for c in range(columns)] for r in range(rows)]
+    return figure, grid
+
+
+def _columns(images: int, words: int) -> int:
+    """Columns for a panel: near square, fewer where long sentences need the width."""
+    square = images if images <= 3 else math.ceil(math.sqrt(images))
+    return max(1, min(square, int(6.0 / (0.08 * max(words, 1)))))
+
+
+def _cell(words: int, limit: float) -> float:
+    """Inches for a word, so that `words` of them fit into the text width."""
+    return min(limit, (WIDTH - 0.8) / max(words, 1))
+
+
+def _show(axes: Any, weights: np.ndarray) -> Any:
+    axes.grid(False)
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color("#555555")
+    shape = np.shape(weights)
+    extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
+    return axes.imshow(
+        weights, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent
+    )
+
+
+def _words(
+    axes: Any, pair: AlignedSentence, cell: float, *, left: bool, top: bool
+) -> None:
+    """Words as tick labels: the source above, the target at the left."""
+    size = min(7.5, 72 * cell * 0.86)
+    source = [plain(word) for word in pair.source] if top else []
+    target = [plain(word) for word in pair.target] if left else []
+    look: dict[str, Any] = {"fontsize": size}
+    axes.set_xticks(range(len(source)), source, rotation=90, **look)
+    axes.set_yticks(range(len(target)), target, **look)
+    axes.tick_params(length=0, pad=2, top=top, labeltop=top, bottom=False)
+    axes.tick_params(labelbottom=False)
+
+
+def _mark(axes: Any, pair: AlignedSentence, cell: float) -> None:
+    side = 72 * cell * 0.42  # points
+    sure, possible = sorted(pair.sure), sorted(pair.possible - pair.sure)
+    for links, face in ((sure, GOLD), (possible, "none")):
+        axes.scatter(
+            [s for _, s in links],
+            [t for t, _ in links],
+            s=(side * (0.85 if face == GOLD else 1.0)) ** 2,
+            marker="s",
+            facecolor=face,
+            edgecolor=GOLD,
+            linewidth=1.0,
+        )
+
+
+def _fill_gold(axes: Any, pair: AlignedSentence) -> None:
+    """Gold links as whole cells: sure ones filled, possible ones outlined."""
+    from matplotlib.patches import Rectangle
+
+    for t, s in sorted(pair.possible):
+        inset, width = (0.0, 1.0) if (t, s) in pair.sure else (0.14, 0.72)
+        axes.add_patch(
+            Rectangle(
+                (s - 0.5 + inset, t - 0.5 + inset),
+                width,
+                width,
+                facecolor=GOLD if (t, s) in pair.sure else "none",
+                edgecolor=GOLD,
+                linewidth=0 if (t, s) in pair.sure else 0.9,
+            )
+        )
+
+
+def _mark_legend(axes: Any, possible: bool) -> None:
+    """What the marks mean, below the image: beside a short one there is no room."""
+    from matplotlib.lines import Line2D
+
+    look: dict[str, Any] = {
+        "marker": "s",
+        "linestyle": "",
+        "markersize": 4.5,
+        "markeredgecolor": GOLD,
+    }
+    labels = {"sure gold link": GOLD} | ({"possible": "none"} if possible else {})
+    handles = [
+        Line2D([], [], label=label, markerfacecolor=face, **look)
+        for label, face in labels.items()
+    ]
+    axes.legend(
+        handles=handles,
+        ncols=2,
+        loc="upper right",
+        bbox_to_anchor=(1.0, 0.0),
+        handletextpad=0.1,
+        columnspacing=1.0,
+        borderpad=0.3,
+        borderaxespad=0.2,
+    )
+
+
+def _bar(figure: Any, axes: Any, image: Any) -> None:
+    """A colour bar of fixed breadth at the right of `axes`."""
+    box = axes.get_position()
+    width, height = figure.get_size_inches()
+    tall = min(1.0, box.height * height * 0.6) / height
+    place = (box.x1 + 0.1 / width, box.y1 - tall, 0.08 / width, tall)
+    bar = figure.colorbar(image, cax=figure.add_axes(place), ticks=[0, 0.5, 1])
+    bar.ax.tick_params(labelsize=7, length=2, pad=2)
+    bar.outline.set_linewidth(0.4)
+    bar.ax.set_title("weight", fontsize=7, pad=4, loc="left")
+
+
+def _same_words(pairs: Mapping[str, AlignedSentence]) -> AlignedSentence:
+    if not pairs:
+        raise ValueError("a panel needs one alignment or more, got none")
+    first_name, first = next(iter(pairs.items()))
+    for name, pair in pairs.items():
+        if (pair.source, pair.target) != (first.source, first.target):
+            raise ValueError(
+                f"a panel shows one sentence pair, but {name!r} has other words than "
+                f"{first_name!r}: {' '.join(pair.target)!r}, {' '.join(first.target)!r}"
+            )
+    return first

@@ -1,0 +1,1 @@
+"""Sweeps: rows of a table become runs, runs become folders."""

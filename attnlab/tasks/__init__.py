@@ -1,0 +1,1 @@
+"""Tasks: records of pure functions that training and evaluation call."""

@@ -1,0 +1,23 @@
+"""What training needs to know about a task."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Task(NamedTuple):
+    """A model with its data and its metrics, as functions.
+
+    init(rng) -> params
+    loss(params, batch, rng) -> (summed loss, Sums); rng drives dropout and samples
+    batches: `batches.at(step)` is the batch of a step, `len(batches)` an epoch's number
+    validate(params) -> {name: number} on the development set, during training
+    finish(params, folder: Path) -> {name: value} for result.json; writes the run's
+      sentences and alignments into the folder
+    """
+
+    init: Callable[[Any], Any]
+    loss: Callable[..., Any]
+    batches: Any
+    validate: Callable[[Any], dict[str, float]]
+    finish: Callable[[Any, Path], dict[str, Any]]

@@ -1,0 +1,286 @@
+"""The translation task: from a configuration to a model, its data and its metrics."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attnlab import runs
+from attnlab.attention.presets import build
+from attnlab.data import corpus as corpora
+from attnlab.data.batching import bucketed, encode_pairs
+from attnlab.data.joining import joined
+from attnlab.data.pairs import Corpus
+from attnlab.data.subwords import Codec, Subwords, load_codec
+from attnlab.data.vocab import EOS, Vocabulary
+from attnlab.decoding.beam import LENGTH_PENALTIES
+from attnlab.layers.cells import cell_named
+from attnlab.losses import Sums, cross_entropy
+from attnlab.masking import length_mask
+from attnlab.metrics import bleu, sums
+from attnlab.models.seq2seq import Seq2Seq
+from attnlab.tasks.base import Task
+from attnlab.tasks.judge import judge
+from attnlab.tasks.translator import Search, Translator
+
+SOURCE_CODEC, TARGET_CODEC = "source.codec", "target.codec"
+ENCODERS = ("bi", "uni")
+UNITS = ("words", "subwords")
+
+
+def build_model(config: Mapping[str, Any], source_size: int, target_size: int):
+    """The Seq2Seq of a configuration; ValueErrors name a wrong choice."""
+    model = config["model"]
+    if model["encoder"] not in ENCODERS:
+        choices = ", ".join(ENCODERS)
+        raise ValueError(f"unknown encoder {model['encoder']!r}; choose {choices}")
+    reverse = bool(model["reverse_source"])
+    bidirectional = model["encoder"] == "bi"
+    fixed = "both" if bidirectional else "first" if reverse else "last"
+    attention = build(
+        model["score"],
+        model["window"],
+        model["normaliser"],
+        model["read"],
+        half_width=model["half_width"],
+        gaussian=model["gaussian"],
+        coverage=model["coverage"],
+        max_length=model["max_length"],
+        fixed=fixed,
+    )
+    return Seq2Seq(
+        source_size=source_size,
+        target_size=target_size,
+        attention=attention,
+        cell=cell_named(model["cell"]),
+        decoder=model["decoder"],
+        embedding=model["embedding"],
+        hidden=model["hidden"],
+        encoder_hidden=model["encoder_hidden"],
+        attention_hidden=model["attention_hidden"],
+        readouts=model["readouts"],
+        layers=model["layers"],
+        bidirectional=bidirectional,
+        reverse_source=reverse,
+        input_feeding=model["input_feeding"],
+        eos_in_memory=model["eos_in_memory"],
+        tied=model["tied"],
+        dropout=model["dropout"],
+    )
+
+
+def init_params(model: Seq2Seq, rng: jax.Array):
+    """Parameters of a model, drawn with `rng`."""
+    return model.init(rng, method="parameters")
+
+
+def with_frequencies(params, counts: np.ndarray):
+    """`params` with the vocabulary's bias at the words' log frequencies, add-one.
+
+    An untrained model then predicts the unigram distribution. One that has to learn it
+    first pushes all its readouts the same way, and a tanh readout stays there: Luong's
+    decoder never left the unigram loss on 6,000 words without this.
+    """
+    logs = np.log((counts + 1.0) / (counts.sum() + len(counts)))
+    bias = jnp.asarray(logs - logs.mean(), jnp.float32)
+    return {"params": {**params["params"], "vocabulary_bias": bias}}
+
+
+def load_corpus(config: Mapping[str, Any]) -> Corpus:
+    """The corpus of `data.name` with the options under that name in `data`."""
+    data = config["data"]
+    if data["name"] not in corpora.CORPORA:
+        choices = ", ".join(corpora.CORPORA)
+        raise ValueError(f"unknown corpus {data['name']!r}; choose {choices}")
+    options = {
+        key: value
+        for key, value in dict(data.get(data["name"], {})).items()
+        if value is not None
+    }
+    return corpora.load(data["name"], **options)
+
+
+def make_codecs(config: Mapping[str, Any], corpus: Corpus) -> tuple[Codec, Codec]:
+    """Vocabularies of whole words or SentencePiece pieces, from the training text."""
+    data = config["data"]
+    if data["units"] not in UNITS:
+        raise ValueError(f"unknown units {data['units']!r}; choose {', '.join(UNITS)}")
+
+    def make(sentences, size):
+        if data["units"] == "subwords":
+            return Subwords.train(sentences, size)
+        return Vocabulary.build(sentences, size, data["min_count"])
+
+    return (
+        make([pair.source for pair in corpus.train], data["source_vocabulary"]),
+        make([pair.target for pair in corpus.train], data["target_vocabulary"]),
+    )
+
+
+def read_codecs(folder: Path) -> tuple[Codec, Codec]:
+    """The vocabularies a run was trained with."""
+    return load_codec(folder / SOURCE_CODEC), load_codec(folder / TARGET_CODEC)
+
+
+def search_of(evaluate: Mapping[str, Any], beams: int | None = None) -> Search:
+    """How to decode by the settings of `evaluate`, with other `beams` if given."""
+    return Search(
+        evaluate["beams"] if beams is None else beams,
+        evaluate["length_penalty"],
+        evaluate["alpha"],
+        evaluate["ratio"],
+        evaluate["replace_unknown"],
+    )
+
+
+def build_translator(
+    config: Mapping[str, Any], source: Codec, target: Codec
+) -> Translator:
+    """A translator without parameters: what `attnlab.load` adds them to."""
+    model = build_model(config, source.size, target.size)
+    return Translator(
+        model,
+        source,
+        target,
+        batch_size=config["evaluate"]["sentences"],
+        edges=config["evaluate"]["edges"] or config["data"]["edges"],
+    )
+
+
+def check(config: Mapping[str, Any], corpus: Corpus) -> None:
+    """ValueErrors for what would else be noticed only after training."""
+    for split in ("train", "dev", "test"):
+        if not getattr(corpus, split):
+            name = corpus.name
+            raise ValueError(f"corpus {name!r} has no {split} pairs: data.{name}")
+    train, evaluate = config["train"], config["evaluate"]
+    choices = {
+        "length_penalty": (evaluate["length_penalty"], tuple(LENGTH_PENALTIES)),
+        "tokenize": (evaluate["tokenize"], bleu.TOKENIZERS),
+        "gold": (evaluate["gold"], ("", *corpus.gold)),
+    }
+    for name, (value, known) in choices.items():
+        if value not in known:
+            listed = ", ".join(map(repr, known))
+            raise ValueError(f"unknown evaluate.{name} {value!r}; choose {listed}")
+    for name in ("steps", "evaluate_every", "log_every"):
+        if train[name] < 1:
+            raise ValueError(f"train.{name} is {train[name]}; it must be positive")
+    for name in ("beams", "sentences", "dev_sentences"):
+        if evaluate[name] < 1:
+            value = evaluate[name]
+            raise ValueError(f"evaluate.{name} is {value}; it must be positive")
+    shares = {
+        "model.dropout": config["model"]["dropout"],
+        "train.label_smoothing": train["label_smoothing"],
+    }
+    for name, value in shares.items():
+        if not 0.0 <= value < 1.0:
+            raise ValueError(f"{name} is {value}; it must be in [0, 1)")
+
+
+def translate(config: Mapping[str, Any], folder: Path) -> Task:
+    """The task of a configuration; writes its vocabularies into the run folder."""
+    corpus = load_corpus(config)
+    check(config, corpus)
+    if (folder / TARGET_CODEC).exists():
+        source, target = read_codecs(folder)
+    else:
+        source, target = make_codecs(config, corpus)
+        for codec, name in ((source, SOURCE_CODEC), (target, TARGET_CODEC)):
+            codec.save(folder / f".{name}.tmp")  # a kill leaves no half of one
+            os.replace(folder / f".{name}.tmp", folder / name)
+    translator = build_translator(config, source, target)
+    model = translator.model
+    train, evaluate = config["train"], config["evaluate"]
+    pairs = joined(corpus.train, config["data"]["join"])
+    pairs_ids = encode_pairs(pairs, source, target)
+    batches = bucketed(
+        pairs_ids,
+        batch_size=None if train["token_budget"] else train["batch_size"],
+        token_budget=train["token_budget"] or None,
+        edges=config["data"]["edges"],
+        seed=config["seed"],
+    )
+    search = search_of(evaluate)
+    dev = corpus.dev[: evaluate["dev_sentences"]]
+
+    said = [unit for _, ids in pairs_ids for unit in (*ids, EOS)]
+    counts = np.bincount(said, minlength=target.size)
+
+    def init(rng):
+        return with_frequencies(init_params(model, rng), counts)
+
+    def loss(params, batch: Any, rng):
+        rng_dropout, rng_sample = jax.random.split(rng)
+        unrolled: Any = model.apply(
+            params,
+            batch.source,
+            batch.source_lengths,
+            batch.target,
+            train=True,
+            rng=rng_sample,
+            rngs={"dropout": rng_dropout},
+        )
+        kernel, bias = model.apply(params, method="output_layer")
+        real = length_mask(batch.target_lengths, batch.target.shape[1]).reshape(-1)
+        total: Any = cross_entropy(
+            unrolled.readouts.reshape(-1, unrolled.readouts.shape[-1]),
+            kernel,
+            bias,
+            batch.target.reshape(-1),
+            real,
+            train["label_smoothing"],
+        )
+        return total, Sums(total, real.sum())
+
+    def validate(params):
+        nats, units = translator.losses(params, dev)
+        found = translator.translate(params, [pair.source for pair in dev])
+        score = _bleu(evaluate, found, [pair.target for pair in dev])
+        return {
+            "perplexity": sums.perplexity(nats.sum(), units.sum()),
+            "bleu": score.score,
+        }
+
+    def finish(params, folder: Path):
+        test = corpus.test
+        found = translator.translate(params, [pair.source for pair in test], search)
+        score = _bleu(evaluate, found, [pair.target for pair in test])
+        nats, units = translator.losses(params, test)
+        runs.write_lines(folder / runs.SOURCES, [" ".join(p.source) for p in test])
+        runs.write_lines(folder / runs.REFERENCES, [" ".join(p.target) for p in test])
+        runs.write_lines(folder / runs.HYPOTHESES, [" ".join(t.target) for t in found])
+        results = {
+            "bleu": score.score,
+            "bleu_signature": score.signature,
+            "perplexity": sums.perplexity(nats.sum(), units.sum()),
+        }
+        kept, scores = {}, {}
+        for name, gold in corpus.gold.items():
+            kept[name], scores[name] = judge(translator, params, gold)
+        runs.write_alignments(folder, kept)
+        if scores:
+            main = evaluate["gold"] or next(iter(scores))
+            results |= scores[main] | {"gold": main, "aers": scores}
+        return results
+
+    return Task(init, loss, batches, validate, finish)
+
+
+def _bleu(evaluate, found, references: Sequence[Sequence[str]]):
+    return bleu.bleu(
+        [" ".join(translation.target) for translation in found],
+        [" ".join(words) for words in references],
+        tokenize=evaluate["tokenize"],
+        lowercase=evaluate["lowercase"],
+    )
+
+
+def count_parameters(params) -> int:
+    """Numbers in a tree of parameters."""
+    return int(sum(np.prod(leaf.shape, dtype=int) for leaf in jax.tree.leaves(params)))

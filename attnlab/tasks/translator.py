@@ -1,0 +1,241 @@
+"""A trained translation model with its vocabularies: words in, words out."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attnlab.attention.alignment import dense
+from attnlab.data.batching import encode_pairs, in_order
+from attnlab.data.pairs import Pair
+from attnlab.data.subwords import Codec
+from attnlab.data.vocab import EOS
+from attnlab.decoding import beam, greedy, replace_unknown
+from attnlab.losses import token_losses
+from attnlab.masking import length_mask
+from attnlab.metrics.aer import words as merge_words
+from attnlab.models.seq2seq import Seq2Seq
+
+ALIGNMENTS = ("prior", "posterior")
+
+
+class Translation(NamedTuple):
+    """A sentence, its translation, and the weights [T, S] between their words.
+
+    score: the log-probability, divided by the length penalty where a beam searched.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    alignment: np.ndarray
+    score: float
+
+
+class Search(NamedTuple):
+    """How to decode; see `attnlab.decoding.beam`. One beam is greedy search.
+
+    A translation takes at most `ratio` times as many units as its source has, plus 10.
+    """
+
+    beams: int = 1
+    length_penalty: str = "average"
+    alpha: float = 0.6
+    ratio: float = 1.5
+    replace_unknown: bool = False
+
+
+GREEDY = Search()
+
+
+class Translator:
+    """Batches sentences, runs the compiled model, cuts padding, merges subwords.
+
+    Parameters are an argument of every method, so one translator serves a whole
+    training run. `edges` are the widths that sentences are padded to.
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        source: Codec,
+        target: Codec,
+        *,
+        batch_size: int = 64,
+        edges: Sequence[int],
+    ):
+        self.model, self.source, self.target = model, source, target
+        self.batch_size, self.edges = batch_size, tuple(edges)
+        self._losses = jax.jit(partial(_losses, model))
+        self._align = {
+            "prior": jax.jit(partial(_prior, model)),
+            "posterior": jax.jit(partial(_posterior, model)),
+        }
+        self._decode: dict[Search, Callable] = {}
+
+    def losses(self, params, pairs: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Teacher-forced nats [N] and units incl. EOS [N] of each (source, target)."""
+        nats, units = np.zeros(len(pairs)), np.zeros(len(pairs), np.int64)
+        for rows, batch in self._batches(pairs):
+            nats[rows] = np.asarray(self._losses(params, batch))[: len(rows)]
+            units[rows] = batch.target_lengths[: len(rows)]
+        return nats, units
+
+    def align(
+        self, params, pairs: Sequence[Any], kind: str = "prior"
+    ) -> list[np.ndarray]:
+        """Alignments [T, S] between the words of each pair, the target being forced.
+
+        "prior" are the attention's own weights, from before the target word is known.
+        "posterior" reads the target word too: weights times p(word | only that
+        position is read), renormalised (Shankar and Sarawagi 2019). Rows and columns
+        of EOS are cut; a source word has the sum over its subwords, a target word the
+        mean.
+        """
+        if kind not in ALIGNMENTS:
+            choices = ", ".join(ALIGNMENTS)
+            raise ValueError(f"unknown alignment {kind!r}; choose {choices}")
+        found: list[Any] = [None] * len(pairs)
+        for rows, batch in self._batches(pairs):
+            weights = np.asarray(self._align[kind](params, batch))
+            for row, place in enumerate(rows):
+                source = self.source.encode(pairs[place].source).owner
+                target = self.target.encode(pairs[place].target).owner
+                found[place] = merge_words(weights[row], source, target)
+        return found
+
+    def translate(
+        self, params, sources: Sequence[Sequence[str]], search: Search = GREEDY
+    ) -> list[Translation]:
+        """The best translation of each sentence (a sequence of words)."""
+        if search not in self._decode:
+            self._decode[search] = jax.jit(partial(_decode, self.model, search))
+        found: list[Any] = [None] * len(sources)
+        for rows, batch in self._batches([Pair(tuple(s), ()) for s in sources]):
+            decoded = jax.tree.map(np.asarray, self._decode[search](params, batch))
+            for row, place in enumerate(rows):
+                ids = decoded.tokens[row][: decoded.lengths[row]]
+                found[place] = self._read(
+                    tuple(sources[place]),
+                    ids[ids != EOS],
+                    decoded.alignments[row],
+                    float(decoded.scores[row]),
+                    search.replace_unknown,
+                )
+        return found
+
+    def _read(self, source, ids, weights, score, replace: bool) -> Translation:
+        words, owner = _words_of(self.target, ids)
+        source_owner = self.source.encode(source).owner
+        alignment = merge_words(weights, source_owner, owner)
+        if replace:
+            words = replace_unknown(words, alignment, source)
+        return Translation(source, tuple(words), alignment, score)
+
+    def _batches(self, pairs):
+        pairs_ids = encode_pairs(pairs, self.source, self.target)
+        return in_order(pairs_ids, self.batch_size, self.edges)
+
+
+def _words_of(codec: Codec, ids: Sequence[int]) -> tuple[list[str], list[int]]:
+    """Decoded words, and for each unit the index of the word it belongs to.
+
+    A unit belongs to the last word of the text that ends with it.
+    """
+    words = codec.decode(ids)
+    if len(words) == len(ids):
+        return words, list(range(len(ids)))
+    if not words:  # a lone word-start piece spells nothing
+        return [], []
+    ends = [len(codec.decode(ids[: k + 1])) - 1 for k in range(len(ids))]
+    return words, [max(end, 0) for end in ends]
+
+
+def _apply(model: Seq2Seq, *arguments, method: str) -> Any:
+    """`model.apply`, whose type says too much for its results to be unpacked."""
+    return model.apply(*arguments, method=method)
+
+
+def _losses(model: Seq2Seq, params, batch: Any) -> jax.Array:
+    """Nats [B] of the forced targets."""
+    unrolled: Any = model.apply(
+        params, batch.source, batch.source_lengths, batch.target
+    )
+    logits: Any = model.apply(params, unrolled.readouts, method="logits")
+    nats = token_losses(logits, batch.target)
+    real = length_mask(batch.target_lengths, batch.target.shape[1])
+    return jnp.where(real, nats, 0.0).sum(axis=1)
+
+
+def _prior(model: Seq2Seq, params, batch: Any) -> jax.Array:
+    """Attention weights [B, T, S] while the target is forced."""
+    unrolled: Any = model.apply(
+        params, batch.source, batch.source_lengths, batch.target
+    )
+    return dense(unrolled.weights, unrolled.positions, batch.source.shape[1])
+
+
+def _posterior(model: Seq2Seq, params, batch: Any) -> jax.Array:
+    """p(position | target word) ~ weight * p(word | value at position), [B, T, S]."""
+    unrolled: Any = model.apply(
+        params, batch.source, batch.source_lengths, batch.target
+    )
+    size = batch.source.shape[1]
+    prior = dense(unrolled.weights, unrolled.positions, size)
+    memory, _ = _apply(
+        model, params, batch.source, batch.source_lengths, method="start"
+    )
+    embedded = model.apply(params, batch.target, method="embed_inputs")
+
+    def likelihood(value):  # [B, C] -> [B, T]
+        contexts = jnp.broadcast_to(value[:, None], unrolled.contexts.shape)
+        readouts = model.apply(
+            params, unrolled.queries, embedded, contexts, method="readout"
+        )
+        logits: Any = model.apply(params, readouts, method="logits")
+        return -token_losses(logits, batch.target)
+
+    log_likelihood = jax.lax.map(likelihood, jnp.swapaxes(memory.values, 0, 1))
+    scores = jnp.log(prior) + jnp.moveaxis(log_likelihood, 0, -1)
+    best = jnp.max(scores, axis=-1, keepdims=True)
+    joint = jnp.exp(scores - jnp.where(jnp.isfinite(best), best, 0.0))
+    total = joint.sum(axis=-1, keepdims=True)
+    return joint / jnp.where(total > 0.0, total, 1.0)
+
+
+def _decode(model: Seq2Seq, search: Search, params, batch: Any):
+    """Best hypotheses: tokens [B, L], lengths [B], scores [B], alignments [B, L, S]."""
+    rows, size = batch.source.shape
+    memory, state = _apply(
+        model, params, batch.source, batch.source_lengths, method="start"
+    )
+
+    def step(state, tokens):
+        state, logits, aligned = _apply(
+            model, params, memory, state, tokens, method="step"
+        )
+        return state, logits, dense(aligned.weights, aligned.positions, size)
+
+    limits = jnp.ceil(search.ratio * batch.source_lengths).astype(jnp.int32) + 10
+    limits = jnp.where(batch.source_lengths > 0, limits, 0)
+    shared = dict(
+        batch=rows,
+        max_length=int(np.ceil(search.ratio * size)) + 10,
+        size=size,
+        limits=limits,
+        banned=(0, 1),
+    )
+    if search.beams == 1:
+        return greedy(step, state, **shared)
+    found = beam(
+        step,
+        state,
+        beams=search.beams,
+        length_penalty=search.length_penalty,
+        alpha=search.alpha,
+        stop="best",
+        **shared,
+    )
+    return jax.tree.map(lambda leaf: leaf[:, 0], found)

@@ -1,0 +1,170 @@
+"""The command-line programs: quick help, and one clear line for a mistake."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import align, report
+
+ROOT = Path(__file__).resolve().parents[2]
+SWEEP = "--config=configs/ablations/synthetic.py"
+TRAIN = "--config=configs/translate.py"
+SLOW = ("jax", "orbax", "wandb", "matplotlib", "sacrebleu")
+
+# Runs a program as `python -m` does, then lists what it has imported.
+PROBE = """
+import json, runpy, sys
+module, sys.argv[1:] = sys.argv[1], sys.argv[2:]
+status = 0
+try:
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+except SystemExit as stop:
+    status = stop.code or 0
+top = sorted({name.partition(".")[0] for name in sys.modules})
+print(json.dumps([status, top]))
+"""
+
+
+def program(name: str, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", f"experiments.{name}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["experiments.train", "experiments.sweep", "experiments.report"]
+    + ["experiments.align", "attnlab.train.run"],
+)
+def test_help_is_quick_and_no_error(module):
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, module, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *text, last = done.stdout.splitlines()
+    status, imported = json.loads(last)
+    assert status == 0
+    assert not set(SLOW) & set(imported)
+    assert done.stderr == ""
+    if module.startswith("experiments"):
+        source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
+        first = ast.get_docstring(ast.parse(source)).splitlines()[0]
+        assert first in text
+    flag = {"attnlab.train.run": "--quiet", "experiments.report": "--runs"}
+    flag |= {"experiments.align": "--run", "experiments.sweep": "--only"}
+    assert flag.get(module, "--config") in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "expected"),
+    [
+        (
+            "sweep",
+            [SWEEP, "--config.train.stepz=3"],
+            "unknown setting 'train.stepz'; did you mean 'steps'?",
+        ),
+        (
+            "train",
+            [TRAIN, "--config.train.stepz=3"],
+            "unknown setting 'train.stepz'; did you mean 'steps'?",
+        ),
+        (
+            "train",
+            [TRAIN, "--config.trian.steps=3"],
+            "unknown setting 'trian.steps'; did you mean 'train'?",
+        ),
+        ("train", [TRAIN + ":bahdanau"], "unknown preset 'bahdanau'; choose bahdanau2"),
+        (
+            "sweep",
+            [SWEEP, "--config.train.steps=many"],
+            "flag --config.train.steps=many: invalid literal for int()",
+        ),
+        ("sweep", ["--config=configs/no.py"], "no config file 'configs/no.py'"),
+        (
+            "train",
+            ["--config=configs/no.py", "--config.train.steps=3"],
+            "no config file 'configs/no.py'",
+        ),
+        ("sweep", [], "give --config="),
+        ("train", [], "give --config="),
+        ("sweep", [TRAIN], "translate.py has no sweep(add)"),
+        ("sweep", [SWEEP, "--only=zz"], "no row contains 'zz'"),
+        ("sweep", [SWEEP, "--confg=3"], "Unknown command line flag 'confg'"),
+        ("train", [TRAIN, "again"], "unexpected argument 'again'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_on_stderr(name, arguments, expected):
+    done = program(name, *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{name}: ")
+    assert expected in line
+
+
+def test_a_wrong_choice_is_one_line_and_its_traceback_in_the_folder(tmp_path):
+    where = f"--workdir={tmp_path / 'run'}"
+    tiny = ["--config.data.synthetic.train=8", "--config.wandb.mode=disabled"]
+    done = program("train", TRAIN, where, "--config.model.score=dott", *tiny)
+    assert done.returncode == 2
+    assert done.stderr.startswith("train: unknown score 'dott'; choose ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" in (tmp_path / "run" / "error.json").read_text()
+
+
+def test_a_config_file_with_a_bug_shows_where_it_is(tmp_path):
+    config = tmp_path / "mine.py"
+    config.write_text("def get_config():\n    return None.steps\n")
+    done = program("train", f"--config={config}")
+    assert done.returncode == 1
+    assert "mine.py" in done.stderr and "line 2" in done.stderr
+
+
+def test_a_dry_run_lists_rows_and_writes_nothing(tmp_path):
+    done = program(
+        "sweep", SWEEP, f"--workdir={tmp_path / 's'}", "--dry_run", "--only=local"
+    )
+    assert done.returncode == 0, done.stderr
+    names = [line.split("  ")[-1] for line in done.stdout.splitlines()]
+    assert names == ["local-m (general)", "local-p (general)"] * 2
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--source=a"], "no config.json in {folder}"),
+        (["--source=a", "--target=b"], "no config.json in {folder}"),
+    ],
+)
+def test_align_names_a_folder_that_is_no_run(tmp_path, capsys, arguments, expected):
+    assert align.main([f"--run={tmp_path}", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == f"align: {expected.format(folder=tmp_path)}\n"
+
+
+def test_report_names_a_folder_that_is_not_there(tmp_path, capsys):
+    assert report.main([f"--runs={tmp_path / 'none'}"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("report: ") and str(tmp_path / "none") in said.err
+
+
+@pytest.mark.parametrize("main", [align.main, report.main])
+def test_a_missing_flag_is_an_error(main, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([])
+    assert stop.value.code == 2
+    assert "required" in capsys.readouterr().err

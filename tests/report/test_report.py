@@ -1,0 +1,107 @@
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from attnlab import runs
+from attnlab.report import evidence, report, rows
+from experiments.report import main
+
+
+@pytest.fixture(scope="module")
+def written(sweep, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    return folder, report.write_report(sweep, folder=folder)
+
+
+def test_report_has_tables_figures_and_a_page(written):
+    folder, paths = written
+    names = {path.relative_to(folder).as_posix() for path in paths}
+    assert {path for path in folder.rglob("*") if path.is_file()} == set(paths)
+    assert paths[0] == folder / "report.md"
+    assert {"summary.csv", "table.txt", "table.md", "table.tex"} < names
+    maps = ["global-dot", "local-m-general", "local-p-general"]
+    for stem in (
+        "learning-curves",
+        "bleu-by-length",
+        "aer-by-distance",
+        "alignments-1",
+        "alignments-2",
+        *(f"alignment-{slug}" for slug in maps),
+    ):
+        assert {f"figures/{stem}.png", f"figures/{stem}.pdf"} < names
+    page = paths[0].read_text(encoding="utf-8")
+    for name in names:
+        assert (f"({name})" in page) == name.endswith(".png")
+    assert "| local-p (general) | **" in page
+    with open(folder / "summary.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 9
+
+
+def test_sentences_are_chosen_by_gold_alone(sweep):
+    grouped = rows.group(runs.find(sweep))
+    known = {row.name: evidence.read(row) for row in grouped}
+    first, second = report.chosen(grouped, known)
+    assert list(first) == [row.name for row in grouped]
+    assert len({(pair.source, pair.target) for pair in first.values()}) == 1
+    pairs = known["global (dot)"].alignments[0].pairs
+    crossings = sorted((report._crossings(pair) for pair in pairs), reverse=True)
+    assert report._crossings(first["global (dot)"]) == crossings[0]
+    assert report._crossings(second["global (dot)"]) == crossings[1]
+
+
+def test_crossings_of_a_reversed_sentence():
+    links = frozenset((t, 3 - t) for t in range(4))
+    pair = runs.AlignedSentence(("a",) * 4, ("b",) * 4, np.eye(4), links, links)
+    assert report._crossings(pair) == 6
+
+
+def test_half_a_sweep_is_reported_as_such(tmp_path, write_run, pairs, capsys):
+    write_run(tmp_path, "first", 0, 0, pairs)
+    write_run(tmp_path, "second", 0, 1, pairs, "unfinished")
+    write_run(tmp_path, "third", 0, 3, pairs, "failed")
+    assert main([f"--runs={tmp_path}"]) == 0
+    printed = capsys.readouterr().out
+    assert "third, seed 0  failed at step 700" in printed
+    assert "Missing: second, seed 0: unfinished, at step 1600." in printed
+    assert "Missing: row 3 of the sweep: not begun." in printed
+    assert f"start with {tmp_path / 'report' / 'report.md'}" in printed
+    assert len(runs.find(tmp_path)) == 3  # the report's own files are no runs
+
+
+def test_a_sweep_without_gold_or_results(tmp_path, write_run, pairs):
+    plain = [pair._replace(sure=frozenset(), possible=frozenset()) for pair in pairs]
+    folder = write_run(tmp_path / "plain", "first", 0, 0, pairs)
+    runs.write_alignments(folder, {"test": plain})
+    written = report.write_report(tmp_path / "plain")
+    stems = {path.stem for path in written}
+    assert "alignments-1" in stems and "aer-by-distance" not in stems
+    write_run(tmp_path / "begun", "first", 0, 0, pairs, "unfinished")
+    stems = {path.stem for path in report.write_report(tmp_path / "begun")}
+    assert stems == {"report", "table", "summary", "learning-curves"}
+
+
+def test_errors_name_the_folder_and_the_row(tmp_path, sweep, capsys):
+    (tmp_path / "empty").mkdir()
+    assert main([f"--runs={tmp_path / 'nowhere'}"]) == 2
+    assert f"no folder of runs at {tmp_path / 'nowhere'}" in capsys.readouterr().err
+    assert main([f"--runs={tmp_path / 'empty'}"]) == 2
+    assert f"no runs below {tmp_path / 'empty'}" in capsys.readouterr().err
+    assert main([f"--runs={sweep}", "--baseline=nobody"]) == 2
+    assert "no row 'nobody' to compare with; choose global" in capsys.readouterr().err
+
+
+def test_help_imports_nothing_slow():
+    code = (
+        "import sys\n"
+        "from experiments.report import main\n"
+        "try:\n    main(['--help'])\n"
+        "except SystemExit as end:\n    assert end.code == 0\n"
+        "assert not {'numpy', 'jax', 'matplotlib', 'sacrebleu'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert "--runs" in done.stdout

@@ -1,0 +1,78 @@
+import csv
+import io
+import json
+
+import pytest
+
+from attnlab import runs
+from attnlab.report import rows
+
+
+def run_folder(root, name, seed, order, **files):
+    folder = root / runs.slug(name) / str(seed)
+    names = {"row": name, "slug": runs.slug(name), "seed": seed, "order": order}
+    runs.write_json(folder / runs.CONFIG, names)
+    for file, content in files.items():
+        runs.write_json(folder / f"{file}.json", content)
+    return folder
+
+
+@pytest.fixture
+def half(tmp_path):
+    """Row 0 with a result and an unfinished run, row 2 with a failed one."""
+    run_folder(tmp_path, "zeta (dot)", 0, 0, result={"bleu": 20.5, "aer": None})
+    unfinished = run_folder(tmp_path, "zeta (dot)", 1, 0)
+    runs.append_jsonl(unfinished / runs.METRICS, {"step": 40, "kind": "train"})
+    error = {"error": "no\nmemory, again", "step": 7}
+    run_folder(tmp_path, "alpha", 1, 2, error=error)
+    return tmp_path
+
+
+def test_rows_keep_the_order_of_the_sweep_and_their_states(half):
+    first, second = rows.group(runs.find(half))
+    assert (first.name, second.name) == ("zeta (dot)", "alpha")
+    assert [rows.state(run) for run in first.runs] == ["finished", "unfinished"]
+    assert [run.seed for run in first.finished] == [0] and not first.failed
+    assert rows.failure(second.failed[0]) == "failed at step 7: no memory, again"
+
+
+def test_missing_names_what_a_full_sweep_would_have(half):
+    assert rows.missing(rows.group(runs.find(half))) == [
+        "zeta (dot), seed 1: unfinished, at step 40",
+        "seed 0 of alpha: not begun",
+        "row 2 of the sweep: not begun",
+    ]
+
+
+def test_nothing_is_missing_from_a_finished_sweep(sweep):
+    assert rows.missing(rows.group(runs.find(sweep))) == []
+
+
+def test_rows_of_several_sweeps_carry_their_folder(tmp_path):
+    run_folder(tmp_path / "first", "dot", 0, 1, result={"bleu": 1.0})
+    run_folder(tmp_path / "second", "dot", 0, 0, result={"bleu": 2.0})
+    grouped = rows.group(runs.find(tmp_path))
+    assert [row.name for row in grouped] == ["first/dot", "second/dot"]
+    assert [row.slug for row in grouped] == ["first-dot", "second-dot"]
+
+
+def test_two_sweeps_do_not_hide_or_invent_missing_rows(tmp_path):
+    for sweep in ("first", "second"):
+        run_folder(tmp_path / sweep, "dot", 0, 0, result={"bleu": 1.0})
+    run_folder(tmp_path / "second", "late", 0, 2, result={"bleu": 1.0})
+    missing = rows.missing(rows.group(runs.find(tmp_path)))
+    assert missing == ["row 2 of second: not begun"]
+
+
+def test_summary_has_one_line_a_run_with_every_number(half):
+    path = half / "zeta-dot" / "0" / runs.RESULT
+    result = {"bleu": 20.5, "aer": None, "aers": {"dev37": {"aer_20": 0.25}}, "new": 3}
+    path.write_text(json.dumps(result))
+    text = rows.summary_csv(rows.group(runs.find(half)), half)
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert [line["state"] for line in lines] == ["finished", "unfinished", "failed"]
+    first = lines[0]
+    assert first["bleu"] == "20.5" and first["aer"] == "" and first["new"] == "3"
+    assert first["aers.dev37.aer_20"] == "0.25" and first["folder"] == "zeta-dot/0"
+    assert lines[2]["error"] == "failed at step 7: no memory, again"
+    assert list(first)[-2:] == ["error", "folder"]

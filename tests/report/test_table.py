@@ -1,0 +1,205 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from attnlab import runs
+from attnlab.metrics import aer, bleu
+from attnlab.metrics.significance import paired_bootstrap
+from attnlab.report import evidence, render, rows, table
+from attnlab.report.table import Cell, Column, Line, Table
+
+
+def tabulate(root, **options):
+    found = rows.group(runs.find(root))
+    known = {row.name: evidence.read(row) for row in found}
+    return table.tabulate(found, known, **options)
+
+
+def test_cells_are_mean_and_deviation_over_seeds(sweep):
+    made = tabulate(sweep)
+    assert [line.name for line in made.lines] == [
+        "global (dot)",
+        "local-m (general)",
+        "local-p (general)",
+    ]
+    for line in made.lines:
+        folder = sweep / runs.slug(line.name)
+        results = [runs.read_json(folder / str(s) / runs.RESULT) for s in range(3)]
+        scores = [result["bleu"] for result in results]
+        cell = line.cells["bleu"]
+        assert cell.seeds == 3
+        np.testing.assert_allclose(cell.mean, np.mean(scores), rtol=1e-12)
+        np.testing.assert_allclose(cell.spread, np.std(scores, ddof=1), rtol=1e-12)
+        assert line.cells["parameters"].spread == 0
+
+
+def test_best_is_high_bleu_low_aer_and_never_a_speed(sweep):
+    made = tabulate(sweep)
+    best = made.lines[2].cells
+    assert best["bleu"].best and best["aer"].best and best["perplexity"].best
+    for line in made.lines:
+        assert not line.cells["tokens_per_second"].best
+        assert line.name == "local-p (general)" or not line.cells["bleu"].best
+
+
+def test_p_values_pool_the_seeds_sentence_by_sentence(sweep):
+    """The marks against a test put together here from the files alone."""
+    made = tabulate(sweep)
+
+    def counts(slug):
+        total = 0
+        for seed in range(3):
+            folder = sweep / slug / str(seed)
+            hypotheses = runs.read_lines(folder / runs.HYPOTHESES)
+            references = runs.read_lines(folder / runs.REFERENCES)
+            total = total + bleu.statistics(hypotheses, references)
+        return total
+
+    reference, system = counts("local-p-general"), counts("global-dot")
+    expected = paired_bootstrap(reference, system, bleu.score, samples=1000)
+    known = evidence.read(rows.group(runs.find(sweep))[0])
+    pooled = evidence.pooled_texts(known)
+    assert pooled is not None
+    np.testing.assert_array_equal(pooled[1], system)
+    assert made.lines[0].cells["bleu"].p_value == expected.p_value
+    assert made.lines[0].cells["bleu"].marked and made.lines[0].cells["aer"].marked
+    assert made.lines[2].cells["bleu"].p_value is None  # not tested against itself
+    legend = " ".join(made.legend)
+    assert "best row of its column (local-p (general))" in legend
+    assert "120 for BLEU and 60 for AER" in legend and "p < 0.05" in legend
+    assert "1000 samples" in legend and "2 comparisons" in legend
+
+
+def test_equal_systems_are_not_marked(tmp_path, sweep):
+    shutil.copytree(sweep / "global-dot", tmp_path / "global-dot")
+    shutil.copytree(sweep / "global-dot", tmp_path / "twin")
+    for seed in range(3):
+        config = {"row": "twin", "slug": "twin", "seed": seed, "order": 9}
+        runs.write_json(tmp_path / "twin" / str(seed) / runs.CONFIG, config)
+    made = tabulate(tmp_path)
+    assert made.lines[1].cells["bleu"].p_value == 1.0
+    assert not any(cell.marked for line in made.lines for cell in line.cells.values())
+
+
+def test_another_baseline_by_name_or_slug(sweep):
+    by_name, by_slug = (
+        tabulate(sweep, baseline=name) for name in ("global (dot)", "global-dot")
+    )
+    assert by_name == by_slug
+    assert by_name.lines[0].cells["bleu"].p_value is None
+    assert by_name.lines[2].cells["bleu"].best and by_name.lines[2].cells["bleu"].marked
+    assert "the baseline (global (dot))" in " ".join(by_name.legend)
+    with pytest.raises(ValueError, match=r"no row 'local'.*choose global \(dot\), "):
+        tabulate(sweep, baseline="local")
+
+
+def test_other_sentences_are_never_compared(tmp_path, sweep):
+    root = tmp_path / "copy"
+    shutil.copytree(sweep, root)
+    for seed in range(3):
+        folder = root / "global-dot" / str(seed)
+        references = runs.read_lines(folder / runs.REFERENCES)
+        runs.write_lines(folder / runs.REFERENCES, references[::-1])
+    (root / "local-m-general" / "1" / runs.HYPOTHESES).unlink()
+    made = tabulate(root)
+    assert made.lines[0].cells["bleu"].p_value is None
+    assert made.lines[1].cells["bleu"].p_value is None
+    assert made.lines[0].cells["aer"].marked
+    legend = "\n".join(made.legend)
+    assert "BLEU, not tested" in legend and "global (dot), local-m (general)" in legend
+    assert "local-m (general), seed 1: no hypotheses.txt" in legend
+    assert "global (dot), seed 0: BLEU is " in legend  # the score does not fit its text
+
+
+def test_aer_counts_are_of_the_runs_main_set(sweep):
+    run = runs.find(sweep)[0]
+    found, problem = evidence._alignments(run)
+    assert found is not None and not problem
+    np.testing.assert_allclose(
+        aer.score(found.counts.sum(axis=0)), run.result["aer"], rtol=1e-12
+    )
+    pair = found.pairs[0]
+    sets = {
+        "plain": [pair._replace(sure=frozenset(), possible=frozenset())],
+        "a": [pair],
+        "b": [pair],
+    }
+    numbers = {"aer": 0.2, "gold": "b", "aers": {"a": {"aer": 0.2}}}
+    assert evidence.main_set(run._replace(result=numbers), sets) == "b"
+    assert evidence.main_set(run._replace(result={"aer": None}), sets) == "a"
+    assert evidence.main_set(run, {"plain": sets["plain"]}) == "plain"
+    assert evidence.main_set(run, {}) is None
+
+
+def test_failed_and_unfinished_runs_are_lines_and_sentences(tmp_path, write_run, pairs):
+    write_run(tmp_path, "good", 0, 0, pairs)
+    write_run(tmp_path, "bad", 0, 1, pairs, "failed")
+    write_run(tmp_path, "slow", 0, 2, pairs, "unfinished")
+    made = tabulate(tmp_path)
+    assert [line.name for line in made.lines] == ["good", "bad, seed 0", "slow"]
+    assert made.lines[1].failure.startswith("failed at step 700: the loss is nan")
+    assert made.lines[2].cells == {}
+    assert made.missing == ["slow, seed 0: unfinished, at step 1600"]
+    assert "One seed a row" in made.legend[0]
+    assert not made.lines[0].cells["bleu"].best  # of one row alone nothing is best
+    text = render.text(made)
+    assert "bad, seed 0  failed at step 700: the loss is nan | after 50% of_it" in text
+    assert r"nan \| after 50% of\_it |" in render.markdown(made)
+    assert r"\multicolumn{5}{l}{\emph{failed at step 700" in render.latex(made)
+    assert r"nan | after 50\% of\_it" in render.latex(made)
+
+
+def test_nothing_finished_yet(tmp_path, write_run, pairs):
+    write_run(tmp_path, "slow", 0, 0, pairs, "unfinished")
+    made = tabulate(tmp_path)
+    assert made.legend == ["No run has finished."]
+    for printed in (render.text(made), render.markdown(made), render.latex(made)):
+        assert "slow" in printed and "unfinished, at step 1600" in printed
+
+
+SMALL = Table(
+    (Column("bleu", "BLEU", 1, +1), Column("parameters", "parameters", 0, 0)),
+    [
+        Line("a_b & c", {"bleu": Cell(20.04, 0.5, 2, p_value=0.01)}),
+        Line("b", {"bleu": Cell(31.0, 1.25, 2, True), "parameters": Cell(1e6, 0, 2)}),
+        Line("a, seed 3", {}, "failed: $ x"),
+    ],
+    ["† is a mark."],
+    [],
+)
+
+
+def test_markdown():
+    assert render.markdown(SMALL) == (
+        "|  | BLEU | parameters |\n"
+        "| --- | ---: | ---: |\n"
+        "| a\\_b & c | 20.0 ± 0.5 † | — |\n"
+        "| b | **31.0 ± 1.2** | 1,000,000 |\n"
+        "| a, seed 3 | failed: $ x |  |\n\n"
+        "The best of a column is in bold.\n\n"
+        "† is a mark.\n"
+    )
+
+
+def test_latex():
+    lines = render.latex(SMALL).splitlines()
+    assert lines[1] == r"\begin{tabular}{lrr}"
+    assert lines[2:5] == [r"\toprule", r" & BLEU & parameters \\", r"\midrule"]
+    assert lines[5:8] == [
+        r"a\_b \& c & 20.0 $\pm$ 0.5\rlap{$^\dagger$} & --- \\",
+        r"b & \textbf{\boldmath 31.0 $\pm$ 1.2} & 1,000,000 \\",
+        r"a, seed 3 & \multicolumn{2}{l}{\emph{failed: \$ x}} \\",
+    ]
+    assert lines[8:10] == [r"\bottomrule", r"\end{tabular}"]
+
+
+def test_text_lines_up_and_keeps_failures_in_place():
+    lines = render.text(SMALL).splitlines()
+    assert lines[2].rstrip().endswith("20.0 ± 0.5†            —")
+    assert lines[3].index("±") == lines[2].index("±")
+    assert lines[3].split() == ["b", "31.0", "±", "1.2*", "1,000,000"]
+    assert lines[4] == "a, seed 3  failed: $ x"
+    assert lines[5] == ""
+    coloured = render.text(SMALL, colour=True)
+    assert "\x1b[1m" in coloured and "\x1b" not in render.text(SMALL)

@@ -1,0 +1,223 @@
+"""The pool of processes: order, failures, kills, and what a second call does."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from attnlab import runs
+from attnlab.sweep import rows
+from attnlab.sweep.display import Display
+from attnlab.sweep.local import LOG, cores, run_all
+from tests.tiny import plan
+
+# Stands for `python -m attnlab.train.run FOLDER --quiet`, without the time it takes.
+STAND_IN = """#!{python}
+import json, os, pathlib, signal, sys, time
+folder = pathlib.Path(sys.argv[3])
+with open(folder / "tries", "a") as tries:
+    tries.write(json.dumps({{
+        "pid": os.getpid(),
+        "cores": sorted(os.sched_getaffinity(0)),
+        "cache": os.environ.get("JAX_COMPILATION_CACHE_DIR"),
+        "arguments": sys.argv[1:],
+        "began": time.monotonic(),
+    }}) + "\\n")
+act = (folder / "act").read_text()
+print("a word on stdout", flush=True)
+if act == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+if act == "exits":
+    sys.exit(3)
+if act == "fails":
+    (folder / "error.json").write_text('{{"error": "ValueError: no"}}')
+    sys.exit(1)
+if act == "sleeps":
+    time.sleep(60)
+time.sleep(0.2)
+result = {{"bleu": 1.0, "seconds": time.monotonic()}}
+(folder / "result.json").write_text(json.dumps(result))
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A stand-in for Python, and a maker of run folders that tell it what to do."""
+    script = tmp_path / "python"
+    script.write_text(STAND_IN.format(python=sys.executable))
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+
+    def make(*acts: str) -> list[Path]:
+        folders = [tmp_path / "sweep" / str(k) / "0" for k in range(len(acts))]
+        for folder, act in zip(folders, acts, strict=True):
+            runs.write_json(folder / runs.CONFIG, {"train": {"steps": 1}})
+            (folder / "act").write_text(act)
+        return folders
+
+    return make
+
+
+def tries(folder: Path):
+    return runs.read_jsonl(folder / "tries")
+
+
+def test_runs_go_one_after_another_in_their_order(stand_in):
+    folders = stand_in("works", "works", "works")
+    events = []
+    run_all(folders, processes=1, notify=lambda *event: events.append(event))
+    assert events == [(e, folder) for folder in folders for e in ("start", "done")]
+    for before, after in zip(folders[:-1], folders[1:], strict=True):
+        ended = runs.read_json(before / runs.RESULT)["seconds"]
+        assert tries(after)[0]["began"] >= ended
+
+
+def test_processes_run_at_once_each_on_a_core(stand_in):
+    folders = stand_in("works", "works")
+    run_all(folders, processes=2)
+    (one,), (two,) = map(tries, folders)
+    assert two["began"] < runs.read_json(folders[0] / runs.RESULT)["seconds"] + 1.0
+    assert len(one["cores"]) == len(two["cores"]) == 1
+    if len(cores()) > 1:
+        assert one["cores"] != two["cores"]
+    call = ["-m", "attnlab.train.run", str(folders[0]), "--quiet", "--wait"]
+    assert one["arguments"] == call
+
+
+def test_more_processes_than_cores_share_them(stand_in):
+    folders = stand_in("works", "works", "works")
+    run_all(folders, processes=len(cores()) + 1)
+    assert all((folder / runs.RESULT).exists() for folder in folders)
+
+
+def test_failures_are_recorded_and_the_others_go_on(stand_in):
+    folders = stand_in("fails", "killed", "exits", "works")
+    events = []
+    run_all(folders, processes=1, notify=lambda *event: events.append(event))
+    ends = [event for event, _ in events if event != "start"]
+    assert ends == ["failed", "failed", "failed", "done"]
+    errors = [runs.read_json(folder / runs.ERROR)["error"] for folder in folders[:3]]
+    assert errors == [
+        "ValueError: no",
+        f"the process ended with signal SIGKILL; see {LOG}",
+        f"the process ended with exit code 3; see {LOG}",
+    ]
+    assert all("a word on stdout" in (f / LOG).read_text() for f in folders)
+    assert not (folders[3] / runs.ERROR).exists()
+
+
+def test_a_second_call_tries_the_failed_again_and_leaves_the_finished(stand_in):
+    folders = stand_in("works", "killed")
+    run_all(folders, processes=2)
+    (folders[1] / "act").write_text("works")
+    events = []
+    run_all(folders, processes=2, notify=lambda *event: events.append(event))
+    assert events == [("start", folders[1]), ("done", folders[1])]
+    assert [len(tries(folder)) for folder in folders] == [1, 2]
+    events.clear()
+    began = time.monotonic()
+    run_all(folders, notify=lambda *event: events.append(event))
+    assert events == [] and time.monotonic() - began < 1.0
+
+
+def test_interrupted_the_runs_under_way_are_ended(stand_in):
+    folders = stand_in("sleeps", "sleeps")
+
+    def interrupt():
+        if all((folder / "tries").exists() for folder in folders):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all(folders, processes=2, poll=interrupt)
+    for folder in folders:
+        with pytest.raises(ProcessLookupError):
+            os.kill(tries(folder)[0]["pid"], 0)
+        assert not (folder / runs.ERROR).exists()  # unfinished, not failed
+
+
+def test_the_cache_of_compiled_programs_is_named_to_every_run(
+    stand_in, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    (folder,) = stand_in("works")
+    run_all([folder], cache=tmp_path / "cache")
+    assert tries(folder)[0]["cache"] == str(tmp_path / "cache")
+
+
+def test_what_the_shell_says_of_the_cache_outranks(stand_in, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
+    (folder,) = stand_in("works")
+    run_all([folder], cache=tmp_path / "cache")
+    assert tries(folder)[0]["cache"] == "/somewhere"
+
+
+@pytest.mark.parametrize("processes", [0, -1])
+def test_no_processes_are_refused(processes):
+    with pytest.raises(ValueError, match=f"processes is {processes}"):
+        run_all([], processes=processes)
+
+
+def test_the_display_tells_of_every_start_and_end(stand_in, tmp_path, capsys):
+    folders = stand_in("works", "killed")
+    runs.write_json(folders[0] / runs.RESULT, {"bleu": 1.0, "seconds": 2.0})
+    folders += [tmp_path / "sweep" / "last" / "0"]
+    runs.write_json(folders[2] / runs.CONFIG, {"train": {"steps": 1}})
+    (folders[2] / "act").write_text("works")
+    with Display(folders, tmp_path / "sweep") as display:
+        run_all(folders, processes=1, notify=display.notify, poll=display.poll)
+    lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
+    assert lines[0] == "1 of 3 runs are finished already"
+    assert lines[1] == "start 1/0"
+    error = f"the process ended with signal SIGKILL; see {LOG}"
+    assert lines[2] == f"FAILED 1/0 {error} [2/3]"
+    assert lines[3] == "start last/0"
+    assert lines[4].startswith("done last/0 bleu 1") and lines[4].endswith("[3/3]")
+
+
+def test_a_real_sweep_with_a_bad_row_and_a_real_kill(tmp_path):
+    # A row whose score does not exist, one that is killed, one that trains.
+    def sweep(add):
+        add("broken", score="generall")
+        add("killed")
+        add("general")
+
+    planned = plan(sweep)
+    train = planned[1].config["train"] | {"steps": 10**6, "evaluate_every": 10**6}
+    planned[1] = planned[1]._replace(config=planned[1].config | {"train": train})
+    folders = rows.write_folders(planned, tmp_path)
+    broken, killed, general = folders
+    shot = []
+
+    def shoot():
+        if (killed / runs.METRICS).exists() and not shot:
+            for pid in _children():
+                if str(killed) in _command(pid):
+                    os.kill(pid, signal.SIGKILL)
+                    shot.append(pid)
+
+    run_all(folders, processes=2, poll=shoot)
+    assert runs.read_json(general / runs.RESULT)["steps"] == 30
+    assert not (general / runs.ERROR).exists()
+    error = runs.read_json(broken / runs.ERROR)["error"]
+    assert error.startswith("ValueError: unknown score 'generall'; choose")
+    assert "Traceback" in (broken / LOG).read_text()
+    error = runs.read_json(killed / runs.ERROR)["error"]
+    assert error == f"the process ended with signal SIGKILL; see {LOG}"
+    assert len(shot) == 1
+
+    found = runs.find(tmp_path)
+    assert [run.row for run in found] == ["broken", "killed", "general"]
+    assert [bool(run.result) for run in found] == [False, False, True]
+
+
+def _children() -> list[int]:
+    """Processes that this one has started (Linux)."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    return [int(pid) for pid in listed.split()]
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")

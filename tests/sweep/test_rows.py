@@ -1,0 +1,224 @@
+"""Rows of a sweep: names of settings, presets, overrides, folders."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attnlab import runs
+from attnlab.attention.presets import PRESETS
+from attnlab.sweep import rows
+from attnlab.train.checkpoint import Checkpoints
+from configs.base import get_config
+
+
+def one(**settings):
+    """The configuration of a sweep's only row."""
+    (run,) = rows.plan(get_config(), lambda add: add("row", **settings))
+    return run.config
+
+
+def planned(*lines, overrides=None):
+    """The runs of (name, settings) lines."""
+
+    def sweep(add):
+        for name, settings in lines:
+            add(name, **settings)
+
+    return rows.plan(get_config(), sweep, overrides)
+
+
+def fails(*lines, overrides=None) -> str:
+    with pytest.raises(ValueError) as caught:
+        planned(*lines, overrides=overrides)
+    return str(caught.value)
+
+
+def test_a_setting_is_found_by_its_last_word():
+    config = one(window="local-m", half_width=3, learning_rate=0.5, limit=9)
+    assert config["model"]["window"] == "local-m"
+    assert config["model"]["half_width"] == 3
+    assert config["train"]["learning_rate"] == 0.5
+    assert config["data"]["hansards"]["limit"] == 9
+
+
+def test_a_setting_may_be_named_in_full():
+    settings = {"train.steps": 7, "data.synthetic.seed": 5, "data.edges": (8, 16)}
+    config = one(**settings)
+    assert config["train"]["steps"] == 7
+    assert config["data"]["synthetic"]["seed"] == 5
+    assert config["data"]["edges"] == [8, 16]
+
+
+def test_a_word_that_is_a_full_name_means_that_setting():
+    config = one(seed=3)  # data.synthetic.seed ends with the same word
+    assert config["seed"] == 3
+    assert config["data"]["synthetic"]["seed"] == 0
+
+
+def test_an_ambiguous_word_is_answered_with_the_choices():
+    message = fails(("a", {"edges": (8,)}))
+    assert message == (
+        "row 'a': setting 'edges' is ambiguous; choose data.edges, evaluate.edges"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("widow", "did you mean window"),
+        ("train.stepz", "did you mean train.steps"),
+        ("half_widht", "did you mean half_width"),
+        ("zzzzzz", "unknown setting 'zzzzzz'"),
+    ],
+)
+def test_an_unknown_setting_is_named_with_a_hint(name, hint):
+    message = fails(("a (b)", {name: 1}))
+    assert message.startswith(f"row 'a (b)': unknown setting {name!r}")
+    assert hint in message
+
+
+def test_a_section_is_no_setting():
+    assert "unknown setting 'train.adam'" in fails(("a", {"train.adam": 1}))
+    assert "unknown setting 'model'" in fails(("a", {"model": "luong"}))
+
+
+def test_a_value_of_another_type_names_the_setting():
+    message = fails(("a", {"half_width": "wide"}))
+    assert "setting 'model.half_width'" in message and "row 'a'" in message
+
+
+def test_a_whole_number_will_do_for_a_real_one():
+    assert one(learning_rate=1)["train"]["learning_rate"] == 1.0
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_sets_what_its_paper_decides(name):
+    config = one(preset=name)
+    assert config["model"]["preset"] == name
+    for key, value in PRESETS[name].settings.items():
+        assert config["model"][key] == value
+
+
+def test_what_a_row_says_outranks_its_preset():
+    assert one(preset="luong2015-local-p-general")["model"]["half_width"] == 10
+    config = one(half_width=4, preset="luong2015-local-p-general")
+    assert config["model"]["half_width"] == 4
+    assert config["model"]["window"] == "local-p"
+
+
+def test_a_preset_outranks_the_config_file():
+    base = get_config()
+    base.model.preset = "bahdanau2014"
+    base.model.decoder = "luong"
+    assert rows.resolve(base, {}).model.decoder == "bahdanau"
+    assert base.model.decoder == "luong"  # the base is not touched
+
+
+def test_an_unknown_preset_is_answered_with_the_choices():
+    message = fails(("a", {"preset": "bahdanau"}))
+    assert "unknown preset 'bahdanau'; choose bahdanau2014, " in message
+
+
+def test_the_command_line_outranks_rows_and_presets():
+    overrides = {"train.steps": 9, "model.window": "local-m", "model.half_width": 2}
+    for run in planned(
+        ("a", {"steps": 100, "window": "global"}),
+        ("b", {"preset": "luong2015-local-p-general"}),
+        overrides=overrides,
+    ):
+        assert run.config["train"]["steps"] == 9
+        assert run.config["model"]["window"] == "local-m"
+        assert run.config["model"]["half_width"] == 2
+
+
+def test_a_preset_on_the_command_line_sets_its_choices():
+    (run,) = planned(
+        ("a", {"window": "local-m"}), overrides={"model.preset": "bahdanau2014"}
+    )
+    assert run.config["model"]["decoder"] == "bahdanau"
+    assert run.config["model"]["window"] == "local-m"  # the row's own word
+
+
+def test_rows_keep_the_order_of_their_first_lines_over_seeds():
+    lines = [(name, {"seed": seed}) for seed in (1, 0) for name in ("b (x)", "a")]
+    found = planned(*lines)
+    assert [str(run.place) for run in found] == ["b-x/1", "a/1", "b-x/0", "a/0"]
+    assert [run.config["order"] for run in found] == [0, 1, 0, 1]
+    assert [run.config["row"] for run in found] == ["b (x)", "a", "b (x)", "a"]
+    assert {run.config["slug"] for run in found} == {"b-x", "a"}
+
+
+def test_a_configuration_is_plain_json():
+    config = one(window="local-p")
+    assert json.loads(json.dumps(config)) == config
+
+
+def test_the_same_row_twice_is_refused():
+    message = fails(("a", {"seed": 1}), ("a", {"seed": 1, "window": "local-m"}))
+    assert message == "row 'a' is added twice with seed 1"
+
+
+def test_rows_that_would_share_a_folder_are_refused():
+    message = fails(("local-p (dot)", {}), ("Local-P dot", {"seed": 1}))
+    assert "'local-p (dot)' and 'Local-P dot' share the folder 'local-p-dot'" in message
+
+
+def test_a_sweep_without_rows_is_refused():
+    assert fails() == "the sweep adds no row"
+
+
+def test_folders_are_made_in_order_and_found_again(tmp_path):
+    lines = [("b", {}), ("a", {"seed": 2})]
+    folders = rows.write_folders(planned(*lines), tmp_path)
+    assert folders == [tmp_path / "b" / "0", tmp_path / "a" / "2"]
+    configs = [runs.read_json(folder / runs.CONFIG) for folder in folders]
+    assert configs == [run.config for run in planned(*lines)]
+    assert rows.write_folders(planned(*lines), tmp_path) == folders
+
+
+def test_a_folder_of_another_configuration_says_what_differs(tmp_path):
+    (folder,) = rows.write_folders(planned(("a", {})), tmp_path)
+    Checkpoints(folder / runs.CHECKPOINTS).save(1, {"w": np.ones(2)})
+    before = _files(tmp_path)
+    changed = planned(("new", {}), ("a", {"half_width": 4, "steps": 3}))
+    with pytest.raises(ValueError) as caught:
+        rows.write_folders(changed, tmp_path)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'a' / '0'} holds a run of another")
+    assert "model.half_width was 10, is now 4" in message
+    assert "train.steps was 1500, is now 3" in message
+    assert "--workdir" in message
+    assert _files(tmp_path) == before  # not even the new row's folder
+
+
+def test_place_in_the_table_and_wandb_may_change(tmp_path):
+    (folder,) = rows.write_folders(planned(("a", {})), tmp_path)
+    moved = planned(("first", {}), ("a", {}), overrides={"wandb.mode": "disabled"})
+    rows.write_folders(moved, tmp_path)
+    config = runs.read_json(folder / runs.CONFIG)
+    assert (config["order"], config["wandb"]["mode"]) == (1, "disabled")
+
+
+def test_a_finished_run_cannot_be_decoded_otherwise_in_silence(tmp_path):
+    (folder,) = rows.write_folders(planned(("a", {})), tmp_path)
+    runs.write_json(folder / runs.RESULT, {"bleu": 1.0})
+    before = _files(tmp_path)
+    with pytest.raises(ValueError, match="evaluate.beams was 1, is now 5"):
+        rows.write_folders(planned(("a", {"beams": 5})), tmp_path)
+    assert _files(tmp_path) == before
+
+
+def test_a_run_that_learned_nothing_is_made_anew(tmp_path):
+    (folder,) = rows.write_folders(planned(("a", {"score": "dot"})), tmp_path)
+    left = [folder / name for name in ("source.codec", runs.METRICS)]
+    for path in left:
+        path.write_text("")
+    rows.write_folders(planned(("a", {"score": "general"})), tmp_path)
+    assert runs.read_json(folder / runs.CONFIG)["model"]["score"] == "general"
+    assert not any(path.exists() for path in left)
+
+
+def _files(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}

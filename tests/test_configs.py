@@ -1,0 +1,139 @@
+"""Every config file builds; every row of every sweep takes two steps, made tiny."""
+
+import importlib
+import inspect
+import json
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from attnlab.attention.presets import PRESETS
+from attnlab.data.corpus import CORPORA
+from attnlab.sweep import rows
+from attnlab.tasks.translate import translate
+from attnlab.train.optimisers import make_optimiser, make_schedule
+from attnlab.train.step import init_state, train_step
+from configs.base import get_config
+from tests.tiny import TINY
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = sorted((ROOT / "configs").rglob("[a-z]*.py"))
+# A row keeps what it says about attention, decoder, encoder and optimiser.
+SMALL = TINY | {
+    "model.layers": 1,
+    "model.max_length": 12,
+    "model.encoder_hidden": 4,  # two directions are as wide as the decoder: for dot
+    "data.synthetic.train": 16,
+    "train.batch_size": 4,
+    "train.steps": 2,
+    "train.warmup": 0,
+    "train.learning_rate": 0.01,
+}
+
+
+def module_of(path: Path):
+    return importlib.import_module(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    )
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT / "configs").with_suffix("").as_posix()
+
+
+def tiny_rows():
+    """(name, config) of every row of every sweep; equal models come once."""
+    found = {}
+    for path in FILES:
+        module = module_of(path)
+        if hasattr(module, "sweep"):
+            for run in rows.plan(module.get_config(), module.sweep, SMALL):
+                chosen = {key: run.config[key] for key in ("model", "train")}
+                name = f"{named(path)}: {run.config['row']}"
+                found.setdefault(json.dumps(chosen), (name, run.config))
+    return list(found.values())
+
+
+ROWS = tiny_rows()
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_a_config_is_built_and_survives_json(path):
+    config = module_of(path).get_config()
+    again = json.loads(config.to_json())
+    assert set(again) == {"task", "seed", "data", "model", "train", "evaluate", "wandb"}
+
+
+def test_a_misspelt_setting_in_a_config_file_fails():
+    config = get_config()
+    with pytest.raises(AttributeError, match="hiden"):
+        config.model.hiden = 3
+    with pytest.raises(AttributeError, match="trian"):
+        config.data.files.trian = "a"
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_the_corpus_of_a_config_knows_its_options(path):
+    config = module_of(path).get_config()
+    assert config.data.name in CORPORA
+    for name in CORPORA:
+        known = inspect.signature(CORPORA[name]).parameters
+        assert set(config.data.get(name, {})) <= set(known)
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_every_row_of_a_sweep_resolves(path):
+    module = module_of(path)
+    if not hasattr(module, "sweep"):
+        return
+    planned = rows.plan(module.get_config(), module.sweep)
+    assert len({run.place for run in planned}) == len(planned)
+    assert f"--config=configs/{named(path)}.py" in module.__doc__
+
+
+def test_the_synthetic_defaults_are_the_loaders():
+    settings = get_config().data.synthetic
+    known = inspect.signature(CORPORA["synthetic"]).parameters
+    given = {name: settings[name] for name in settings}
+    defaults = {name: known[name].default for name in settings}
+    assert given == defaults
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_builds_its_model_and_loss(name, tmp_path):
+    overrides = SMALL | {"model.encoder_hidden": 0}
+    config = rows.resolve(get_config(), {"preset": name}, overrides)
+    task = translate(json.loads(config.to_json()), tmp_path)
+    params = jax.eval_shape(task.init, jax.random.key(0))
+    loss, sums = jax.eval_shape(
+        task.loss, params, task.batches.at(0), jax.random.key(1)
+    )
+    assert loss.shape == sums.loss.shape == sums.tokens.shape == ()
+
+
+@pytest.mark.parametrize("config", [c for _, c in ROWS], ids=[name for name, _ in ROWS])
+def test_a_row_takes_two_steps(config, tmp_path):
+    task = translate(config, tmp_path)
+    tx = make_optimiser(
+        config["train"], make_schedule(config["train"], len(task.batches))
+    )
+    state = jax.jit(partial(init_state, task.init, tx, config["seed"]))()
+    update = jax.jit(partial(train_step, loss=task.loss, tx=tx))
+    before, losses = state.params, []
+    for step in range(2):
+        state, sums = update(state, task.batches.at(step))
+        losses.append(float(sums.loss) / int(sums.tokens))
+    assert int(state.step) == 2
+    assert np.isfinite(losses).all()
+    words = before["params"]["vocabulary_bias"].shape[0]
+    assert losses[0] < np.log(words) + 0.5  # not worse than guessing
+    moved = [
+        not np.array_equal(one, two)
+        for one, two in zip(
+            jax.tree.leaves(before), jax.tree.leaves(state.params), strict=True
+        )
+    ]
+    assert np.mean(moved) > 0.8
