@@ -1,0 +1,1 @@
+"""Configuration files: settings only, nothing imported but ml_collections."""

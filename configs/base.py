@@ -1,0 +1,120 @@
+"""Every setting, with its default; a config file starts from here and changes some."""
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+
+def get_config() -> ConfigDict:
+    """The defaults: a small Luong model on the embedded language pair."""
+    config = ConfigDict()
+    config.task = "translate"
+    config.seed = 0
+
+    config.data = data = ConfigDict()
+    data.name = "synthetic"  # synthetic, hansards, multi30k, tatoeba, europarl, files
+    data.units = "words"  # or subwords (SentencePiece)
+    data.source_vocabulary = 10_000  # largest size, the four special tokens included
+    data.target_vocabulary = 10_000
+    data.min_count = 1
+    data.join = 0.0  # share of training pairs glued in twos, to read longer sentences
+    data.edges = (8, 12, 16, 20, 24, 32, 48)  # bucket widths, EOS counted
+    data.synthetic = ConfigDict()
+    data.synthetic.train = 20_000
+    data.synthetic.dev = 500
+    data.synthetic.test = 500
+    data.synthetic.words = 80
+    data.synthetic.zipf = 1.0
+    data.synthetic.lengths = (3, 20)
+    data.synthetic.test_lengths = placeholder(tuple)
+    data.synthetic.reordering = placeholder(str)
+    data.synthetic.one_to_many = 0.1
+    data.synthetic.many_to_one = 0.1
+    data.synthetic.null_source = 0.05
+    data.synthetic.null_target = 0.1
+    data.synthetic.ambiguity = 0.1
+    data.synthetic.context = "previous"
+    data.synthetic.noise = 0.0
+    data.synthetic.seed = 0
+    data.hansards = ConfigDict()
+    data.hansards.direction = "fr-en"
+    data.hansards.limit = placeholder(int)
+    data.multi30k = ConfigDict()
+    data.multi30k.source = "de"
+    data.multi30k.target = "en"
+    data.multi30k.silver = False
+    data.tatoeba = ConfigDict()
+    data.tatoeba.size = "small"  # or full
+    data.tatoeba.direction = "de-en"
+    data.tatoeba.silver = False
+    data.europarl = ConfigDict()
+    data.europarl.direction = "de-en"
+    data.files = ConfigDict()  # your own text; see attnlab.data.files
+    data.files.train = placeholder(str)  # "a.fr,b.en", or one file of two columns
+    data.files.dev = placeholder(str)
+    data.files.test = placeholder(str)
+    data.files.gold = placeholder(str)  # "a.fr,b.en,links"
+    data.files.gold_format = "pharaoh"  # or wpt
+    data.files.one_based = placeholder(bool)
+    data.files.target_first = False
+    data.files.lowercase = False
+
+    config.model = model = ConfigDict()
+    model.preset = ""  # a paper's choices, see attnlab.attention.presets.PRESETS
+    model.score = "general"
+    model.window = "global"
+    model.normaliser = "softmax"
+    model.read = "soft"
+    model.half_width = 10  # D of the local windows
+    model.gaussian = "after"  # local-p: the prior on weights (after) or scores (before)
+    model.coverage = False
+    model.max_length = 50  # table of the location score
+    model.decoder = "luong"  # or bahdanau
+    model.cell = "lstm"  # cho-gru, gru, lstm
+    model.encoder = "bi"  # or uni
+    model.layers = 1
+    model.embedding = 64
+    model.hidden = 64
+    model.encoder_hidden = 0  # a direction; 0: as hidden
+    model.attention_hidden = 64
+    model.readouts = 64
+    model.reverse_source = False
+    model.input_feeding = True
+    model.eos_in_memory = False
+    model.tied = False
+    model.dropout = 0.0
+
+    config.train = train = ConfigDict()
+    train.steps = 1500
+    train.batch_size = 64
+    train.token_budget = (
+        0  # if set: padded target tokens a batch, instead of batch_size
+    )
+    train.optimiser = "adam"  # sgd, adadelta
+    train.learning_rate = 2e-3
+    train.schedule = "cosine"  # constant, luong
+    train.warmup = 0
+    train.halve_after = 5  # epochs, for the luong schedule
+    train.clip = 1.0
+    train.label_smoothing = 0.0
+    train.log_every = 50
+    train.evaluate_every = 500
+    train.stop_on = "bleu"  # or perplexity: chooses the best checkpoint
+    train.patience = 0  # evaluations without improvement before stopping; 0: never
+
+    config.evaluate = evaluate = ConfigDict()
+    evaluate.sentences = 128  # rows of an evaluation batch
+    evaluate.edges = ()  # widths of those; (): data.edges
+    evaluate.dev_sentences = 200  # how many of the dev set are looked at while training
+    evaluate.beams = 1
+    evaluate.length_penalty = "average"  # none, gnmt
+    evaluate.alpha = 0.6  # of the gnmt penalty
+    evaluate.ratio = 1.5  # a translation may be this much longer than its source, + 10
+    evaluate.replace_unknown = False
+    evaluate.tokenize = "none"  # sacrebleu's: none, 13a, intl, char
+    evaluate.lowercase = False
+    evaluate.gold = ""  # the gold set of the AER column; "": the corpus's first
+
+    config.wandb = ConfigDict()
+    config.wandb.mode = "offline"  # online, disabled
+    config.wandb.project = "attnlab"
+    return config.lock()  # so that a misspelt setting in a config file fails

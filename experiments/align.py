@@ -1,0 +1,64 @@
+"""Plot how a trained run aligns a sentence.
+
+    python -m experiments.align --run=runs/luong/local-p-general/0 \\
+        --source="the house met at two"
+
+Without --target the run translates the sentence and shows where it looked while doing
+so; with --target that translation is forced.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0, or 2 with one line about what is wrong."""
+    options = _parser().parse_args(argv)
+    import attnlab
+
+    try:
+        run = attnlab.load(options.run)
+        if options.target:
+            found = run.align(options.source, options.target, kind=options.kind)
+        elif options.kind == "posterior":
+            raise ValueError("--kind=posterior needs a --target")
+        else:
+            found = run.translate(options.source, beams=options.beams)
+        written = found.plot(options.out, title=options.title)
+    except (FileNotFoundError, ValueError) as error:
+        print(f"align: {error}", file=sys.stderr)
+        return 2
+    print(found)
+    for t, s in sorted(found.links()):
+        print(f"  {found.target[t]} - {found.source[s]}  {found.alignment[t, s]:.2f}")
+    print("wrote " + ", ".join(map(str, written)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.align",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--run", type=Path, required=True, help="a run folder")
+    parser.add_argument("--source", required=True, help="words, split at blanks")
+    parser.add_argument("--target", default="", help="a translation to force")
+    parser.add_argument(
+        "--kind",
+        choices=("prior", "posterior"),
+        default="prior",
+        help="the attention's weights, or those after reading the target word",
+    )
+    parser.add_argument("--beams", type=int, help="of the search; the run's by default")
+    parser.add_argument("--title", default="", help="printed above the plot")
+    parser.add_argument(
+        "--out", type=Path, default=Path("alignment.png"), help=".png, .pdf, or both"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""What the programs with a --config flag share: how they start, and the config file."""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from absl import app, flags
+from ml_collections import config_flags
+
+HELP = {"-h", "--h", "-help", "--help", "--helpshort", "--helpfull"}
+
+
+def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
+    """Parse the command line and call main(arguments); returns the exit status.
+
+    absl's own `app.run` answers a misspelt setting with a traceback, and a UsageError
+    with the whole help text. Here either is one line on stderr and status 2; --help is
+    not an error.
+    """
+    if HELP & set(sys.argv[1:]):
+        print(sys.modules["__main__"].__doc__)
+        print(flags.FLAGS.main_module_help())
+        return 0
+    try:
+        return main(flags.FLAGS(sys.argv)[1:]) or 0
+    except (flags.Error, app.UsageError) as error:
+        message = str(error)
+    except (AttributeError, KeyError, OSError) as error:
+        found = _explain(error)
+        if found is None:
+            raise
+        message = found
+    print(f"{program}: {message}", file=sys.stderr)
+    return 2
+
+
+def _explain(error: Exception) -> str | None:
+    """A line about a config file or a setting that is not there; None if neither."""
+    values = [arg.partition("=")[2] for arg in sys.argv if arg.startswith("--config=")]
+    missing = [value for value in values if not Path(value.split(":")[0]).is_file()]
+    if missing:
+        return f"no config file {missing[0]!r}"
+    unknown = re.search(r"'(\w+)\\?'", str(error))  # ml_collections': 'stepz' Did you
+    for arg in sys.argv:
+        name = arg.partition("=")[0].removeprefix("--config.")
+        if name != arg and unknown and unknown[1] in name.split("."):
+            guess = re.search(r'Did you mean "(\w+)"', str(error))
+            hint = f"; did you mean {guess[1]!r}?" if guess else ""
+            return f"unknown setting {name!r}{hint}"
+    return None
+
+
+def load_module(flag: flags.FlagHolder) -> ModuleType:
+    """The config file of `flag` as a module; a UsageError where there is none."""
+    if flag.value is None:
+        raise app.UsageError("give --config=configs/....py")
+    path = config_flags.get_config_filename(flags.FLAGS[flag.name]).split(":")[0]
+    spec = importlib.util.spec_from_file_location("config_file", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,72 @@
+"""Judge the alignments of one trained run, or of two that translate in turn.
+
+    python -m experiments.evaluate --run=runs/hansards/global-general/0 \\
+        --reverse=runs/hansards-en-fr/global-general/0 --baseline=eflomal
+
+Prints AER, precision and recall on every gold set of the run's corpus, and on its pairs
+of at most 20 source words: by the attention's own weights (prior), after reading the
+target word too (posterior), the other direction's links turned round, and both
+directions put together. --baseline adds a statistical aligner trained on the same text.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0, or 2 with one line about what is wrong."""
+    options = _parser().parse_args(argv)
+    import attnlab
+    from attnlab.tasks.judge import compare, render
+    from attnlab.tasks.translate import load_corpus
+
+    try:
+        run = attnlab.load(options.run)
+        reverse = attnlab.load(options.reverse) if options.reverse else None
+        corpus = load_corpus(run.config)
+        if reverse is not None:
+            other = load_corpus(reverse.config)
+            languages = (corpus.source_language, corpus.target_language)
+            if (other.target_language, other.source_language) != languages:
+                raise ValueError(
+                    f"--run translates {' to '.join(languages)}, so --reverse must "
+                    f"translate back; it goes from {other.source_language} to "
+                    f"{other.target_language}"
+                )
+        found = compare(
+            corpus.gold,
+            (run.translator, run.params),
+            reverse and (reverse.translator, reverse.params),
+            corpus.train,
+            options.baseline,
+        )
+        for name, scores in found.items():
+            print(render(name, scores))
+    except (FileNotFoundError, ValueError, ImportError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--run", type=Path, required=True, help="a run folder")
+    parser.add_argument(
+        "--reverse", type=Path, help="a run of the same corpus the other way round"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="MODEL",
+        help="eflomal, fast_align, hmm, ibm1 or ibm2: takes minutes on a large corpus",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Write the report of a sweep from its run folders and print its table.
+
+    python -m experiments.report --runs=runs/luong
+
+Tables, summary.csv, figures and report.md go to runs/luong/report. A sweep may still be
+running: the report covers what is there and says what is missing.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0, or 2 with one line about a folder or row that is not there."""
+    arguments = _parser().parse_args(argv)
+    from attnlab.report.report import write_report
+
+    try:
+        written = write_report(
+            arguments.runs,
+            baseline=arguments.baseline,
+            folder=arguments.out,
+            font=arguments.font,
+        )
+    except (FileNotFoundError, ValueError) as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 2
+    table = next(path for path in written if path.name == "table.txt")
+    print(table.read_text(encoding="utf-8"))
+    print(f"{len(written)} files in {written[0].parent}; start with {written[0]}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--runs", type=Path, required=True, help="folder of a sweep, or of several"
+    )
+    parser.add_argument(
+        "--baseline",
+        metavar="ROW",
+        help="row to test the others against, by default the best of each column",
+    )
+    parser.add_argument("--out", type=Path, help="where to write; RUNS/report if unset")
+    parser.add_argument("--font", help="font family of the figures, for CJK words")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""Train one model.
+
+    python -m experiments.train --config=configs/translate.py:bahdanau2014 \\
+        --config.data.name=hansards --workdir=runs/hansards/bahdanau2014/0
+
+The same command resumes a run that was stopped. The workdir is a run folder; by default
+runs/<config>/<variant>/<seed>.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from experiments.configs import launch
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "configs/translate.py[:preset]", lock_config=True
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
+
+
+def main(arguments: Sequence[str]) -> None:
+    if arguments:
+        raise app.UsageError(f"unexpected argument {arguments[0]!r}")
+    if _CONFIG.value is None:
+        raise app.UsageError("give --config=configs/translate.py")
+
+    from attnlab import runs
+    from attnlab.sweep import rows
+    from attnlab.train.run import BusyRun, run
+
+    overrides = config_flags.get_override_values(flags.FLAGS["config"])
+    try:
+        config = rows.resolve(_CONFIG.value, {}, overrides)
+        file = config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0]
+        model = config.model
+        name = model.preset or f"{model.window} ({model.score})"
+        slug = runs.slug(name)
+        default = Path("runs") / Path(file).stem / slug / str(config.seed)
+        folder = Path(_WORKDIR.value or default)
+        settings = json.loads(config.to_json())
+        settings |= {"row": name, "slug": slug, "order": 0}
+        planned = rows.Planned(Path(folder.name), settings)
+        rows.write_folders([planned], folder.parent)
+    except ValueError as error:
+        raise app.UsageError(str(error)) from None
+    try:
+        result = run(folder)
+    except (ArithmeticError, BusyRun, OSError, ValueError) as error:
+        where = folder / runs.ERROR
+        raise app.UsageError(f"{error} (the traceback is in {where})") from None
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    sys.exit(launch(main, "train"))
