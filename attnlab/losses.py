@@ -103,3 +103,64 @@ def _forward_rule(readouts, kernel, bias, targets, mask, smoothing, rows):
 
 
 cross_entropy.defvjp(_forward_rule, _backward)
+
+
+def _log_likelihoods(readouts, kernel, bias, targets, mask, rows):
+    order, blocks = _blocks(readouts, targets, mask, rows)
+
+    def work(block):
+        readouts, targets, real = block
+        nats = token_losses(readouts @ kernel + bias[None], targets)
+        return jnp.where(real, -nats, 0.0)
+
+    def skip(block):
+        return jnp.zeros_like(block[0][:, 0])
+
+    found = jax.lax.map(lambda b: jax.lax.cond(b[2][0], work, skip, b), blocks)
+    return jnp.zeros_like(readouts[:, 0]).at[order].add(found.reshape(-1))
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(5,))
+def log_likelihoods(readouts, kernel, bias, targets, mask, rows=256):
+    """log p(target) [N] under softmax(readouts @ kernel + bias), 0 where masked.
+
+    Shapes, blocks and cost as in `cross_entropy`; the gradient forms the logits of each
+    block anew, so nothing of width V is kept.
+    """
+    return _log_likelihoods(readouts, kernel, bias, targets, mask, rows)
+
+
+def _likelihoods_forward(readouts, kernel, bias, targets, mask, rows):
+    found = _log_likelihoods(readouts, kernel, bias, targets, mask, rows)
+    return found, (readouts, kernel, bias, targets, mask)
+
+
+def _likelihoods_backward(rows, saved, slopes):
+    readouts, kernel, bias, targets, mask = saved
+    order, blocks = _blocks(readouts, targets, mask, rows)
+    slopes = slopes[order].reshape(-1, rows)
+
+    def work(sums, block):
+        (readouts, targets, real), slopes = block
+        slope = -jax.nn.softmax(readouts @ kernel + bias[None])
+        slope = slope.at[jnp.arange(rows), targets].add(1.0)
+        slope = slope * jnp.where(real, slopes, 0.0)[:, None]
+        d_kernel, d_bias = sums
+        sums = (d_kernel + readouts.T @ slope, d_bias + slope.sum(axis=0))
+        return sums, slope @ kernel.T
+
+    def skip(sums, block):
+        return sums, jnp.zeros_like(block[0][0])
+
+    def body(sums, block):
+        return jax.lax.cond(block[0][2][0], work, skip, sums, block)
+
+    start = (jnp.zeros_like(kernel), jnp.zeros_like(bias))
+    (d_kernel, d_bias), d_blocks = jax.lax.scan(body, start, (blocks, slopes))
+    d_rows = d_blocks.reshape(-1, readouts.shape[-1])
+    d_readouts = jnp.zeros_like(readouts).at[order].add(d_rows)
+    none = (np.zeros(targets.shape, float0), np.zeros(mask.shape, float0))
+    return d_readouts, d_kernel, d_bias, *none
+
+
+log_likelihoods.defvjp(_likelihoods_forward, _likelihoods_backward)

@@ -32,6 +32,18 @@ def zero_padding(values: jax.Array, mask: jax.Array) -> jax.Array:
     return jnp.where(mask, values, jnp.zeros((), values.dtype))
 
 
+def distribution(weights: jax.Array) -> jax.Array:
+    """`weights` `[..., W]` divided by their sum: all zeros where the sum is zero."""
+    total = weights.sum(axis=-1, keepdims=True)
+    return weights / jnp.where(total > 0, total, 1)
+
+
+def safe_log(weights: jax.Array) -> jax.Array:
+    """log of `weights`, about -87 and without a gradient where they are zero."""
+    smallest = jnp.finfo(weights.dtype).tiny
+    return jnp.log(jnp.where(weights > smallest, weights, smallest))
+
+
 def masked_sum(
     values: jax.Array, mask: jax.Array, axis: int | tuple[int, ...] | None = None
 ) -> jax.Array:

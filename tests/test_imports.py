@@ -31,7 +31,7 @@ PARTS: dict[str, set[str]] = {
     "layers": {"masking", "attention"},
     "models": {"masking", "attention", "layers"},
     "losses": {"masking"},
-    "estimators": {"masking", "losses"},
+    "estimators": {"masking"},
     "decoding": {"masking"},
     "metrics": set(),
     "data": set(),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attnlab.losses import Sums, cross_entropy, token_losses
+from attnlab.losses import Sums, cross_entropy, log_likelihoods, token_losses
 
 COUNT, WIDTH, SIZE = 12, 3, 7  # rows, readout, vocabulary
 
@@ -137,3 +137,48 @@ def test_sums_of_parts_are_the_sums_of_the_whole():  # 4.35
     for split in (uneven, other):
         mean = float(split.loss / split.tokens)
         assert mean == pytest.approx(float(whole.loss) / MASK.sum(), rel=1e-5)
+
+
+def each_in_full(readouts, kernel, bias, mask):
+    """log p(target) of every real row, 0 elsewhere."""
+    log_probs = jax.nn.log_softmax(readouts @ kernel + bias[None])
+    return jnp.where(mask, log_probs[jnp.arange(COUNT), TARGETS], 0.0)
+
+
+SLOPES = random.normal(size=COUNT).astype(np.float32)  # what the rows' losses weigh
+
+
+@pytest.mark.parametrize("rows", [1, 5, 12, 256])
+def test_log_likelihoods_of_any_block_size_are_those_of_the_full_formula(rows):
+    """Each row's own number, and gradients of any weighted sum of them."""
+
+    def ours(readouts, kernel, bias, targets, mask):
+        return SLOPES @ log_likelihoods(readouts, kernel, bias, targets, mask, rows)
+
+    def full(readouts, kernel, bias, targets, mask):
+        del targets
+        return SLOPES @ each_in_full(readouts, kernel, bias, mask)
+
+    found = with_slopes(ours)
+    close(found, with_slopes(full))
+    assert np.all(found[1][~MASK] == 0.0)  # exactly
+    each = log_likelihoods(READOUTS, KERNEL, BIAS, TARGETS, MASK, rows)
+    np.testing.assert_allclose(
+        each, each_in_full(READOUTS, KERNEL, BIAS, MASK), rtol=1e-5
+    )
+    assert np.all(np.asarray(each)[~MASK] == 0.0)
+
+
+def test_log_likelihoods_skip_blocks_of_padding():
+    mask = np.zeros(COUNT, bool)
+    mask[[1, 5, 6, 10]] = True
+    holes = np.where(mask[:, None], READOUTS, np.nan)
+    found = with_slopes(lambda *args: log_likelihoods(*args, 4).sum(), mask, 1.0, holes)
+    expected = with_slopes(lambda *args: -in_full(*args, 0.0), mask)
+    close(found, expected)
+
+
+def test_log_likelihoods_are_minus_the_cross_entropy():
+    both = (READOUTS, KERNEL, BIAS, TARGETS, MASK)
+    total = log_likelihoods(*both).sum()
+    assert float(total) == pytest.approx(-float(cross_entropy(*both)), rel=1e-5)

@@ -4,7 +4,7 @@
     params = attend.init(rng, Dims(query=512, value=512, hidden=512))
     memory = attend.prepare(params, values, mask, length)
     carry = attend.start(memory)
-    read = attend.apply(params, query, memory, step=0, carry=carry, rng=None)
+    read = attend.apply(params, query, memory, step=0, carry=carry)
     read.context, read.weights, read.positions, read.carry
 
 All of it without a batch axis: `jax.vmap` over sentences.
@@ -15,6 +15,7 @@ from attnlab.attention.base import (
     Aligned,
     Attention,
     Dims,
+    Draw,
     Memory,
     Normaliser,
     Read,
@@ -42,6 +43,7 @@ __all__ = [
     "Aligned",
     "Attention",
     "Dims",
+    "Draw",
     "Memory",
     "Normaliser",
     "Preset",

@@ -65,8 +65,23 @@ class Window(NamedTuple):
 # not valid, all zeros if nothing is, and with finite gradients in every case.
 Normaliser = Callable[[jax.Array, jax.Array], jax.Array]
 
-# (weights [W], values [W, C], rng or None) -> (context [C], aux dict of arrays)
-Read = Callable[..., tuple[jax.Array, dict[str, jax.Array]]]
+
+class Draw(NamedTuple):
+    """The chance a read may use; without one every read takes the expected value.
+
+    rng: a key; None takes the likeliest position. temperature: of the relaxed sample
+    that carries the gradient of straight-through. expected: bool, take the expected
+    value after all (Xu et al. 2015 toss a coin for it, one a sentence).
+    """
+
+    rng: jax.Array | None
+    temperature: jax.Array | float = 1.0
+    expected: jax.Array | bool = False
+
+
+# (weights [W], Draw or None) -> weights [W] that the values are read with: zero where
+# the weights are, so that a step with nothing to look at reads zeros.
+Read = Callable[[jax.Array, Draw | None], jax.Array]
 
 
 class Memory(NamedTuple):
@@ -90,11 +105,12 @@ class Aligned(NamedTuple):
     the sentence, with weight zero; `alignment.dense` puts both onto the sentence.
     """
 
-    context: jax.Array  # [C]
+    context: jax.Array  # [C], of the values at `reads`
     weights: jax.Array  # [W]
+    reads: jax.Array  # [W], the weights themselves where the read is soft
     positions: jax.Array  # [W] int
     carry: Any  # for the next step
-    aux: dict[str, jax.Array]  # "centre" [] and what the read adds
+    aux: dict[str, jax.Array]  # "centre" []
 
 
 class Attention(NamedTuple):
@@ -103,10 +119,9 @@ class Attention(NamedTuple):
     init(rng, dims) -> params
     prepare(params, values [S, C], mask [S] bool, length []) -> Memory
     start(memory) -> carry for the first step
-    apply(params, query [Q], memory, *, step [], carry, rng) -> Aligned
+    apply(params, query [Q], memory, *, step [], carry, draw=None) -> Aligned
 
     `recurrent` says that `carry` matters, so that steps can not be batched over time.
-    `rng` may be None unless the read samples.
     """
 
     init: Callable[[jax.Array, Dims], Params]

@@ -19,9 +19,11 @@ from attnlab.attention.base import (
 from attnlab.attention.reads import soft
 from attnlab.masking import zero_padding
 
+SOFT = soft()
+
 
 def attention(
-    score: Score, window: Window, normaliser: Normaliser, read: Read = soft
+    score: Score, window: Window, normaliser: Normaliser, read: Read = SOFT
 ) -> Attention:
     """The attention that scores, windows, normalises and reads as told.
 
@@ -47,12 +49,12 @@ def attention(
     def start(memory: Memory):
         return jnp.zeros(memory.mask.shape, memory.values.dtype) if recurrent else ()
 
-    def apply(params, query, memory: Memory, *, step, carry, rng) -> Aligned:
+    def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
         centre = window.centre(params["window"], query, memory.length, step)
         look_and_read = attend_gathered if gathers(memory) else attend
-        return look_and_read(params["score"], query, memory, centre, carry, rng)
+        return look_and_read(params["score"], query, memory, centre, carry, draw)
 
-    def attend(params, query, memory: Memory, centre, carry, rng) -> Aligned:
+    def attend(params, query, memory: Memory, centre, carry, draw) -> Aligned:
         seen = look(memory, centre, carry)
         valid = seen.valid
         if score.reach is not None:
@@ -65,11 +67,13 @@ def attention(
         else:
             weights = normaliser(scores, valid) * prior
 
-        context, aux = read(weights, seen.values, rng)
+        reads = read(weights, draw)
+        context = jnp.einsum("w,wc->c", reads, seen.values)
         if recurrent:
             carry = seen.add_to(carry, weights)
-        aux = aux | {"centre": centre}
-        return Aligned(context, weights, seen.positions, carry, aux)
+        return Aligned(
+            context, weights, reads, seen.positions, carry, {"centre": centre}
+        )
 
     # Gathering once more for the gradient is up to twice as fast as saving what each
     # step gathered.

@@ -42,11 +42,12 @@ def none(reads: str = "last") -> Attention:
         del memory
         return ()
 
-    def apply(params, query, memory: Memory, *, step, carry, rng) -> Aligned:
-        del params, query, step, rng
+    def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
+        del params, query, step, draw
         size, dtype = memory.mask.shape[0], memory.values.dtype
         positions = jnp.arange(size, dtype=jnp.int32)
         aux = {"centre": jnp.zeros((), dtype)}
-        return Aligned(memory.keys[0], jnp.zeros(size, dtype), positions, carry, aux)
+        nowhere = jnp.zeros(size, dtype)
+        return Aligned(memory.keys[0], nowhere, nowhere, positions, carry, aux)
 
     return Attention(init, prepare, start, apply)

@@ -33,8 +33,11 @@ NORMALISERS: dict[str, Normaliser] = {
     "sparsemax": normalisers.sparsemax,
     "entmax-1.5": normalisers.entmax15,
 }
-READS: dict[str, Read] = {
+READS: dict[str, Callable[..., Read]] = {
     "soft": reads.soft,
+    "top-k": reads.top_k,
+    "hard": reads.hard,
+    "straight-through": reads.straight_through,
 }
 
 
@@ -48,24 +51,31 @@ def build(
     gaussian: str = "after",
     coverage: bool = False,
     max_length: int = 50,
+    k: int = 5,
     fixed: str = "last",
 ) -> Attention:
     """The attention of these names; options that a choice does not have are ignored.
 
     half_width: local windows. gaussian: local-p, "after" or "before" the normaliser.
     coverage: the score also sees how much weight each position has had. max_length: the
-    location score's table. `score="none"` is no attention at all but a fixed context,
-    read at the `fixed` end: "last", "first" or "both".
+    location score's table. k: positions that top-k reads. `score="none"` is
+    no attention at all but a fixed context, read at the `fixed` end: "last", "first" or
+    "both".
     """
     if score == "none":
         return none(fixed)
-    options = {"half_width": half_width, "gaussian": gaussian, "max_length": max_length}
+    options = {
+        "half_width": half_width,
+        "gaussian": gaussian,
+        "max_length": max_length,
+        "k": k,
+    }
     chosen = _make(_pick(SCORES, "score", score, extra=("none",)), options)
     return attention(
         scores.covered(chosen) if coverage else chosen,
         _make(_pick(WINDOWS, "window", window), options),
         _pick(NORMALISERS, "normaliser", normaliser),
-        _pick(READS, "read", read),
+        _make(_pick(READS, "read", read), options),
     )
 
 
@@ -82,7 +92,8 @@ def _make(factory: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 
 class Preset(NamedTuple):
-    """A published variant: the config fields it pins, and where we depart from it."""
+    """A published variant: the settings it pins, of the model and of how a hard read
+    learns, and where we depart from it."""
 
     settings: dict[str, Any]
     paper: str
@@ -107,6 +118,20 @@ _LUONG = {
     "reverse_source": True,
     "eos_in_memory": False,
 }
+_DENG = {
+    "decoder": "luong",
+    "encoder": "bi",
+    "cell": "lstm",
+    "layers": 2,
+    "input_feeding": True,
+    "reverse_source": False,
+    "eos_in_memory": True,
+    "score": "additive",
+    "window": "global",
+    "normaliser": "softmax",
+    "read": "hard",
+    "feed": "expected",
+}
 
 
 # What every preset leaves to the configuration, or does in our way.
@@ -115,6 +140,7 @@ _OURS = (
     "matrices start Glorot-uniform or orthogonal, embeddings of unit length",
     "the vocabulary's bias starts at the words' log frequencies",
     "the loss is the mean over target tokens, not over sentences",
+    "decoding divides a score by its length unless evaluate.length_penalty is none",
 )
 
 
@@ -127,7 +153,16 @@ def _luong(score: str, window: str, *departures: str) -> Preset:
     if score == "location":
         attention |= {"max_length": 50}
     paper = "Luong et al. 2015, Effective Approaches to Attention-based NMT"
-    return Preset(_LUONG | attention, paper, (*_OURS, *departures))
+    ours = (*_OURS, "LSTMs have biases and cells are not clipped (released code)")
+    return Preset(_LUONG | attention, paper, (*ours, *departures))
+
+
+def _deng(**learning) -> Preset:
+    return Preset(
+        _DENG | learning,
+        "Deng et al. 2018, Latent Alignment and Variational Attention",
+        (*_OURS, "the attentional vector is fed, where they feed the expected context"),
+    )
 
 
 _CLAMPED = "local-m past the last source word stays there (nmt.matlab; paper silent)"
@@ -148,7 +183,42 @@ PRESETS: dict[str, Preset] = {
     "luong2015-global-location": _luong("location", "global"),
     "luong2015-global-dot": _luong("dot", "global"),
     "luong2015-global-general": _luong("general", "global"),
+    "luong2015-global-concat": _luong("concat-luong2015", "global"),
+    "luong2015-local-m-dot": _luong("dot", "local-m", _CLAMPED),
     "luong2015-local-m-general": _luong("general", "local-m", _CLAMPED),
     "luong2015-local-p-dot": _luong("dot", "local-p"),
     "luong2015-local-p-general": _luong("general", "local-p"),
+    "xu2015-hard": Preset(
+        _BAHDANAU
+        | {
+            "cell": "lstm",
+            "score": "additive",
+            "window": "global",
+            "normaliser": "softmax",
+            "read": "hard",
+            "learning": "reinforce",
+            "feed": "sampled",
+            "credit": "sentence",
+            "baseline": "moving-average",
+            "decay": 0.9,
+            "reward_weight": 0.1,
+            "entropy": 0.002,
+            "coin": 0.5,
+        },
+        "Xu et al. 2015, Show, Attend and Tell",
+        (
+            *_OURS,
+            "translation, not captions: no scalar gate, no doubly stochastic term",
+            "the coin is tossed for a sentence (paper), not for a minibatch (code)",
+            "the moving average is of the reward a word, times the words credited",
+        ),
+    ),
+    "deng2018-exact": _deng(learning="marginal"),
+    "deng2018-hard": _deng(learning="reinforce", baseline="soft", samples=1),
+    "deng2018-variational": _deng(learning="elbo", baseline="soft", samples=1),
+    "shankar2018-joint": Preset(
+        _DENG | {"learning": "top-k", "k": 5},
+        "Shankar et al. 2018, Surprisingly Easy Hard-Attention for Seq2seq Learning",
+        _OURS,
+    ),
 }

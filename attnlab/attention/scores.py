@@ -236,5 +236,6 @@ def _same_width(name: str, dims: Dims) -> None:
     if dims.query != dims.value:
         raise ValueError(
             f"{name} needs queries and values of one width, got {dims.query} and "
-            f"{dims.value}; general, additive and concat take any two"
+            f"{dims.value} (in translation: model.hidden, and model.encoder_hidden "
+            "times the encoder's directions); general, additive and concat take any two"
         )

@@ -5,8 +5,11 @@ into an attentional vector) and in the readout. Neither knows which attention it
 
     start(encoded) -> State
     unroll(memory, state, embedded [B, T, E]) -> Unrolled     teacher forcing
-    step(memory, state, embedded [B, E]) -> State, readout [B, R], Aligned
+    step(memory, state, embedded [B, E]) -> State, query [B, H], readout [B, R], Aligned
     readout(queries, embedded, contexts) -> [..., R]          any leading axes
+
+What a read draws (`draw`, of a key for all steps and rows) is what the next step is
+fed; without one that is the expected value, whatever the read.
 """
 
 from typing import Any, NamedTuple
@@ -16,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax.nn.initializers import glorot_uniform, zeros
 
-from attnlab.attention.base import Aligned, Attention, Dims, Memory
+from attnlab.attention.base import Aligned, Attention, Dims, Draw, Memory
 from attnlab.layers.cells import Cell, dense
 from attnlab.layers.embedding import dropout
 from attnlab.layers.recurrence import time_major
@@ -40,26 +43,48 @@ class State(NamedTuple):
 class Unrolled(NamedTuple):
     """All steps of a teacher-forced pass, batch-major.
 
-    readouts [B, T, R], queries [B, T, H], contexts [B, T, C], weights and positions
+    values [B, S, C] that were attended to, embedded [B, T, E] inputs, queries
+    [B, T, H], contexts [B, T, C], readouts [B, T, R], weights, reads and positions
     [B, T, W], aux: dict of [B, T, ...].
     """
 
-    readouts: jax.Array
+    values: jax.Array
+    embedded: jax.Array
     queries: jax.Array
     contexts: jax.Array
+    readouts: jax.Array
     weights: jax.Array
+    reads: jax.Array
     positions: jax.Array
     aux: dict[str, jax.Array]
 
 
-def attend(attention: Attention, params, query, memory, step, carry, rng) -> Aligned:
-    """`attention.apply` for a batch: query [B, Q], memory, step [B] and carry of B."""
-    rngs = None if rng is None else jax.random.split(rng, query.shape[0])
+def attend(attention: Attention, params, query, memory, step, carry, draw) -> Aligned:
+    """`attention.apply` for a batch: query [B, Q], memory, step [B] and carry of B.
 
-    def one(query, memory, step, carry, rng):
-        return attention.apply(params, query, memory, step=step, carry=carry, rng=rng)
+    The fields of `draw` may be [B] or, but for the key, one for all.
+    """
+    rows = query.shape[0]
+    if draw is not None:
+        rngs = None if draw.rng is None else jax.random.split(draw.rng, rows)
+        spread = [jnp.broadcast_to(jnp.asarray(field), (rows,)) for field in draw[1:]]
+        draw = Draw(rngs, *spread)
 
-    return jax.vmap(one)(query, memory, step, carry, rngs)
+    def one(query, memory, step, carry, draw):
+        return attention.apply(params, query, memory, step=step, carry=carry, draw=draw)
+
+    return jax.vmap(one)(query, memory, step, carry, draw)
+
+
+def _keys(draw: Draw | None, steps: int):
+    """A key for each step, [T]; None where nothing is drawn."""
+    if draw is None or draw.rng is None:
+        return None
+    return jax.random.split(draw.rng, steps)
+
+
+def _with_key(draw: Draw | None, rng) -> Draw | None:
+    return None if draw is None else draw._replace(rng=rng)
 
 
 def _batch_major(tree):
@@ -113,7 +138,7 @@ class BahdanauDecoder(nn.Module):
             step=jnp.zeros((batch,), jnp.int32),
         )
 
-    def _advance(self, memory, state: State, projected, rng):
+    def _advance(self, memory, state: State, projected, draw):
         """One step from a projected word [B, G * H]; the query is the old output."""
         query = self.cell.output(state.cells[0])
         aligned = attend(
@@ -123,7 +148,7 @@ class BahdanauDecoder(nn.Module):
             memory,
             state.step,
             state.attention,
-            rng,
+            draw,
         )
         gates = projected + aligned.context @ self.recurrent["input"][self.inputs :]
         carry = self.cell.step(self.recurrent, state.cells[0], gates)
@@ -134,26 +159,27 @@ class BahdanauDecoder(nn.Module):
         words = {**self.recurrent, "input": self.recurrent["input"][: self.inputs]}
         return self.cell.project(words, embedded)
 
-    def unroll(self, memory, state: State, embedded, *, rng=None, train=False):
+    def unroll(self, memory, state: State, embedded, *, draw=None, train=False):
         del train  # one layer: nothing between layers to drop
 
         def advance(state, at):
             projected, rng = at
-            state, query, aligned = self._advance(memory, state, projected, rng)
+            state, query, aligned = self._advance(
+                memory, state, projected, _with_key(draw, rng)
+            )
             return state, (query, aligned._replace(carry=()))
 
-        steps = embedded.shape[1]
-        rngs = None if rng is None else jax.random.split(rng, steps)
+        rngs = _keys(draw, embedded.shape[1])
         projected = time_major(self._project(embedded))
         _, scanned = jax.lax.scan(advance, state, (projected, rngs))
         queries, aligned = _batch_major(scanned)
         readouts = self.readout(queries, embedded, aligned.context)
-        return _unrolled(readouts, queries, aligned)
+        return _unrolled(memory, embedded, queries, readouts, aligned)
 
-    def step(self, memory, state: State, embedded, *, rng=None):
+    def step(self, memory, state: State, embedded, *, draw=None):
         projected = self._project(embedded)
-        state, query, aligned = self._advance(memory, state, projected, rng)
-        return state, self.readout(query, embedded, aligned.context), aligned
+        state, query, aligned = self._advance(memory, state, projected, draw)
+        return state, query, self.readout(query, embedded, aligned.context), aligned
 
     def readout(self, queries, embedded, contexts):
         pairs = (
@@ -249,7 +275,7 @@ class LuongDecoder(nn.Module):
             return [ones for _ in between]
         return [dropout(self.make_rng("dropout"), ones, self.dropout) for _ in between]
 
-    def _advance(self, memory, state: State, projected, masks, rng):
+    def _advance(self, memory, state: State, projected, masks, draw):
         cells, query = self._climb(state.cells, state.feed, projected, masks)
         aligned = attend(
             self.attention,
@@ -258,47 +284,53 @@ class LuongDecoder(nn.Module):
             memory,
             state.step,
             state.attention,
-            rng,
+            draw,
         )
         attended = self.readout(query, None, aligned.context)
         feed = attended if self.input_feeding else state.feed
         state = State(cells, feed, aligned.carry, state.step + 1)
         return state, query, aligned, attended
 
-    def unroll(self, memory, state: State, embedded, *, rng=None, train=False):
+    def unroll(self, memory, state: State, embedded, *, draw=None, train=False):
         batch, steps = embedded.shape[:2]
         masks = self._masks(batch, train)
         projected = time_major(self._project(embedded))
-        rngs = None if rng is None else jax.random.split(rng, steps)
+        rngs = _keys(draw, steps)
 
         if self.input_feeding:
 
             def advance(state, at):
                 state, query, aligned, attended = self._advance(
-                    memory, state, at[0], masks, at[1]
+                    memory, state, at[0], masks, _with_key(draw, at[1])
                 )
                 return state, (query, aligned._replace(carry=()), attended)
 
             _, scanned = jax.lax.scan(advance, state, (projected, rngs))
             queries, aligned, readouts = _batch_major(scanned)
-            return _unrolled(readouts, queries, aligned)
+            return _unrolled(memory, embedded, queries, readouts, aligned)
 
         def climb(cells, projected):
             return self._climb(cells, state.feed, projected, masks)
 
         _, queries = jax.lax.scan(climb, state.cells, projected)  # [T, B, H]
-        aligned = self._attend_all(memory, state, queries, rngs)
+        aligned = self._attend_all(memory, state, queries, draw, rngs)
         queries, aligned = _batch_major((queries, aligned))
         readouts = self.readout(queries, embedded, aligned.context)
-        return _unrolled(readouts, queries, aligned)
+        return _unrolled(memory, embedded, queries, readouts, aligned)
 
-    def _attend_all(self, memory, state: State, queries, rngs) -> Aligned:
+    def _attend_all(self, memory, state: State, queries, draw, rngs) -> Aligned:
         """Alignments of all target steps [T, B, ...]: at once where nothing recalls."""
 
         def look(carry, at):
             query, step, rng = at
             aligned = attend(
-                self.attention, self.looking, query, memory, step, carry, rng
+                self.attention,
+                self.looking,
+                query,
+                memory,
+                step,
+                carry,
+                _with_key(draw, rng),
             )
             return aligned.carry, aligned._replace(carry=())
 
@@ -309,12 +341,12 @@ class LuongDecoder(nn.Module):
             return jax.lax.scan(look, state.attention, each)[1]
         return jax.vmap(lambda at: look(state.attention, at)[1])(each)
 
-    def step(self, memory, state: State, embedded, *, rng=None):
+    def step(self, memory, state: State, embedded, *, draw=None):
         masks = self._masks(embedded.shape[0], train=False)
-        state, _, aligned, attended = self._advance(
-            memory, state, self._project(embedded), masks, rng
+        state, query, aligned, attended = self._advance(
+            memory, state, self._project(embedded), masks, draw
         )
-        return state, attended, aligned
+        return state, query, attended, aligned
 
     def readout(self, queries, embedded, contexts):
         del embedded  # Luong's readout sees the last word through h_t alone
@@ -322,12 +354,15 @@ class LuongDecoder(nn.Module):
         return jnp.tanh(dense(joined, self.combine))
 
 
-def _unrolled(readouts, queries, aligned: Aligned) -> Unrolled:
+def _unrolled(memory: Memory, embedded, queries, readouts, aligned) -> Unrolled:
     return Unrolled(
-        readouts,
-        queries,
-        aligned.context,
-        aligned.weights,
-        aligned.positions,
-        aligned.aux,
+        values=memory.values,
+        embedded=embedded,
+        queries=queries,
+        contexts=aligned.context,
+        readouts=readouts,
+        weights=aligned.weights,
+        reads=aligned.reads,
+        positions=aligned.positions,
+        aux=aligned.aux,
     )

@@ -57,7 +57,7 @@ def test_new_choices_compose_by_name(monkeypatch):
         attend = build(score, window, normaliser, half_width=3)
         params = attend.init(jax.random.key(1), DIMS)
         memory = attend.prepare(params, values, mask, length)
-        step = attend.apply(params, query, memory, step=0, carry=(), rng=None)
+        step = attend.apply(params, query, memory, step=0, carry=())
         width = 300 if window == "global" else 7
         assert step.weights.shape == (width,)
         assert (step.weights >= 0).all()

@@ -95,9 +95,7 @@ def read(attention, params, queries, sentence, step):
     carry = attention.start(memory)
     steps = []
     for later, query in enumerate(queries if attention.recurrent else queries[:1]):
-        aligned = attention.apply(
-            params, query, memory, step=step + later, carry=carry, rng=None
-        )
+        aligned = attention.apply(params, query, memory, step=step + later, carry=carry)
         carry = aligned.carry
         steps.append(aligned)
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *steps)

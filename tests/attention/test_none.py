@@ -16,7 +16,7 @@ def read(reads, mask, values=VALUES):
     memory = attend.prepare(params, values, jnp.asarray(mask), 3)
     carry = attend.start(memory)
     steps = [
-        attend.apply(params, jnp.full(3, t), memory, step=t, carry=carry, rng=None)
+        attend.apply(params, jnp.full(3, t), memory, step=t, carry=carry)
         for t in range(2)
     ]
     for step in steps:
@@ -48,7 +48,7 @@ def test_it_batches_and_only_the_end_gets_a_gradient():
     def total(values):
         def context(values, mask):
             memory = attend.prepare({}, values, mask, 2)
-            return attend.apply({}, None, memory, step=0, carry=(), rng=None).context
+            return attend.apply({}, None, memory, step=0, carry=()).context
 
         return jax.vmap(context)(values, masks).sum()
 

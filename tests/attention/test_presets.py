@@ -27,7 +27,7 @@ def contexts(attend, params, size=9):
     memory = attend.prepare(params, values, jnp.arange(size) < 7, 6)
     query = jnp.array([0.5, -1.0, 0.25, 2.0])
     carry = attend.start(memory)
-    return attend.apply(params, query, memory, step=2, carry=carry, rng=None).context
+    return attend.apply(params, query, memory, step=2, carry=carry).context
 
 
 @pytest.mark.parametrize("name", PRESETS)

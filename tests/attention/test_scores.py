@@ -120,7 +120,7 @@ def test_words_beyond_the_location_table_get_no_weight(rng):
     memory = attend.prepare(
         params, jnp.asarray(VALUES, "float32"), jnp.ones(SIZE, bool), SIZE
     )
-    step = attend.apply(params, jnp.ones(QUERY), memory, step=0, carry=(), rng=None)
+    step = attend.apply(params, jnp.ones(QUERY), memory, step=0, carry=())
     assert step.weights[2:].tolist() == [0, 0, 0]
     np.testing.assert_allclose(step.weights.sum(), 1, rtol=1e-6)
 
@@ -191,7 +191,7 @@ def test_coverage_sums_past_weights_and_leaves_the_memory_alone(rng, window, siz
     carry, past = attend.start(memory), np.zeros(SIZE)
     queries = jnp.asarray(random.normal(size=(4, QUERY)), "float32")
     for step, query in enumerate(queries):
-        got = attend.apply(params, query, memory, step=step, carry=carry, rng=None)
+        got = attend.apply(params, query, memory, step=step, carry=carry)
         carry = got.carry
         scores = score_all(score, params["score"], query, past)  # from fresh keys
         near = np.ones(SIZE, bool)

@@ -28,7 +28,7 @@ def memory_of(attend, params, length, size, mask=None):
 
 
 def read(attend, params, query, memory, step=0):
-    return attend.apply(params, query, memory, step=step, carry=(), rng=None)
+    return attend.apply(params, query, memory, step=step, carry=())
 
 
 def row(aligned, size):

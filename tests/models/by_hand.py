@@ -38,8 +38,8 @@ HIDDEN, EMBEDDING, READOUTS, ATTENTION, SOURCE, TARGET = 4, 3, 5, 6, 11, 9
 def make(case: Case, *, source=SOURCE, target=TARGET, **others) -> Seq2Seq:
     options = case._asdict()
     score, coverage = options.pop("score"), options.pop("coverage")
-    window = others.pop("window", "global")
-    attention = build(score, window, coverage=coverage, half_width=1)
+    window, read = others.pop("window", "global"), others.pop("read", "soft")
+    attention = build(score, window, read=read, coverage=coverage, half_width=1)
     cell = cell_named(options.pop("cell"))
     return Seq2Seq(
         source_size=source,
