@@ -14,6 +14,7 @@ import numpy as np
 
 from attnlab import runs
 from attnlab.data.pairs import Pair
+from attnlab.tasks.objective import first_learner
 from attnlab.tasks.translate import (
     build_translator,
     init_params,
@@ -123,7 +124,9 @@ def load(folder: str | Path) -> TrainedRun:
     train = config["train"]
     tx = make_optimiser(train, make_schedule(train, epoch=1))
     init = partial(init_params, translator.model)
-    template = jax.eval_shape(partial(init_state, init, tx, config["seed"]))
+    template = jax.eval_shape(
+        partial(init_state, init, tx, first_learner(), config["seed"])
+    )
     checkpoints = Checkpoints(
         folder / runs.CHECKPOINTS, fingerprint=learned_fingerprint(config)
     )

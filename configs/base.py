@@ -57,13 +57,16 @@ def get_config() -> ConfigDict:
     data.files.one_based = placeholder(bool)
     data.files.target_first = False
     data.files.lowercase = False
+    data.files.source_language = "source"  # name them, and two runs can be told apart
+    data.files.target_language = "target"
 
     config.model = model = ConfigDict()
     model.preset = ""  # a paper's choices, see attnlab.attention.presets.PRESETS
     model.score = "general"
     model.window = "global"
     model.normaliser = "softmax"
-    model.read = "soft"
+    model.read = "soft"  # top-k, hard: one sample, learned as `estimator` says
+    model.k = 5  # positions of top-k
     model.half_width = 10  # D of the local windows
     model.gaussian = "after"  # local-p: the prior on weights (after) or scores (before)
     model.coverage = False
@@ -74,7 +77,7 @@ def get_config() -> ConfigDict:
     model.layers = 1
     model.embedding = 64
     model.hidden = 64
-    model.encoder_hidden = 0  # a direction; 0: as hidden
+    model.encoder_hidden = 0  # a direction; 0: as hidden. dot needs half, or uni
     model.attention_hidden = 64
     model.readouts = 64
     model.reverse_source = False
@@ -82,6 +85,19 @@ def get_config() -> ConfigDict:
     model.eos_in_memory = False
     model.tied = False
     model.dropout = 0.0
+
+    config.estimator = estimator = ConfigDict()  # how a hard read learns
+    estimator.learning = "cross-entropy"  # reinforce, marginal, top-k, elbo, gumbel
+    estimator.feed = "expected"  # what the next state sees; or sampled
+    estimator.samples = 1  # of reinforce, elbo and gumbel; 0 enumerates the first two
+    estimator.baseline = "soft"  # none, moving-average, self-critical
+    estimator.credit = "step"  # of a sampled position; to-go or sentence: sampled feed
+    estimator.reward_weight = 1.0  # of reinforce beside the likelihood (Xu: 0.1)
+    estimator.entropy = 0.0  # bonus a step, in nats (Xu: 0.002)
+    estimator.coin = 0.0  # share of sentences that read expected values (Xu: 0.5)
+    estimator.decay = 0.9  # of the moving average
+    estimator.temperature = 1.0  # of gumbel, at the first update
+    estimator.final_temperature = 0.5  # at the last
 
     config.train = train = ConfigDict()
     train.steps = 1500
@@ -109,6 +125,8 @@ def get_config() -> ConfigDict:
     evaluate.length_penalty = "average"  # none, gnmt
     evaluate.alpha = 0.6  # of the gnmt penalty
     evaluate.ratio = 1.5  # a translation may be this much longer than its source, + 10
+    evaluate.predict = ""  # expected, marginal, argmax; "": marginal for hard reads
+    evaluate.positions = 5  # the likeliest, that decoding takes the marginal over
     evaluate.replace_unknown = False
     evaluate.tokenize = "none"  # sacrebleu's: none, 13a, intl, char
     evaluate.lowercase = False

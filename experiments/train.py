@@ -38,7 +38,8 @@ def main(arguments: Sequence[str]) -> None:
         config = rows.resolve(_CONFIG.value, {}, overrides)
         file = config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0]
         model = config.model
-        name = model.preset or f"{model.window} ({model.score})"
+        hard = "" if model.read == "soft" else f", {config.estimator.learning}"
+        name = model.preset or f"{model.window} ({model.score}){hard}"
         slug = runs.slug(name)
         default = Path("runs") / Path(file).stem / slug / str(config.seed)
         folder = Path(_WORKDIR.value or default)

@@ -45,15 +45,15 @@ def named(path: Path) -> str:
 
 
 def tiny_rows():
-    """(name, config) of every row of every sweep; equal models come once."""
+    """(name, config) of every row of every config; equal models come once."""
     found = {}
     for path in FILES:
         module = module_of(path)
-        if hasattr(module, "sweep"):
-            for run in rows.plan(module.get_config(), module.sweep, SMALL):
-                chosen = {key: run.config[key] for key in ("model", "train")}
-                name = f"{named(path)}: {run.config['row']}"
-                found.setdefault(json.dumps(chosen), (name, run.config))
+        sweep = getattr(module, "sweep", lambda add: add("as it is"))
+        for run in rows.plan(module.get_config(), sweep, SMALL):
+            chosen = {key: run.config[key] for key in ("model", "estimator", "train")}
+            name = f"{named(path)}: {run.config['row']}"
+            found.setdefault(json.dumps(chosen), (name, run.config))
     return list(found.values())
 
 
@@ -64,7 +64,8 @@ ROWS = tiny_rows()
 def test_a_config_is_built_and_survives_json(path):
     config = module_of(path).get_config()
     again = json.loads(config.to_json())
-    assert set(again) == {"task", "seed", "data", "model", "train", "evaluate", "wandb"}
+    sections = {"data", "model", "estimator", "train", "evaluate", "wandb"}
+    assert set(again) == {"task", "seed"} | sections
 
 
 def test_a_misspelt_setting_in_a_config_file_fails():
@@ -108,8 +109,8 @@ def test_a_preset_builds_its_model_and_loss(name, tmp_path):
     config = rows.resolve(get_config(), {"preset": name}, overrides)
     task = translate(json.loads(config.to_json()), tmp_path)
     params = jax.eval_shape(task.init, jax.random.key(0))
-    loss, sums = jax.eval_shape(
-        task.loss, params, task.batches.at(0), jax.random.key(1)
+    loss, (sums, _) = jax.eval_shape(
+        task.loss, params, task.batches.at(0), jax.random.key(1), task.learner
     )
     assert loss.shape == sums.loss.shape == sums.tokens.shape == ()
 
@@ -120,7 +121,7 @@ def test_a_row_takes_two_steps(config, tmp_path):
     tx = make_optimiser(
         config["train"], make_schedule(config["train"], len(task.batches))
     )
-    state = jax.jit(partial(init_state, task.init, tx, config["seed"]))()
+    state = jax.jit(partial(init_state, task.init, tx, task.learner, config["seed"]))()
     update = jax.jit(partial(train_step, loss=task.loss, tx=tx))
     before, losses = state.params, []
     for step in range(2):

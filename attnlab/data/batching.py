@@ -65,15 +65,15 @@ class Batches:
     """A training set's batches without end: `batches.at(step)`.
 
     `len(batches)` is the number of batches an epoch, the same for every epoch; an epoch
-    shows each pair once. `dropped` counts the pairs too long for the largest bucket,
-    `shapes` the (rows, width) that occur.
+    shows each pair once. `pairs` counts those given, `dropped` the ones of them that
+    are too long for the largest bucket, `shapes` the (rows, width) that occur.
     """
 
     def __init__(self, pairs_ids, rows_of, edges, seed):
         self._source = _Side([source for source, _ in pairs_ids])
         self._target = _Side([target for _, target in pairs_ids])
         bucket = _buckets(self._source, self._target, edges)
-        self.dropped = int((bucket == len(edges)).sum())
+        self.pairs, self.dropped = len(bucket), int((bucket == len(edges)).sum())
         self._buckets = [
             (edge, rows_of(edge), np.flatnonzero(bucket == number))
             for number, edge in enumerate(edges)

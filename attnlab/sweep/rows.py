@@ -55,7 +55,7 @@ def resolve(
             choices = ", ".join(PRESETS)
             raise ValueError(f"unknown preset {preset!r}; choose {choices}")
         pinned = PRESETS[preset].settings
-        full = {f"model.{key}": value for key, value in pinned.items()} | full
+        full = {_full_name(config, key): value for key, value in pinned.items()} | full
     for name, value in full.items():
         _set(config, name, value)
     return config
@@ -87,7 +87,12 @@ def plan(
             )
         place = Path(slug) / str(config.seed)
         if place in places:
-            raise ValueError(f"row {row!r} is added twice with seed {config.seed}")
+            hint = ""
+            if "seed" in (overrides or {}):
+                hint = "; --config.seed is for all runs, and the sweep sets its own"
+            raise ValueError(
+                f"row {row!r} is added twice with seed {config.seed}{hint}"
+            )
         places.add(place)
         order = list(rows).index(slug)
         plain = json.loads(config.to_json())

@@ -9,7 +9,8 @@ class Task(NamedTuple):
     """A model with its data and its metrics, as functions.
 
     init(rng) -> params
-    loss(params, batch, rng) -> (summed loss, Sums); rng drives dropout and samples
+    loss(params, batch, rng, learner) -> (summed loss, (Sums, next learner)); rng drives
+      dropout and samples, learner is what the loss remembers from update to update
     batches: `batches.at(step)` is the batch of a step, `len(batches)` an epoch's number
     validate(params) -> {name: number} on the development set, during training
     finish(params, folder: Path) -> {name: value} for result.json; writes the run's
@@ -21,3 +22,4 @@ class Task(NamedTuple):
     batches: Any
     validate: Callable[[Any], dict[str, float]]
     finish: Callable[[Any, Path], dict[str, Any]]
+    learner: Any = ()  # before the first update

@@ -19,13 +19,18 @@ from attnlab.data.subwords import Codec, Subwords, load_codec
 from attnlab.data.vocab import EOS, Vocabulary
 from attnlab.decoding.beam import LENGTH_PENALTIES
 from attnlab.layers.cells import cell_named
-from attnlab.losses import Sums, cross_entropy
-from attnlab.masking import length_mask
 from attnlab.metrics import bleu, sums
 from attnlab.models.seq2seq import Seq2Seq
 from attnlab.tasks.base import Task
 from attnlab.tasks.judge import judge
-from attnlab.tasks.translator import Search, Translator
+from attnlab.tasks.objective import (
+    check_objective,
+    first_learner,
+    is_hard,
+    make_loss,
+    training_read,
+)
+from attnlab.tasks.translator import PREDICTIONS, Search, Translator
 
 SOURCE_CODEC, TARGET_CODEC = "source.codec", "target.codec"
 ENCODERS = ("bi", "uni")
@@ -45,11 +50,12 @@ def build_model(config: Mapping[str, Any], source_size: int, target_size: int):
         model["score"],
         model["window"],
         model["normaliser"],
-        model["read"],
+        training_read(config),
         half_width=model["half_width"],
         gaussian=model["gaussian"],
         coverage=model["coverage"],
         max_length=model["max_length"],
+        k=model["k"],
         fixed=fixed,
     )
     return Seq2Seq(
@@ -70,6 +76,7 @@ def build_model(config: Mapping[str, Any], source_size: int, target_size: int):
         eos_in_memory=model["eos_in_memory"],
         tied=model["tied"],
         dropout=model["dropout"],
+        inference=config["estimator"]["learning"] == "elbo",
     )
 
 
@@ -134,6 +141,7 @@ def search_of(evaluate: Mapping[str, Any], beams: int | None = None) -> Search:
         evaluate["alpha"],
         evaluate["ratio"],
         evaluate["replace_unknown"],
+        evaluate["positions"],
     )
 
 
@@ -148,11 +156,20 @@ def build_translator(
         target,
         batch_size=config["evaluate"]["sentences"],
         edges=config["evaluate"]["edges"] or config["data"]["edges"],
+        predict=prediction(config),
+        feed=config["estimator"]["feed"],
     )
+
+
+def prediction(config: Mapping[str, Any]) -> str:
+    """How words are predicted: as told, or by the marginal where the read is hard."""
+    usual = "marginal" if is_hard(config) else "expected"
+    return config["evaluate"]["predict"] or usual
 
 
 def check(config: Mapping[str, Any], corpus: Corpus) -> None:
     """ValueErrors for what would else be noticed only after training."""
+    check_objective(config)
     for split in ("train", "dev", "test"):
         if not getattr(corpus, split):
             name = corpus.name
@@ -162,6 +179,7 @@ def check(config: Mapping[str, Any], corpus: Corpus) -> None:
         "length_penalty": (evaluate["length_penalty"], tuple(LENGTH_PENALTIES)),
         "tokenize": (evaluate["tokenize"], bleu.TOKENIZERS),
         "gold": (evaluate["gold"], ("", *corpus.gold)),
+        "predict": (evaluate["predict"], ("", *PREDICTIONS)),
     }
     for name, (value, known) in choices.items():
         if value not in known:
@@ -170,7 +188,7 @@ def check(config: Mapping[str, Any], corpus: Corpus) -> None:
     for name in ("steps", "evaluate_every", "log_every"):
         if train[name] < 1:
             raise ValueError(f"train.{name} is {train[name]}; it must be positive")
-    for name in ("beams", "sentences", "dev_sentences"):
+    for name in ("beams", "sentences", "dev_sentences", "positions"):
         if evaluate[name] < 1:
             value = evaluate[name]
             raise ValueError(f"evaluate.{name} is {value}; it must be positive")
@@ -207,6 +225,8 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
         seed=config["seed"],
     )
     search = search_of(evaluate)
+    hard = is_hard(config)
+    quick = Search(positions=evaluate["positions"])
     dev = corpus.dev[: evaluate["dev_sentences"]]
 
     said = [unit for _, ids in pairs_ids for unit in (*ids, EOS)]
@@ -215,32 +235,9 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
     def init(rng):
         return with_frequencies(init_params(model, rng), counts)
 
-    def loss(params, batch: Any, rng):
-        rng_dropout, rng_sample = jax.random.split(rng)
-        unrolled: Any = model.apply(
-            params,
-            batch.source,
-            batch.source_lengths,
-            batch.target,
-            train=True,
-            rng=rng_sample,
-            rngs={"dropout": rng_dropout},
-        )
-        kernel, bias = model.apply(params, method="output_layer")
-        real = length_mask(batch.target_lengths, batch.target.shape[1]).reshape(-1)
-        total: Any = cross_entropy(
-            unrolled.readouts.reshape(-1, unrolled.readouts.shape[-1]),
-            kernel,
-            bias,
-            batch.target.reshape(-1),
-            real,
-            train["label_smoothing"],
-        )
-        return total, Sums(total, real.sum())
-
     def validate(params):
         nats, units = translator.losses(params, dev)
-        found = translator.translate(params, [pair.source for pair in dev])
+        found = translator.translate(params, [pair.source for pair in dev], quick)
         score = _bleu(evaluate, found, [pair.target for pair in dev])
         return {
             "perplexity": sums.perplexity(nats.sum(), units.sum()),
@@ -252,6 +249,7 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
         found = translator.translate(params, [pair.source for pair in test], search)
         score = _bleu(evaluate, found, [pair.target for pair in test])
         nats, units = translator.losses(params, test)
+        runs.write_losses(folder, nats, units)
         runs.write_lines(folder / runs.SOURCES, [" ".join(p.source) for p in test])
         runs.write_lines(folder / runs.REFERENCES, [" ".join(p.target) for p in test])
         runs.write_lines(folder / runs.HYPOTHESES, [" ".join(t.target) for t in found])
@@ -259,7 +257,12 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
             "bleu": score.score,
             "bleu_signature": score.signature,
             "perplexity": sums.perplexity(nats.sum(), units.sum()),
+            "perplexity_bound": translator.predict,
         }
+        for name in PREDICTIONS if hard else ():
+            nats, units = translator.losses(params, test, name)
+            bound = sums.perplexity(nats.sum(), units.sum())
+            results[f"perplexity_{name}"] = bound
         kept, scores = {}, {}
         for name, gold in corpus.gold.items():
             kept[name], scores[name] = judge(translator, params, gold)
@@ -269,7 +272,8 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
             results |= scores[main] | {"gold": main, "aers": scores}
         return results
 
-    return Task(init, loss, batches, validate, finish)
+    loss = make_loss(model, config)
+    return Task(init, loss, batches, validate, finish, first_learner())
 
 
 def _bleu(evaluate, found, references: Sequence[Sequence[str]]):

@@ -9,17 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from attnlab.attention.alignment import dense
+from attnlab.attention.base import Draw
 from attnlab.data.batching import encode_pairs, in_order
 from attnlab.data.pairs import Pair
 from attnlab.data.subwords import Codec
 from attnlab.data.vocab import EOS
 from attnlab.decoding import beam, greedy, replace_unknown
-from attnlab.losses import token_losses
-from attnlab.masking import length_mask
+from attnlab.estimators import marginal, posterior
 from attnlab.metrics.aer import words as merge_words
 from attnlab.models.seq2seq import Seq2Seq
+from attnlab.tasks.steps import forced, likelihoods, steps_of
 
 ALIGNMENTS = ("prior", "posterior")
+PREDICTIONS = ("expected", "marginal", "argmax")
+LARGEST = Draw(None)
 
 
 class Translation(NamedTuple):
@@ -38,6 +41,7 @@ class Search(NamedTuple):
     """How to decode; see `attnlab.decoding.beam`. One beam is greedy search.
 
     A translation takes at most `ratio` times as many units as its source has, plus 10.
+    `positions`: how many a marginal is taken over, the likeliest of each step.
     """
 
     beams: int = 1
@@ -45,6 +49,7 @@ class Search(NamedTuple):
     alpha: float = 0.6
     ratio: float = 1.5
     replace_unknown: bool = False
+    positions: int = 5
 
 
 GREEDY = Search()
@@ -55,6 +60,13 @@ class Translator:
 
     Parameters are an argument of every method, so one translator serves a whole
     training run. `edges` are the widths that sentences are padded to.
+
+    `predict` says how a word's probability follows from what may be read:
+    "expected"   p(word | the expected value is read): soft attention's own
+    "marginal"   sum over positions of p(position) p(word | it is read): a hard read's
+    "argmax"     p(word | the likeliest position is read)
+    The states between are fed the expected value, but by "argmax" what was read where
+    the model learned so (`feed` "sampled"). All three are distributions over words.
     """
 
     def __init__(
@@ -65,21 +77,35 @@ class Translator:
         *,
         batch_size: int = 64,
         edges: Sequence[int],
+        predict: str = "expected",
+        feed: str = "expected",
     ):
+        if predict not in PREDICTIONS:
+            choices = ", ".join(PREDICTIONS)
+            raise ValueError(f"unknown prediction {predict!r}; choose {choices}")
         self.model, self.source, self.target = model, source, target
         self.batch_size, self.edges = batch_size, tuple(edges)
-        self._losses = jax.jit(partial(_losses, model))
+        self.predict, self.feed = predict, feed
+        self._losses = {
+            name: jax.jit(partial(_losses, model, name, feed)) for name in PREDICTIONS
+        }
         self._align = {
             "prior": jax.jit(partial(_prior, model)),
             "posterior": jax.jit(partial(_posterior, model)),
         }
         self._decode: dict[Search, Callable] = {}
 
-    def losses(self, params, pairs: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Teacher-forced nats [N] and units incl. EOS [N] of each (source, target)."""
+    def losses(
+        self, params, pairs: Sequence[Any], predict: str | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Teacher-forced nats [N] and units incl. EOS [N] of each (source, target).
+
+        `predict` other than the translator's own gives what that one would.
+        """
+        losses = self._losses[predict or self.predict]
         nats, units = np.zeros(len(pairs)), np.zeros(len(pairs), np.int64)
         for rows, batch in self._batches(pairs):
-            nats[rows] = np.asarray(self._losses(params, batch))[: len(rows)]
+            nats[rows] = np.asarray(losses(params, batch))[: len(rows)]
             units[rows] = batch.target_lengths[: len(rows)]
         return nats, units
 
@@ -111,7 +137,8 @@ class Translator:
     ) -> list[Translation]:
         """The best translation of each sentence (a sequence of words)."""
         if search not in self._decode:
-            self._decode[search] = jax.jit(partial(_decode, self.model, search))
+            decode = partial(_decode, self.model, self.predict, self.feed, search)
+            self._decode[search] = jax.jit(decode)
         found: list[Any] = [None] * len(sources)
         for rows, batch in self._batches([Pair(tuple(s), ()) for s in sources]):
             decoded = jax.tree.map(np.asarray, self._decode[search](params, batch))
@@ -153,69 +180,57 @@ def _words_of(codec: Codec, ids: Sequence[int]) -> tuple[list[str], list[int]]:
     return words, [max(end, 0) for end in ends]
 
 
-def _apply(model: Seq2Seq, *arguments, method: str) -> Any:
+def _apply(model: Seq2Seq, *arguments, **options) -> Any:
     """`model.apply`, whose type says too much for its results to be unpacked."""
-    return model.apply(*arguments, method=method)
+    return model.apply(*arguments, **options)
 
 
-def _losses(model: Seq2Seq, params, batch: Any) -> jax.Array:
+def _losses(model: Seq2Seq, predict: str, feed: str, params, batch: Any) -> jax.Array:
     """Nats [B] of the forced targets."""
-    unrolled: Any = model.apply(
-        params, batch.source, batch.source_lengths, batch.target
-    )
-    logits: Any = model.apply(params, unrolled.readouts, method="logits")
-    nats = token_losses(logits, batch.target)
-    real = length_mask(batch.target_lengths, batch.target.shape[1])
-    return jnp.where(real, nats, 0.0).sum(axis=1)
+    draw = LARGEST if (predict, feed) == ("argmax", "sampled") else None
+    unrolled = forced(model, params, batch, draw=draw)
+    if predict == "expected" or draw is not None:
+        found = likelihoods(model, params, batch, unrolled.readouts)
+    else:
+        steps = steps_of(model, params, batch, unrolled)
+        best = jnp.argmax(steps.probabilities, axis=-1)
+        found = marginal(steps) if predict == "marginal" else steps.at(best)
+    return -found.sum(axis=1)
 
 
 def _prior(model: Seq2Seq, params, batch: Any) -> jax.Array:
     """Attention weights [B, T, S] while the target is forced."""
-    unrolled: Any = model.apply(
-        params, batch.source, batch.source_lengths, batch.target
-    )
+    unrolled = forced(model, params, batch)
     return dense(unrolled.weights, unrolled.positions, batch.source.shape[1])
 
 
 def _posterior(model: Seq2Seq, params, batch: Any) -> jax.Array:
     """p(position | target word) ~ weight * p(word | value at position), [B, T, S]."""
-    unrolled: Any = model.apply(
-        params, batch.source, batch.source_lengths, batch.target
-    )
-    size = batch.source.shape[1]
-    prior = dense(unrolled.weights, unrolled.positions, size)
-    memory, _ = _apply(
-        model, params, batch.source, batch.source_lengths, method="start"
-    )
-    embedded = model.apply(params, batch.target, method="embed_inputs")
-
-    def likelihood(value):  # [B, C] -> [B, T]
-        contexts = jnp.broadcast_to(value[:, None], unrolled.contexts.shape)
-        readouts = model.apply(
-            params, unrolled.queries, embedded, contexts, method="readout"
-        )
-        logits: Any = model.apply(params, readouts, method="logits")
-        return -token_losses(logits, batch.target)
-
-    log_likelihood = jax.lax.map(likelihood, jnp.swapaxes(memory.values, 0, 1))
-    scores = jnp.log(prior) + jnp.moveaxis(log_likelihood, 0, -1)
-    best = jnp.max(scores, axis=-1, keepdims=True)
-    joint = jnp.exp(scores - jnp.where(jnp.isfinite(best), best, 0.0))
-    total = joint.sum(axis=-1, keepdims=True)
-    return joint / jnp.where(total > 0.0, total, 1.0)
+    unrolled = forced(model, params, batch)
+    found = posterior(steps_of(model, params, batch, unrolled))
+    found = jnp.where(unrolled.weights > 0, found, 0)  # nothing to look at: nothing
+    return dense(found, unrolled.positions, batch.source.shape[1])
 
 
-def _decode(model: Seq2Seq, search: Search, params, batch: Any):
+def _decode(
+    model: Seq2Seq, predict: str, feed: str, search: Search, params, batch: Any
+):
     """Best hypotheses: tokens [B, L], lengths [B], scores [B], alignments [B, L, S]."""
     rows, size = batch.source.shape
     memory, state = _apply(
         model, params, batch.source, batch.source_lengths, method="start"
     )
 
+    mixed = predict != "expected" and (predict, feed) != ("argmax", "sampled")
+    options: dict[str, Any] = {"method": "step"}
+    if mixed:
+        kept = search.positions if predict == "marginal" else 1
+        options = {"method": "step_marginal", "positions": kept}
+    elif predict == "argmax":
+        options |= {"draw": LARGEST}
+
     def step(state, tokens):
-        state, logits, aligned = _apply(
-            model, params, memory, state, tokens, method="step"
-        )
+        state, logits, aligned = _apply(model, params, memory, state, tokens, **options)
         return state, logits, dense(aligned.weights, aligned.positions, size)
 
     limits = jnp.ceil(search.ratio * batch.source_lengths).astype(jnp.int32) + 10

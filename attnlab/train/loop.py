@@ -77,7 +77,7 @@ def train(
     schedule = make_schedule(settings, len(task.batches))
     tx = make_optimiser(settings, schedule)
     checkpoints = Checkpoints(folder / runs.CHECKPOINTS, fingerprint=fingerprint)
-    state = jax.jit(partial(init_state, task.init, tx, seed))()
+    state = jax.jit(partial(init_state, task.init, tx, task.learner, seed))()
     restored = checkpoints.restore(state)
     progress = Progress()
     if restored is not None:

@@ -21,6 +21,7 @@ def get_config():
 def sweep(add):
     add("global (general)")
     add("additive score", score="additive")
+    add("concat score, as released", score="concat-luong2015")
     add("entmax-1.5", normaliser="entmax-1.5")
     add("sparsemax", normaliser="sparsemax")
     add("no input feeding", input_feeding=False)

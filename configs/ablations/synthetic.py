@@ -20,7 +20,7 @@ def get_config():
     config.model.half_width = 5  # so that local windows do not cover every sentence
     config.train.steps = 600
     config.train.learning_rate = 4e-3
-    config.train.evaluate_every = 300
+    config.train.evaluate_every = 100
     config.evaluate.edges = (24,)
     config.evaluate.sentences = 200
     return config

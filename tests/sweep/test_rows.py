@@ -98,7 +98,7 @@ def test_a_preset_sets_what_its_paper_decides(name):
     config = one(preset=name)
     assert config["model"]["preset"] == name
     for key, value in PRESETS[name].settings.items():
-        assert config["model"][key] == value
+        assert (config["model"] | config["estimator"])[key] == value
 
 
 def test_what_a_row_says_outranks_its_preset():
@@ -158,6 +158,15 @@ def test_a_configuration_is_plain_json():
 def test_the_same_row_twice_is_refused():
     message = fails(("a", {"seed": 1}), ("a", {"seed": 1, "window": "local-m"}))
     assert message == "row 'a' is added twice with seed 1"
+
+
+def test_a_seed_for_all_runs_is_named_as_the_reason():
+    def sweep(add):
+        for seed in range(2):
+            add("a", seed=seed)
+
+    with pytest.raises(ValueError, match="twice with seed 3; --config.seed is for all"):
+        rows.plan(get_config(), sweep, {"seed": 3})
 
 
 def test_rows_that_would_share_a_folder_are_refused():

@@ -32,6 +32,7 @@ CASES = {
     "luong": Case(cell="gru", coverage=True, bidirectional=False, reverse_source=True),
 }
 both = pytest.mark.parametrize("name", CASES)
+ENDING = {"bahdanau": 8.0, "luong": 3.0}  # onto EOS, so that greedy search ends too
 
 
 @cache
@@ -40,6 +41,18 @@ def trained(name, edges=(8,), scale=1.5):
     model = by_hand.make(CASES[name], source=SOURCE.size, target=TARGET.size)
     params = by_hand.parameters(model, seed=4, scale=scale)
     return Translator(model, SOURCE, TARGET, batch_size=3, edges=edges), params
+
+
+@cache
+def predicting(name, predict, feed="expected"):
+    """A hard read with the parameters of `trained`, predicting words in its own way."""
+    model = by_hand.make(
+        CASES[name], source=SOURCE.size, target=TARGET.size, read="hard"
+    )
+    translator = Translator(
+        model, SOURCE, TARGET, batch_size=3, edges=(8,), predict=predict, feed=feed
+    )
+    return translator, trained(name)[1]
 
 
 def ids(pair):
@@ -79,22 +92,99 @@ def test_the_prior_are_the_weights_without_eos(name):
         assert found.shape == (len(pair.target), len(pair.source))
 
 
-def bayes(name, params, pair):
-    """weight * p(word | that position alone is read), over their sum, by loops."""
-    said, source, target = forced(name, params, pair)
+def likelihoods(name, params, source, target):
+    """p(word t | position s alone is read) [T, S] and weights [T, S], by loops."""
+    said = by_hand.force(CASES[name], params, source, target)
     case, tree = CASES[name], params["params"]
-    values = by_hand.encode(case, tree, source).seen
-    joint = np.zeros(said.weights.shape)
-    for t, word in enumerate(target):
-        for s, value in enumerate(values):
+    found = np.zeros(said.weights.shape)
+    for s, value in enumerate(by_hand.encode(case, tree, source).seen):
+        for t, word in enumerate(target):
             readout = by_hand.readout(
                 case, tree, said.queries[t], said.embedded[t], value
             )
             logits = by_hand.logits_of(case, tree, readout)
-            likelihood = np.exp(logits[word]) / np.exp(logits).sum()
-            joint[t, s] = said.weights[t, s] * likelihood
-    posterior = joint / joint.sum(axis=1, keepdims=True)
+            found[t, s] = np.exp(by_hand.log_softmax(logits)[word])
+    return found, said.weights
+
+
+def bayes(name, params, pair):
+    """weight * p(word | that position alone is read), over their sum."""
+    p, weights = likelihoods(name, params, *ids(pair))
+    posterior = weights * p / (weights * p).sum(axis=1, keepdims=True)
     return posterior[: len(pair.target), : len(pair.source)]
+
+
+@both
+@pytest.mark.parametrize("predict", ["marginal", "argmax"])
+def test_hard_losses_are_those_of_single_positions(name, predict):
+    translator, params = predicting(name, predict)
+    nats, _ = translator.losses(params, PAIRS)
+    for n, pair in enumerate(PAIRS):
+        p, weights = likelihoods(name, params, *ids(pair))
+        best = p[np.arange(len(p)), weights.argmax(axis=1)]
+        each = (weights * p).sum(axis=1) if predict == "marginal" else best
+        close(nats[n], -np.log(each).sum())
+
+
+@both
+def test_every_prediction_can_be_asked_for_its_losses(name):
+    translator, params = predicting(name, "marginal")
+    plain, _ = trained(name)
+    found = [
+        translator.losses(params, PAIRS, predict)[0]
+        for predict in ("expected", "marginal", "argmax")
+    ]
+    close(found[0], plain.losses(params, PAIRS)[0])
+    close(found[1], translator.losses(params, PAIRS)[0])
+    close(found[2], predicting(name, "argmax")[0].losses(params, PAIRS)[0])
+    assert (found[1] < found[2]).any()
+
+
+@both
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize(
+    ("predict", "feed"),
+    [("marginal", "expected"), ("argmax", "expected"), ("argmax", "sampled")],
+)
+def test_a_hard_translations_score_is_the_loss_of_its_words(name, beams, predict, feed):
+    """All positions kept, decoding predicts as forcing does, also what it feeds."""
+    translator, params = predicting(name, predict, feed)
+    params = jax.tree.map(np.copy, params)
+    params["params"]["vocabulary_bias"][EOS] += ENDING[name]
+    sources = [pair.source for pair in PAIRS]
+    search = Search(beams, ratio=0.5, positions=20)
+    found = translator.translate(params, sources, search)
+    nats, units = translator.losses(params, [Pair(t.source, t.target) for t in found])
+    ended = 0
+    for n, translation in enumerate(found):
+        limit = int(np.ceil(0.5 * (len(sources[n]) + 1))) + 10
+        if len(translation.target) < limit:
+            total = -nats[n] if beams == 1 else -nats[n] / units[n]
+            close(translation.score, total)
+            ended += 1
+    assert ended
+
+
+def test_fewer_positions_in_decoding_are_the_likeliest_renormalised():
+    translator, params = predicting("luong", "marginal")
+    source, _ = ids(PAIRS[0])
+    (found,) = translator.translate(params, [PAIRS[0].source], Search(positions=2))
+    words = [*TARGET.encode(found.target).ids, EOS]
+    (limit,) = [int(np.ceil(1.5 * len(source))) + 10]
+    words = words[:limit]
+    p, weights = likelihoods("luong", params, source, words)
+    total = 0.0
+    for likelihood, weight in zip(p, weights, strict=True):
+        kept = np.argsort(weight)[-2:]
+        share = weight[kept] / weight[kept].sum()
+        total += np.log((share * likelihood[kept]).sum())
+    close(found.score, total)
+
+
+def test_an_unknown_prediction_lists_the_choices():
+    model = trained("luong")[0].model
+    with pytest.raises(ValueError, match="'soft'; choose expected, marginal, argmax"):
+        Translator(model, SOURCE, TARGET, edges=(8,), predict="soft")
 
 
 @both

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from attnlab import runs, trained
+from attnlab.tasks.objective import first_learner
 from attnlab.tasks.translate import init_params
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.optimisers import make_optimiser, make_schedule
@@ -21,9 +22,18 @@ from attnlab.train.step import init_state
 from tests.tiny import tiny_folder
 
 ROOT = Path(__file__).resolve().parents[2]
-TIMES = ("seconds", "tokens_per_second")
+TIMES = ("seconds", "tokens_per_second", "seconds_per_step")
 PATIENCE = 240.0  # seconds that a process may take to get somewhere
-SETTINGS = {"train.steps": 60, "train.evaluate_every": 20, "model.dropout": 0.2}
+# Of all that draws at random and remembers: dropout, samples, a moving average.
+SETTINGS = {
+    "train.steps": 60,
+    "train.evaluate_every": 20,
+    "model.dropout": 0.2,
+    "model.read": "hard",
+    "estimator.learning": "reinforce",
+    "estimator.baseline": "moving-average",
+    "estimator.coin": 0.2,
+}
 
 
 def start(folder: Path) -> subprocess.Popen:
@@ -68,7 +78,9 @@ def last_state(folder: Path):
     config = runs.read_json(folder / runs.CONFIG)
     model = trained.load(folder).translator.model
     tx = make_optimiser(config["train"], make_schedule(config["train"], epoch=1))
-    init = partial(init_state, partial(init_params, model), tx, config["seed"])
+    init = partial(
+        init_state, partial(init_params, model), tx, first_learner(), config["seed"]
+    )
     fingerprint = learned_fingerprint(config)
     checkpoints = Checkpoints(folder / "checkpoints", fingerprint=fingerprint)
     restored = checkpoints.restore(jax.eval_shape(init))
@@ -126,7 +138,7 @@ def test_parameters_optimiser_and_counters_are_the_same_bits(pair):
 
 @pytest.mark.parametrize(
     "name",
-    [runs.HYPOTHESES, runs.SOURCES, runs.REFERENCES, runs.ALIGNMENTS]
+    [runs.HYPOTHESES, runs.SOURCES, runs.REFERENCES, runs.LOSSES, runs.ALIGNMENTS]
     + ["source.codec", "target.codec"],
 )
 def test_what_the_run_wrote_is_the_same_bytes(pair, name):

@@ -35,7 +35,8 @@ SETTINGS = {
     "stop_on": "bleu",
     "patience": 0,
 }
-TIMES = ("seconds", "tokens_per_second")
+TIMES = ("seconds", "tokens_per_second", "seconds_per_step")
+TOY_LEARNER = jnp.zeros(())
 
 
 class ToyBatch(NamedTuple):
@@ -46,7 +47,7 @@ class ToyBatch(NamedTuple):
 class ToyBatches:
     """Batches of a step; the last of an epoch of five has another shape."""
 
-    dropped = 0
+    pairs, dropped = 18, 0
 
     def __len__(self):
         return 5
@@ -61,11 +62,12 @@ def toy_init(rng):
     return {"w": jax.random.normal(rng, (3,)), "scale": jnp.ones(())}
 
 
-def toy_loss(params, batch, rng):
-    """Noise from the key, so that a wrong key shows."""
+def toy_loss(params, batch, rng, learner):
+    """Noise from the key and from what is remembered, so that a wrong one shows."""
     noisy = batch.x + 0.1 * jax.random.normal(rng, batch.x.shape)
-    wrong = ((noisy @ params["w"]) * params["scale"] - 1.0) ** 2
-    return wrong.sum(), Sums(wrong.sum(), jnp.int32(batch.x.shape[0]))
+    wrong = ((noisy @ params["w"]) * params["scale"] - 1.0 - learner) ** 2
+    sums = Sums(wrong.sum(), jnp.int32(batch.x.shape[0]))
+    return wrong.sum(), (sums, 0.9 * learner + 0.01 * wrong.mean())
 
 
 def toy(
@@ -75,7 +77,9 @@ def toy(
         far = float(np.abs(params["w"]).sum())
         return {"bleu": -far, "perplexity": far}
 
-    return Task(toy_init, loss, ToyBatches(), validate or distance, lambda *_: {})
+    return Task(
+        toy_init, loss, ToyBatches(), validate or distance, lambda *_: {}, TOY_LEARNER
+    )
 
 
 def scripted(bleus) -> Task:
@@ -123,7 +127,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 def last_state(folder: Path, init=toy_init, settings=SETTINGS, fingerprint=None):
     """Everything in the newest checkpoint: state, and the JSON beside it."""
     tx = make_optimiser(settings, make_schedule(settings, 5))
-    template = jax.eval_shape(lambda: init_state(init, tx, 1))
+    template = jax.eval_shape(lambda: init_state(init, tx, TOY_LEARNER, 1))
     checkpoints = Checkpoints(folder / "checkpoints", fingerprint=fingerprint)
     restored = checkpoints.restore(template)
     assert restored is not None
@@ -304,10 +308,10 @@ def test_steps_that_evaluations_do_not_divide_end_with_one(tmp_path):
 def test_the_loss_logged_is_per_token_over_batches_of_different_sizes(tmp_path):
     batches, seen = ToyBatches(), []
 
-    def loss(params, batch, rng):
+    def loss(params, batch, rng, learner):
         del rng
         total = batch.x.shape[0] * (1.0 + batch.step) + 0.0 * params["w"].sum()
-        return total, Sums(total, jnp.int32(batch.x.shape[0]))
+        return total, (Sums(total, jnp.int32(batch.x.shape[0])), learner)
 
     trained(tmp_path, toy(loss=loss), steps=5, log_every=5)
     for step in range(5):
@@ -321,10 +325,10 @@ def test_the_loss_logged_is_per_token_over_batches_of_different_sizes(tmp_path):
 def diverging(step: int, value: float):
     """A loss that is `value` from this update on (counted from one)."""
 
-    def loss(params, batch, rng):
-        total, sums = toy_loss(params, batch, rng)
+    def loss(params, batch, rng, learner):
+        total, (sums, after) = toy_loss(params, batch, rng, learner)
         total = jnp.where(batch.step >= step - 1, value, 1.0) * total
-        return total, sums._replace(loss=total)
+        return total, (sums._replace(loss=total), after)
 
     return loss
 
@@ -355,10 +359,11 @@ def test_a_diverged_run_says_so_again_when_resumed(tmp_path):
 
 
 def test_a_gradient_that_is_not_finite_spoils_no_checkpoint(tmp_path):
-    def loss(params, batch, rng):
-        total, sums = toy_loss(params, batch, rng)
+    def loss(params, batch, rng, learner):
+        total, remembered = toy_loss(params, batch, rng, learner)
         root = jnp.sqrt(jnp.where(batch.step == 11, 0.0, 1.0) * params["scale"] ** 2)
-        return total + root, sums  # at step 12 a root of zero: finite, its slope is not
+        # At step 12 a root of zero: it is finite, its slope is not.
+        return total + root, remembered
 
     with pytest.raises(
         NonFiniteLoss, match="scale is not finite at step 12; .* step 6$"

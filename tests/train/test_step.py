@@ -25,15 +25,19 @@ def init(rng):
     return {"w": jax.random.normal(rng, (3,))}
 
 
-def loss(params, batch, rng):
+def loss(params, batch, rng, learner):
     del rng
     wrong = jnp.where(batch.real, (batch.x @ params["w"] - batch.y) ** 2, 0.0)
-    return wrong.sum(), Sums(wrong.sum(), batch.real.sum())
+    return wrong.sum(), (Sums(wrong.sum(), batch.real.sum()), learner + 1.0)
 
 
-def noisy_loss(params, batch, rng):
-    total, sums = loss(params, batch, None)
-    return total + jax.random.normal(rng) * params["w"].sum(), sums
+def noisy_loss(params, batch, rng, learner):
+    total, remembered = loss(params, batch, None, learner)
+    return total + jax.random.normal(rng) * params["w"].sum(), remembered
+
+
+def start(tx, seed=0):
+    return init_state(init, tx, jnp.zeros(()), seed)
 
 
 def toy(rows: int, real: int) -> Toy:
@@ -49,7 +53,7 @@ def step_with(tx, loss=loss):
 
 def test_an_update_follows_the_mean_per_token_by_hand():
     tx = optax.sgd(0.1)
-    state = init_state(init, tx, 0)
+    state = start(tx)
     batch = toy(4, real=3)
     after, sums = step_with(tx)(state, batch)
     w = np.asarray(state.params["w"], np.float64)
@@ -59,11 +63,12 @@ def test_an_update_follows_the_mean_per_token_by_hand():
     np.testing.assert_allclose(sums.loss, ((x @ w - y) ** 2).sum(), rtol=1e-5)
     assert sums.tokens == 3
     assert after.step == 1
+    assert after.learner == 1.0  # what the loss remembers goes along
 
 
 def test_rows_of_padding_change_neither_update_nor_sums():
     tx = optax.adam(0.1)
-    state = init_state(init, tx, 0)
+    state = start(tx)
     padded = toy(6, real=3)
     cut = Toy(*(part[:3] for part in padded))
     (after, sums), (after_cut, sums_cut) = (
@@ -76,7 +81,7 @@ def test_rows_of_padding_change_neither_update_nor_sums():
 
 def test_a_batch_without_tokens_changes_nothing():
     tx = optax.sgd(0.1)
-    state = init_state(init, tx, 0)
+    state = start(tx)
     after, sums = step_with(tx)(state, toy(4, real=0))
     np.testing.assert_array_equal(after.params["w"], state.params["w"])
     assert (sums.loss, sums.tokens) == (0.0, 0)
@@ -84,7 +89,7 @@ def test_a_batch_without_tokens_changes_nothing():
 
 def test_one_seed_gives_one_state_and_another_another():
     tx = optax.adam(0.1)
-    one, same, other = (init_state(init, tx, seed) for seed in (0, 0, 1))
+    one, same, other = (start(tx, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.params["w"], same.params["w"])
     assert not np.array_equal(one.params["w"], other.params["w"])
     keys = [jax.random.key_data(state.rng) for state in (one, same, other)]
@@ -94,7 +99,7 @@ def test_one_seed_gives_one_state_and_another_another():
 def test_the_key_depends_on_the_step_and_on_nothing_before():
     tx = optax.sgd(1.0)
     update = step_with(tx, noisy_loss)
-    state, batch = init_state(init, tx, 0), toy(4, real=4)
+    state, batch = start(tx), toy(4, real=4)
     first, _ = update(state, batch)
     again, _ = update(state, batch)
     np.testing.assert_array_equal(first.params["w"], again.params["w"])
@@ -114,7 +119,8 @@ def with_gradient(task):
     """(params, batch) -> ((summed loss, Sums), gradient), always of one key."""
 
     def loss(params, batch):
-        return task.loss(params, batch, jax.random.key(2))
+        total, (sums, _) = task.loss(params, batch, jax.random.key(2), task.learner)
+        return total, sums
 
     return jax.jit(jax.value_and_grad(loss, has_aux=True))
 

@@ -1,0 +1,59 @@
+"""Six ways to learn a hard read beside soft attention, as in Deng et al. 2018, table 1.
+
+    python -m experiments.sweep --config=configs/ablations/deng2018.py \\
+        --workdir=runs/deng2018                          # the embedded pair
+    python -m experiments.sweep --config=configs/ablations/deng2018.py:hansards \\
+        --workdir=runs/deng2018-hansards                 # ATTNLAB_DATA
+
+All rows share the model, the data and the steps, feed the expected value and predict
+words by their own bound: soft attention by its expected value, the others by the
+marginal over positions. Enumerating rows compute the vocabulary once a position.
+"""
+
+from configs.base import get_config as base
+
+
+def get_config(corpus: str = "synthetic"):
+    if corpus not in ("synthetic", "hansards"):
+        raise ValueError(f"unknown corpus {corpus!r}; choose synthetic, hansards")
+    config = base()
+    config.data.name = corpus
+    config.model.cell = "cho-gru"
+    config.train.stop_on = "perplexity"
+    if corpus == "synthetic":
+        config.data.synthetic.train = 10_000
+        config.data.synthetic.dev = 200
+        config.data.synthetic.test = 400
+        config.data.synthetic.ambiguity = 0.2
+        config.data.edges = (12, 24)
+        config.model.encoder_hidden = 32
+        config.train.steps = 600
+        config.train.learning_rate = 4e-3
+        config.train.evaluate_every = 300
+        config.evaluate.edges = (24,)
+        config.evaluate.sentences = 200
+        return config
+    config.data.source_vocabulary = 4_000
+    config.data.target_vocabulary = 4_000
+    config.data.edges = (12, 16, 24, 32)
+    config.data.join = 0.5
+    config.train.token_budget = 512
+    config.train.steps = 3000
+    config.train.warmup = 200
+    config.train.learning_rate = 3e-3
+    config.train.evaluate_every = 1000
+    config.evaluate.beams = 5
+    config.evaluate.gold = "odd224"
+    return config
+
+
+def sweep(add):
+    for seed in range(2):
+        add("soft", seed=seed)
+        add("exact marginal", read="hard", learning="marginal", seed=seed)
+        add("hard, enumerated", read="hard", learning="reinforce", samples=0, seed=seed)
+        add("hard, reinforce", read="hard", learning="reinforce", seed=seed)
+        add("top-5 joint", read="hard", learning="top-k", seed=seed)
+        add("elbo, enumerated", read="hard", learning="elbo", samples=0, seed=seed)
+        add("elbo, 1 sample", read="hard", learning="elbo", seed=seed)
+        add("gumbel", read="hard", learning="gumbel", seed=seed)
