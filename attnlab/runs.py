@@ -7,6 +7,9 @@
       result.json       written last: a folder without it is unfinished
       error.json        instead of a result, for a run that failed
       alignments.npz    attention matrices and gold links, by name of the test set
+      sources.txt       the test set, a sentence a line; likewise references.txt and
+                        hypotheses.txt
+      losses.tsv        nats and predicted units of each test sentence
 
 The folder is the only truth about a run: reports read it, wandb mirrors it. This file
 needs NumPy and nothing else, so that a report starts without JAX.
@@ -33,13 +36,17 @@ ALIGNMENTS = "alignments.npz"
 SOURCES = "sources.txt"
 REFERENCES = "references.txt"
 HYPOTHESES = "hypotheses.txt"
+LOSSES = "losses.tsv"
 CHECKPOINTS = "checkpoints"
 
 Links = frozenset[tuple[int, int]]
 
 
 class Run(NamedTuple):
-    """One run folder as read by `find`; `result` is None until the run has finished."""
+    """One run folder as read by `find`; `result` is None until the run has finished.
+
+    `error` is what error.json says, or what is wrong with a damaged result.json.
+    """
 
     folder: Path
     config: dict[str, Any]
@@ -75,6 +82,15 @@ class Run(NamedTuple):
         path = self.folder / name
         return read_lines(path) if path.exists() else None
 
+    def losses(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """`read_losses` of this run; None without a file."""
+        found = (self.folder / LOSSES).exists()
+        return read_losses(self.folder) if found else None
+
+    def reason(self, problem: Exception) -> str:
+        """What is wrong, its files named from the run's folder."""
+        return str(problem).replace(f"{self.folder}{os.sep}", "")
+
     def alignments(self) -> dict[str, list["AlignedSentence"]]:
         """`read_alignments` of this run; {} without a file."""
         found = (self.folder / ALIGNMENTS).exists()
@@ -101,7 +117,8 @@ def find(root: str | os.PathLike) -> list[Run]:
     """All runs at or below `root`, sorted by (order, seed, folder).
 
     A folder is a run if it holds config.json. A result outranks an error beside it,
-    which an earlier try left. Raises FileNotFoundError where `root` is no folder.
+    which an earlier try left; a result that cannot be read is an error. Raises
+    FileNotFoundError where `root` is no folder, ValueError for a damaged config.json.
     """
     root = Path(root)
     if not root.is_dir():
@@ -116,11 +133,20 @@ def find(root: str | os.PathLike) -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
-    result, error = (
-        read_json(folder / name) if (folder / name).exists() else None
-        for name in (RESULT, ERROR)
-    )
-    return Run(folder, read_json(folder / CONFIG), result, None if result else error)
+    run = Run(folder, read_json(folder / CONFIG), None, None)
+    try:
+        if (folder / RESULT).exists():
+            return run._replace(result=read_json(folder / RESULT))
+        if (folder / ERROR).exists():
+            return run._replace(error=read_json(folder / ERROR))
+    except ValueError as problem:
+        return damaged(run, problem)
+    return run
+
+
+def damaged(run: Run, problem: Exception) -> Run:
+    """The run as a failed one, for a file of it that cannot be read."""
+    return run._replace(result=None, error={"error": run.reason(problem)})
 
 
 def slug(name: str) -> str:
@@ -263,8 +289,35 @@ def write_lines(path: str | os.PathLike, sentences: Sequence[str]) -> None:
 
 def read_lines(path: str | os.PathLike) -> list[str]:
     """Sentences of a file written by `write_lines`; empty ones count."""
-    text = Path(path).read_bytes().decode("utf-8")
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8: {error}") from error
     return text.removesuffix("\n").split("\n") if text else []
+
+
+def write_losses(folder: str | os.PathLike, nats: Any, units: Any) -> None:
+    """Write the forced losses of the test sentences: nats and predicted units of each.
+
+    As losses.tsv, atomically; the nats come back as the numbers they were.
+    """
+    lines = [
+        f"{float(loss)!r}\t{int(count)}"
+        for loss, count in zip(nats, units, strict=True)
+    ]
+    write_lines(Path(folder) / LOSSES, lines)
+
+
+def read_losses(folder: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
+    """Nats [N] and units [N] as `write_losses` had them; ValueError if damaged."""
+    path = Path(folder) / LOSSES
+    lines = read_lines(path)
+    try:
+        pairs = [line.split("\t") for line in lines]
+        nats = np.array([float(loss) for loss, _ in pairs])
+        return nats, np.array([int(count) for _, count in pairs], np.int64)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
 
 
 def write_alignments(

@@ -1,6 +1,8 @@
 """Write the report of a sweep from its run folders and print its table.
 
     python -m experiments.report --runs=runs/luong
+    python -m experiments.report --runs=runs/deng2018 \\
+        --order="exact marginal <= soft <= hard, enumerated"
 
 Tables, summary.csv, figures and report.md go to runs/luong/report. A sweep may still be
 running: the report covers what is there and says what is missing.
@@ -21,6 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         written = write_report(
             arguments.runs,
             baseline=arguments.baseline,
+            chain=arguments.order,
+            chain_by=arguments.order_by,
             folder=arguments.out,
             font=arguments.font,
         )
@@ -46,6 +50,17 @@ def _parser() -> argparse.ArgumentParser:
         "--baseline",
         metavar="ROW",
         help="row to test the others against, by default the best of each column",
+    )
+    parser.add_argument(
+        "--order",
+        metavar='"ROW <= ROW <= ..."',
+        help="check that the scores of rows are in this order, pair by pair",
+    )
+    parser.add_argument(
+        "--order-by",
+        choices=("perplexity", "bleu", "aer"),
+        default="perplexity",
+        help="score that --order is about (%(default)s)",
     )
     parser.add_argument("--out", type=Path, help="where to write; RUNS/report if unset")
     parser.add_argument("--font", help="font family of the figures, for CJK words")

@@ -63,6 +63,7 @@ def test_a_run_without_names_is_called_after_its_folder(tmp_path):
     assert run.metrics() == []
     assert run.alignments() == {}
     assert run.lines("hypotheses.txt") is None
+    assert run.losses() is None
 
 
 def test_a_missing_root_is_named(tmp_path):
@@ -71,11 +72,31 @@ def test_a_missing_root_is_named(tmp_path):
     assert runs.find(tmp_path) == []
 
 
-def test_broken_files_of_a_run_are_named(tmp_path):
-    make_run(tmp_path / "a")
+def test_a_damaged_result_is_a_failure_of_its_run_alone(tmp_path):
+    make_run(tmp_path / "a", error={"error": "an earlier try"})
+    make_run(tmp_path / "b", order=1, result={"bleu": 1.0})
+    make_run(tmp_path / "c", order=2)
     (tmp_path / "a" / "result.json").write_text('{"bleu": ')
-    with pytest.raises(ValueError, match=r"a/result.json is not valid JSON"):
+    (tmp_path / "c" / "error.json").write_text("[1]")
+    damaged, finished, failed = runs.find(tmp_path)
+    assert damaged.result is None
+    assert damaged.error["error"].startswith("result.json is not valid JSON: ")
+    assert (finished.result, finished.error) == ({"bleu": 1.0}, None)
+    assert failed.error == {"error": "error.json holds a list, not an object"}
+
+
+def test_a_run_with_a_damaged_config_is_named(tmp_path):
+    make_run(tmp_path / "a")
+    (tmp_path / "a" / "config.json").write_text('{"row": ')
+    with pytest.raises(ValueError, match=r"a/config.json is not valid JSON"):
         runs.find(tmp_path)
+
+
+def test_a_problem_names_its_file_from_the_folder_of_the_run(tmp_path):
+    make_run(tmp_path / "a" / "0")
+    (run,) = runs.find(tmp_path)
+    problem = ValueError(f"{run.folder / 'x.txt'} is not {run.folder / 'y.txt'}")
+    assert run.reason(problem) == "x.txt is not y.txt"
 
 
 @pytest.mark.parametrize(
@@ -270,6 +291,59 @@ def test_lines_round_trip(tmp_path, lines):
 def test_line_breaks_inside_a_sentence_cannot_shift_the_rest(tmp_path):
     runs.write_lines(tmp_path / "x.txt", ["a\nb\r\nc", "d\u2028e"])
     assert runs.read_lines(tmp_path / "x.txt") == ["a b c", "d\u2028e"]
+
+
+def test_lines_that_are_not_utf8_name_their_file(tmp_path):
+    (tmp_path / "x.txt").write_bytes("größer\n".encode("latin-1"))
+    with pytest.raises(ValueError, match="x.txt is not UTF-8: .* 0xf6 in position 2"):
+        runs.read_lines(tmp_path / "x.txt")
+
+
+# Losses.
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, jnp.asarray])
+def test_losses_come_back_as_the_numbers_they_were(tmp_path, kind):
+    nats = kind(np.array([0.1 + 0.2, np.nextafter(1, 2), 1234.56789, 0.0, 1e-30]))
+    units = [3, 1, 10**12, 1, 2]
+    runs.write_losses(tmp_path, nats, np.array(units))
+    found, counts = runs.read_losses(tmp_path)
+    assert found.tolist() == nats.tolist() and counts.tolist() == units
+    assert (found.dtype, counts.dtype) == (np.float64, np.int64)
+    make_run(tmp_path)
+    (run,) = runs.find(tmp_path)
+    np.testing.assert_array_equal(run.losses()[0], found)
+
+
+def test_losses_of_no_sentences(tmp_path):
+    runs.write_losses(tmp_path, [], [])
+    nats, units = runs.read_losses(tmp_path)
+    assert nats.shape == units.shape == (0,)
+
+
+def test_losses_and_units_are_of_the_same_sentences(tmp_path):
+    with pytest.raises(ValueError, match="shorter"):
+        runs.write_losses(tmp_path, [1.0, 2.0], [3])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\xff\t1\n", "not UTF-8"),
+        (b"1.0\t2\n\n", "damaged"),
+        (b"1.0\n", "damaged"),
+        (b"1.0 2\n", "damaged"),
+        (b"1.0\t2\t3\n", "damaged"),
+        (b"one\t2\n", "damaged"),
+        (b"1.0\t2.5\n", "damaged"),
+        (b"1.0\t10000000000000000000\n", "damaged"),  # past int64
+    ],
+)
+def test_damaged_losses_name_their_file(tmp_path, content, expected):
+    (tmp_path / "losses.tsv").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{tmp_path}/losses.tsv is {expected}: "):
+        runs.read_losses(tmp_path)
 
 
 # Alignments.

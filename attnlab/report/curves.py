@@ -12,6 +12,7 @@ from attnlab.metrics import aer, bleu
 from attnlab.report.evidence import Alignments, Evidence, Texts
 from attnlab.report.figures import Bins, Series
 from attnlab.report.rows import Row
+from attnlab.runs import Run
 
 DEVELOPMENT = {"perplexity": "perplexity", "bleu": "BLEU", "aer": "AER"}
 DISTANCES = (1, 2, 3, 5, 8, 12, 20)
@@ -28,7 +29,7 @@ def learning(rows: Sequence[Row]) -> dict[str, dict[str, list[Series]]]:
     for row in rows:
         going = [run for run in row.runs if not run.error]
         for run in row.finished or going or row.failed:
-            lines = run.metrics("dev")
+            lines = _development(run)
             for key, title in DEVELOPMENT.items():
                 known = [
                     (line["step"], line[key]) for line in lines if _known(line, key)
@@ -102,6 +103,13 @@ def _kept(values: np.ndarray, ends: Iterable[int]) -> list[int]:
             kept.append(end)
             low = end
     return kept
+
+
+def _development(run: Run) -> list[dict[str, Any]]:
+    try:
+        return run.metrics("dev")
+    except ValueError:  # a failed run's, if this file is what it failed for
+        return []
 
 
 def _known(line: Mapping[str, Any], key: str) -> bool:

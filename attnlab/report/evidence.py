@@ -1,6 +1,6 @@
 """What the finished runs of a row did with each test sentence, as counts that add up.
 
-Both significance tests and the curves by length and distance rest on these counts.
+The significance tests and the curves by length and distance rest on these counts.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,16 @@ import numpy as np
 from attnlab.metrics import aer, bleu
 from attnlab.metrics.aer import LinkSet
 from attnlab.report.rows import Row
-from attnlab.runs import HYPOTHESES, REFERENCES, SOURCES, AlignedSentence, Run
+from attnlab.runs import (
+    HYPOTHESES,
+    LOSSES,
+    REFERENCES,
+    SOURCES,
+    AlignedSentence,
+    Run,
+)
+
+LARGEST_MEAN = 700.0  # nats a unit; the exponential of 710 overflows
 
 
 class Texts(NamedTuple):
@@ -40,24 +49,41 @@ class Alignments(NamedTuple):
         return [(p.source, p.target, p.sure, p.possible) for p in self.pairs]
 
 
+class Losses(NamedTuple):
+    """The forced losses of one run's test set. counts: nats and units [N, 2]."""
+
+    references: list[str]
+    counts: np.ndarray
+
+    @property
+    def sentences(self) -> list[tuple[str, float]]:
+        """What two systems must share: the references, cut into as many units."""
+        return list(zip(self.references, self.counts[:, 1].tolist(), strict=True))
+
+
 class Evidence(NamedTuple):
-    """Of each finished run of a row, in the order of seeds; None where files lack."""
+    """Of each finished run of a row, in the order of seeds; None where files lack.
+
+    notes: (seed, what cannot be used and why).
+    """
 
     texts: list[Texts | None]
     alignments: list[Alignments | None]
-    notes: list[str]
+    losses: list[Losses | None]
+    notes: list[tuple[int, str]]
 
 
 def read(row: Row) -> Evidence:
     """The evidence of a row, with notes on what cannot be used and why."""
-    texts, alignments, notes = [], [], []
+    texts, alignments, losses, notes = [], [], [], []
+    readers = ((texts, _texts), (alignments, _alignments), (losses, _losses))
     for run in row.finished:
-        for found, reader in ((texts, _texts), (alignments, _alignments)):
+        for found, reader in readers:
             value, problem = reader(run)
             found.append(value)
             if problem:
-                notes.append(f"{row.name}, seed {run.seed}: {problem}")
-    return Evidence(texts, alignments, notes)
+                notes.append((run.seed, problem))
+    return Evidence(texts, alignments, losses, notes)
 
 
 def pooled_texts(evidence: Evidence) -> tuple[list[str], np.ndarray] | None:
@@ -73,6 +99,17 @@ def pooled_alignments(evidence: Evidence) -> tuple[list[Any], np.ndarray] | None
     return _pooled(
         [some and (some.sentences, some.counts) for some in evidence.alignments]
     )
+
+
+def pooled_losses(evidence: Evidence) -> tuple[list[Any], np.ndarray] | None:
+    """Sentences and [nats, units] [N, 2] summed over the seeds, as `pooled_texts`."""
+    return _pooled([some and (some.sentences, some.counts) for some in evidence.losses])
+
+
+def perplexity(totals: np.ndarray) -> np.ndarray:
+    """Perplexities [...] of summed nats and units [..., 2]."""
+    mean = totals[..., 0] / totals[..., 1]
+    return np.exp(np.minimum(mean, LARGEST_MEAN))
 
 
 def _pooled(seeds: Sequence[Any]) -> Any:
@@ -131,6 +168,31 @@ def _alignments(run: Run) -> tuple[Alignments | None, str]:
     return found, problem
 
 
+def _losses(run: Run) -> tuple[Losses | None, str]:
+    untested = "so its perplexity is not tested"
+    try:
+        losses, references = run.losses(), run.lines(REFERENCES)
+    except ValueError as error:
+        return None, f"{run.reason(error)}, {untested}"
+    if losses is None or references is None:
+        absent = LOSSES if losses is None else REFERENCES
+        return None, f"no {absent}, {untested}"
+    nats, units = losses
+    if len(nats) != len(references):
+        return None, (
+            f"{LOSSES} has {len(nats)} sentences, {REFERENCES} {len(references)}, "
+            f"{untested}"
+        )
+    if not references:
+        return None, ""  # `_texts` says so
+    if not (np.isfinite(nats).all() and (units > 0).all()):
+        return None, f"{LOSSES} has losses or units that are no such thing, {untested}"
+    found = Losses(references, np.stack([nats, units], axis=1))
+    stated = (run.result or {}).get("perplexity")
+    again = float(perplexity(found.counts.sum(axis=0)))
+    return found, _disagreement("perplexity", stated, again, LOSSES, 1e-3 * again)
+
+
 def main_set(run: Run, sets: dict[str, list[AlignedSentence]]) -> str | None:
     """The gold set of the run's `aer`; else the first with gold; else the first.
 
@@ -143,9 +205,9 @@ def main_set(run: Run, sets: dict[str, list[AlignedSentence]]) -> str | None:
 
 
 def _disagreement(
-    name: str, stated: float | None, again: float, where: str, tolerance: float
+    name: str, stated: Any, again: float, where: str, tolerance: float
 ) -> str:
-    if stated is None or abs(stated - again) <= tolerance:
+    if not isinstance(stated, int | float) or abs(stated - again) <= tolerance:
         return ""
     return (
         f"{name} is {stated:.3f} in result.json but {again:.3f} from its {where}, "

@@ -171,6 +171,41 @@ def learning_curves(
     return figure
 
 
+@styled
+def variance_by_samples(
+    curves: Mapping[str, Sequence[tuple[float, float, float]]],
+) -> Any:
+    """Variance of a gradient against the samples K it is the mean of, both logarithmic.
+
+    curves: {name: [(K, variance, standard error)]}. Bars are two standard errors either
+    way; the thin line falls as 1/K from the first point.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+    figure = blank(WIDTH * 0.62, 2.6)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    for place, (name, points) in enumerate(curves.items()):
+        counts, variances, errors = np.array(points, float).T
+        look = _look(place) | {"linestyle": "none", "markersize": 4.5}
+        bars = 2 * errors
+        axes.errorbar(counts, variances, bars, label=plain(name), lw=0.8, **look)
+        ideal = variances[0] * counts[0] / counts
+        axes.plot(counts, ideal, color=look["color"], linewidth=0.7, zorder=1)
+    every = sorted({point[0] for points in curves.values() for point in points})
+    axes.set_xticks(every, [f"{count:g}" for count in every])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.plot([], [], color="#777777", linewidth=0.7, label="falls as 1/K")
+    axes.set_xlabel("samples K of a gradient")
+    axes.set_ylabel("variance / squared length of the gradient")
+    _row_legend(axes)
+    return figure
+
+
 def _learning(
     axes: Any, series: Sequence[Series], place: int, label: str, logarithm: bool
 ) -> None:

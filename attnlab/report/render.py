@@ -21,13 +21,18 @@ LATEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "±": r"$\pm$",
     MARK: r"$^\dagger$",
 }
 
 
 def text(table: Table, *, width: int = 100, colour: bool = False) -> str:
-    """The table for a terminal of `width` columns; `colour` allows bold and colours."""
+    """The table for a terminal; `colour` allows bold and colours.
+
+    Sentences fold at `width` columns. The table itself is as wide as it has to be: a
+    number without its last digits is another number.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table as Grid
@@ -42,12 +47,16 @@ def text(table: Table, *, width: int = 100, colour: bool = False) -> str:
         shown = [Text(_starred(*pair), style=_style(pair[0])) for pair in cells]
         grid.add_row(Text(line.name), *([] if line.failure else shown))
     out = io.StringIO()
-    terminal: dict[str, Any] = {"color_system": "standard" if colour else None}
-    console = Console(
-        file=out, width=width, force_terminal=colour, highlight=False, **terminal
-    )
-    with console.capture() as capture:
-        console.print(grid)
+    terminal: dict[str, Any] = {
+        "file": out,
+        "force_terminal": colour,
+        "highlight": False,
+        "color_system": "standard" if colour else None,
+    }
+    console = Console(width=width, **terminal)
+    unbounded = Console(width=10_000, **terminal)
+    with unbounded.capture() as capture:
+        unbounded.print(grid)
     # rich has no cell across columns, so a failure takes the place of its printed line
     printed = capture.get().rstrip("\n").split("\n")
     heading, body = printed[: -len(table.lines)], printed[-len(table.lines) :]

@@ -6,7 +6,16 @@ from typing import Any
 
 from attnlab import runs
 from attnlab.metrics import aer
-from attnlab.report import curves, evidence, figures, heatmaps, render, rows, table
+from attnlab.report import (
+    curves,
+    evidence,
+    figures,
+    heatmaps,
+    order,
+    render,
+    rows,
+    table,
+)
 from attnlab.report.evidence import Evidence
 from attnlab.report.rows import Row
 from attnlab.runs import AlignedSentence, write_bytes
@@ -25,6 +34,8 @@ def write_report(
     root: str | Path,
     *,
     baseline: str | None = None,
+    chain: str | None = None,
+    chain_by: str = "perplexity",
     folder: str | Path | None = None,
     font: str | None = None,
 ) -> list[Path]:
@@ -32,12 +43,18 @@ def write_report(
 
     Half a sweep gives a report of that half, which says what is missing. `baseline`
     names the row that the others are tested against, by default the best one; `font`
-    the font family of the figures. Raises FileNotFoundError where `root` is no folder,
-    ValueError where it holds no runs.
+    the font family of the figures. `chain` is an order to check, "first <= second <=
+    third" (names of rows), in the score `chain_by`. A run with a damaged file counts
+    as failed. Raises FileNotFoundError where `root` is no folder, ValueError where it
+    holds no runs or not the rows asked for.
     """
     found = _rows(root)
     known = _read(found)
     printed = table.tabulate(found, known, baseline=baseline)
+    if chain is not None:
+        steps = order.check(found, known, chain, chain_by)
+        below = [*printed.legend, *order.sentences(steps, chain_by)]
+        printed = printed._replace(legend=below)
     folder = Path(root) / "report" if folder is None else Path(folder)
     texts = {
         "table.txt": render.text(printed),
@@ -60,7 +77,7 @@ def _rows(root: str | Path) -> list[Row]:
     found = runs.find(root)
     if not found:
         raise ValueError(f"no runs below {root}: no folder there has a {runs.CONFIG}")
-    return rows.group(found)
+    return rows.group([rows.checked(run) for run in found])
 
 
 def _read(found: Sequence[Row]) -> dict[str, Evidence]:

@@ -3,11 +3,11 @@
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from attnlab.runs import Run
+from attnlab.runs import HYPOTHESES, REFERENCES, SOURCES, Run, damaged
 
 COLUMNS: tuple[str, ...] = (
     "row",
@@ -52,6 +52,37 @@ class Row(NamedTuple):
         return [run for run in self.runs if run.error]
 
 
+def checked(run: Run) -> Run:
+    """The run, as a failed one with the reason where a file of it cannot be read.
+
+    So one damaged file costs its run and not the report. A run that had failed before
+    keeps its own reason. (What is wrong with losses.tsv is a note: `evidence`.)
+    """
+    try:
+        run.metrics()
+        run.alignments()
+        for name in (SOURCES, REFERENCES, HYPOTHESES):
+            run.lines(name)
+    except ValueError as problem:
+        return run if run.error else damaged(run, problem)
+    return run
+
+
+def listed(names: Iterable[str]) -> str:
+    """`a, b`, or `a; b, with a comma` where a comma would not part the names."""
+    names = list(names)
+    return ("; " if any("," in name for name in names) else ", ").join(names)
+
+
+def named(rows: Sequence[Row], name: str, purpose: str) -> Row:
+    """The row of that name or slug; a ValueError gives the choices."""
+    found = [row for row in rows if name in (row.name, row.slug)]
+    if not found:
+        choices = listed(row.name for row in rows)
+        raise ValueError(f"no row {name!r} {purpose}; choose {choices}")
+    return found[0]
+
+
 def group(runs: Sequence[Run]) -> list[Row]:
     """Rows in the order of their sweep.
 
@@ -77,6 +108,11 @@ def _sweep(run: Run) -> str:
     """The folder that holds the row's folder, or the run's own where there is none."""
     parent = run.folder.parent
     return str(parent.parent if parent.name == run.slug else parent)
+
+
+def is_hard(row: Row) -> bool:
+    """Whether a finished run reads one position a step: it has more than one bound."""
+    return any("perplexity_argmax" in (run.result or {}) for run in row.finished)
 
 
 def state(run: Run) -> str:
@@ -118,7 +154,7 @@ def _not_begun(rows: Sequence[Row], sweep: str) -> list[str]:
         has = {row.name for row in rows if seed in {run.seed for run in row.runs}}
         absent = [row.name for row in rows if row.name not in has]
         if absent:
-            lines.append(f"seed {seed} of {', '.join(absent)}: not begun")
+            lines.append(f"seed {seed} of {listed(absent)}: not begun")
     orders = {row.order for row in rows}
     if len(rows) > 1:  # one row alone is somebody's choice, not a sweep with gaps
         gaps = sorted(set(range(max(orders))) - orders)

@@ -8,30 +8,46 @@ from typing import Any, NamedTuple
 
 from attnlab.metrics import aer, bleu
 from attnlab.metrics.significance import Score, paired_bootstrap, spread
-from attnlab.report.evidence import Evidence, pooled_alignments, pooled_texts
-from attnlab.report.rows import Row, failure, missing
-from attnlab.runs import Run
+from attnlab.report import legend
+from attnlab.report.evidence import (
+    Evidence,
+    perplexity,
+    pooled_alignments,
+    pooled_losses,
+    pooled_texts,
+)
+from attnlab.report.rows import Row, failure, is_hard, listed, missing, named
 
 MARK = "†"
 LEVEL = 0.05
 
 
 class Column(NamedTuple):
-    """A number of result.json. better: +1 high, -1 low, 0 neither (never in bold)."""
+    """A number of result.json, shown times `scale`.
+
+    better: +1 high, -1 low, 0 neither (never in bold). hard: only for sweeps with a
+    hard read.
+    """
 
     key: str
     title: str
     digits: int
     better: int
+    scale: float = 1.0
+    hard: bool = False
 
 
 COLUMNS = (
     Column("bleu", "BLEU", 1, +1),
     Column("aer", "AER", 3, -1),
+    Column("aer_posterior", "AER post.", 3, -1, hard=True),
     Column("perplexity", "perplexity", 2, -1),
+    Column("perplexity_argmax", "by argmax", 2, -1, hard=True),
+    Column("attention_entropy", "entropy", 2, 0, hard=True),
     Column("parameters", "parameters", 0, 0),
     # Speeds depend on what else the machine did, so none is called the best.
     Column("tokens_per_second", "tokens/s", 0, 0),
+    Column("seconds_per_step", "ms/step", 1, 0, scale=1000.0, hard=True),
 )
 
 
@@ -39,6 +55,7 @@ COLUMNS = (
 TESTED: dict[str, tuple[Any, Score]] = {
     "bleu": (pooled_texts, bleu.score),
     "aer": (pooled_alignments, aer.score),
+    "perplexity": (pooled_losses, perplexity),
 }
 
 
@@ -82,20 +99,20 @@ def tabulate(
 ) -> Table:
     """The table of rows with their evidence {row name: Evidence}.
 
-    In BLEU and AER every row is tested against the row `baseline` (name or slug), or by
-    default against the row with the best mean. Failed runs follow their row.
+    In BLEU, AER and perplexity every row is tested against the row `baseline` (name or
+    slug), or by default against the row with the best mean. Failed runs follow their
+    row.
     """
-    named = [row.name for row in rows if baseline in (row.name, row.slug)]
-    if baseline is not None and not named:
-        choices = ", ".join(row.name for row in rows)
-        raise ValueError(f"no row {baseline!r} to compare with; choose {choices}")
+    chosen = None if baseline is None else named(rows, baseline, "to compare with").name
     cells: dict[str, dict[str, Cell]] = {row.name: {} for row in rows}
-    tests = []
+    tests, columns = [], []
     for column in COLUMNS:
-        means = {row.name: _cell(row.finished, column.key) for row in rows}
-        means = {name: cell for name, cell in means.items() if cell is not None}
+        means = column_means(rows, column)
+        if column.hard and not (means and any(map(is_hard, rows))):
+            continue
+        columns.append(column)
         best = _best(means, column)
-        against = named[0] if named else best
+        against = chosen or best
         test = _test(column, against, list(means), evidence, samples)
         for name, cell in means.items():
             p_value = test.p_values.get(name)
@@ -107,18 +124,28 @@ def tabulate(
             lines.append(Line(row.name, cells[row.name]))
         for run in row.failed:
             lines.append(Line(f"{row.name}, seed {run.seed}", {}, failure(run)))
-    notes = [note for row in rows for note in evidence[row.name].notes]
-    tested = _test_legend(tests, bool(named), samples)
-    legend = [_spread_legend(rows), *_signatures(rows), *tested, *notes]
-    return Table(COLUMNS, lines, legend, missing(rows))
+    below = [
+        legend.spread(rows),
+        *legend.signatures(rows),
+        *legend.bounds(rows),
+        *legend.gold(rows),
+        *legend.left_out(rows),
+        *legend.columns([column.key for column in columns]),
+        *_test_legend(tests, chosen is not None, samples),
+        *legend.notes(evidence),
+    ]
+    return Table(tuple(columns), lines, below, missing(rows))
 
 
-def _cell(runs: Sequence[Run], key: str) -> Cell | None:
-    values = [(run.result or {}).get(key) for run in runs]
-    numbers = [float(value) for value in values if isinstance(value, int | float)]
-    if not numbers:
-        return None
-    return Cell(*spread(numbers), len(numbers))
+def column_means(rows: Sequence[Row], column: Column) -> dict[str, Cell]:
+    """Mean and spread over the finished runs of each row that has the number."""
+    means = {}
+    for row in rows:
+        values = [(run.result or {}).get(column.key) for run in row.finished]
+        numbers = [column.scale * v for v in values if isinstance(v, int | float)]
+        if numbers:
+            means[row.name] = Cell(*spread(numbers), len(numbers))
+    return means
 
 
 def _best(means: Mapping[str, Cell], column: Column) -> str | None:
@@ -170,7 +197,8 @@ def _test_legend(tests: Sequence[_Test], baseline: bool, samples: int) -> list[s
         against = "; ".join(f"{test.column.title}: {test.against}" for test in done)
         if len({test.against for test in done}) == 1:
             against = f"{done[0].against}"
-        sizes = " and ".join(f"{t.sentences} for {t.column.title}" for t in done)
+        sizes = ", ".join(f"{t.sentences} for {t.column.title}" for t in done)
+        sizes = " and ".join(sizes.rsplit(", ", 1))
         comparisons = max(len(test.p_values) for test in done)
         corrected = f", not corrected for {comparisons} comparisons a column"
         lines.append(
@@ -181,32 +209,8 @@ def _test_legend(tests: Sequence[_Test], baseline: bool, samples: int) -> list[s
         )
     for test in tests:
         if test.left_out:
-            names = ", ".join(test.left_out)
             lines.append(
                 f"{test.column.title}, not tested for want of the same test sentences "
-                f"in every seed: {names}."
+                f"in every seed: {listed(test.left_out)}."
             )
     return lines
-
-
-def _spread_legend(rows: Sequence[Row]) -> str:
-    counts = sorted({len(row.finished) for row in rows if row.finished})
-    if not counts:
-        return "No run has finished."
-    if counts == [1]:
-        return "One seed a row, so no spread is known and the ranks are not settled."
-    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"Mean ± standard deviation over seeds ({seeds} a row)."
-
-
-def _signatures(rows: Sequence[Row]) -> list[str]:
-    """The sacrebleu signature; where rows have several, who has which."""
-    owners: dict[str, list[str]] = {}
-    for row in rows:
-        for run in row.finished:
-            signature = (run.result or {}).get("bleu_signature")
-            if signature and row.name not in owners.setdefault(signature, []):
-                owners[signature].append(row.name)
-    if len(owners) == 1:
-        return [f"BLEU: {next(iter(owners))}"]
-    return [f"BLEU of {', '.join(o)}: {s} (not comparable)" for s, o in owners.items()]

@@ -1,6 +1,7 @@
 """A sweep that nobody trained: run folders with the files that real ones have."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,8 +63,12 @@ def write_run(
     pairs: list[runs.AlignedSentence],
     state: str = "finished",
     quality: tuple[float, float, int] = (0.2, 0.2, 99),
+    result: dict[str, Any] | None = None,
 ) -> Path:
-    """A run folder in one of the states finished, failed, unfinished."""
+    """A run folder in one of the states finished, failed, unfinished.
+
+    `result` goes into result.json beside the usual numbers.
+    """
     rng = np.random.default_rng([seed, order])
     slug = runs.slug(name)
     folder = root / slug / str(seed)
@@ -102,6 +107,9 @@ def write_run(
     runs.write_alignments(folder, {"test": found})
     links = [aer.argmax_links(pair.weights) for pair in found]
     total = aer.corpus_agreement(links, [(p.sure, p.possible) for p in found])
+    units = np.array([len(pair.target) + 1 for pair in pairs])
+    nats = units * rng.normal(1.3 + wrong_word, 0.2, len(pairs))
+    runs.write_losses(folder, nats, units)
     score = bleu.bleu(hypotheses, references)
     runs.write_json(
         folder / runs.RESULT,
@@ -109,7 +117,7 @@ def write_run(
             **names,
             "bleu": score.score,
             "bleu_signature": score.signature,
-            "perplexity": float(np.exp(1.3 + wrong_word)) + 0.1 * seed,
+            "perplexity": float(np.exp(nats.sum() / units.sum())),
             "aer": total.aer,
             "precision": total.precision,
             "recall": total.recall,
@@ -120,6 +128,7 @@ def write_run(
             "steps": 3000,
             "best_step": 2800,
             "stopped": "finished",
+            **(result or {}),
         },
     )
     return folder

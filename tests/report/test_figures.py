@@ -118,6 +118,26 @@ def test_learning_curves_are_means_as_far_as_all_seeds_reach():
     assert mean.get_color() == figures.COLOURS[2]  # by its place in the sweep
 
 
+def test_variance_by_samples_has_both_axes_logarithmic_and_a_line_that_falls_as_1_k():
+    curves = {
+        "none": [(1, 8.0, 0.5), (4, 2.1, 0.1)],
+        "soft": [(1, 2.0, 0.1), (4, 0.5, 0.1)],
+    }
+    axes = figures.variance_by_samples(curves).axes[0]
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    assert labels(axes.get_xticklabels()) == ["1", "4"]
+    for place, bars in enumerate(axes.containers):
+        name, (points, _, (segments,)) = list(curves)[place], bars
+        assert bars.get_label() == name
+        np.testing.assert_allclose(points.get_xydata(), [p[:2] for p in curves[name]])
+        low, high = segments.get_segments()[1][:, 1]
+        np.testing.assert_allclose(high - low, 4 * curves[name][1][2])
+        assert points.get_color() == figures.COLOURS[place]
+    falling = [one for one in axes.get_lines() if one.get_linewidth() == 0.7]
+    np.testing.assert_allclose(falling[0].get_xydata(), [[1, 8], [4, 2]])
+    assert axes.get_legend().get_texts()[0].get_text() == "falls as 1/K"
+
+
 def test_curves_over_bins_leave_empty_bins_out():
     values = {"a": np.array([[1.0, np.nan, 3.0], [3.0, np.nan, np.nan]])}
     axes = figures.aer_by_distance(Bins("xyz", [4, 0, 2], values)).axes[0]

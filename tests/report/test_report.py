@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.report import evidence, report, rows
+from attnlab.report import curves, evidence, report, rows
 from experiments.report import main
 
 
@@ -81,6 +81,83 @@ def test_a_sweep_without_gold_or_results(tmp_path, write_run, pairs):
     write_run(tmp_path / "begun", "first", 0, 0, pairs, "unfinished")
     stems = {path.stem for path in report.write_report(tmp_path / "begun")}
     assert stems == {"report", "table", "summary", "learning-curves"}
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports without figures, which take longer than all the rest."""
+    monkeypatch.setattr(report, "_draw", lambda *_: [])
+
+
+def test_damaged_files_cost_their_runs_and_not_the_report(
+    tmp_path, write_run, pairs, undrawn
+):
+    folders = [
+        write_run(tmp_path, name, seed, order, pairs)
+        for order, name in enumerate(("first", "second"))
+        for seed in range(3)
+    ]
+    (folders[0] / runs.RESULT).write_text('{"bleu": ')
+    (folders[1] / runs.METRICS).write_bytes(b'{"step": \n{}\n')
+    (folders[5] / runs.LOSSES).write_text("much\n")
+    written = report.write_report(tmp_path)
+    text = (written[0].parent / "table.txt").read_text(encoding="utf-8")
+    assert "first, seed 0  failed: result.json is not valid JSON: " in text
+    assert "first, seed 1  failed: metrics.jsonl line 1 is not JSON: " in text
+    assert "Mean ± standard deviation over seeds (1 to 3 a row)." in text
+    assert "second, seed 2: losses.tsv is damaged: " in text
+    assert "Missing" not in text
+    first, _, _, second = report.tabulate(tmp_path).lines
+    result = runs.read_json(folders[2] / runs.RESULT)
+    assert first.cells["bleu"].mean == result["bleu"]
+    assert second.cells["bleu"].seeds == second.cells["perplexity"].seeds == 3
+    assert second.cells["bleu"].p_value or first.cells["bleu"].p_value
+    assert not second.cells["perplexity"].p_value
+    assert not first.cells["perplexity"].p_value
+    with open(written[0].parent / "summary.csv", newline="") as file:
+        states = [line["state"] for line in csv.DictReader(file)]
+    assert states == ["failed"] * 2 + ["finished"] * 4
+
+
+def test_damaged_metrics_leave_no_learning_curve(tmp_path, write_run, pairs):
+    folder = write_run(tmp_path, "first", 0, 0, pairs)
+    whole = rows.group(runs.find(tmp_path))
+    assert set(curves.learning(whole)) == {"perplexity", "BLEU"}
+    (folder / runs.METRICS).write_bytes(b'{"step": \n{}\n')
+    checked = rows.group([rows.checked(run) for run in runs.find(tmp_path)])
+    assert checked[0].failed and curves.learning(checked) == {}
+
+
+def test_an_order_is_checked_below_the_table(sweep, tmp_path, undrawn):
+    usual = report.write_report(sweep, folder=tmp_path / "usual")
+    chain = "local-p (general) <= global-dot <= local-m (general)"
+    asked = report.write_report(sweep, folder=tmp_path / "asked", chain=chain)
+    for name in ("table.txt", "table.md", "table.tex", "report.md"):
+        before, after = (
+            (paths[0].parent / name).read_text(encoding="utf-8")
+            for paths in (usual, asked)
+        )
+        before, after = (" ".join(text.split()) for text in (before, after))
+        assert "Order asked for" not in before
+        assert "Order asked for in perplexity: local-p (general) " in after
+        assert after.count(": held") == 2
+        assert after.index("differs from") < after.index("Order asked for")
+    chain = "local-p-general<=global-dot"
+    folder = tmp_path / "aer"
+    aer = report.write_report(sweep, folder=folder, chain=chain, chain_by="aer")
+    text = (aer[0].parent / "table.txt").read_text(encoding="utf-8")
+    assert "Order asked for in AER: local-p (general) <= global (dot)." in text
+
+
+def test_a_wrong_order_writes_nothing(sweep, tmp_path):
+    for chain, by, expected in (
+        ("global (dot) <= nobody", "bleu", "no row 'nobody' to put in order; choose "),
+        ("", "bleu", "'' is no order"),
+        ("global-dot <= local-p-general", "loss", "no order by 'loss'; choose bleu"),
+    ):
+        with pytest.raises(ValueError, match=expected):
+            report.write_report(sweep, chain=chain, chain_by=by, folder=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
 
 
 def test_errors_name_the_folder_and_the_row(tmp_path, sweep, capsys):

@@ -6,6 +6,7 @@ import pytest
 
 from attnlab import runs
 from attnlab.report import rows
+from tests.report.by_hand import row_of
 
 
 def run_folder(root, name, seed, order, **files):
@@ -76,3 +77,64 @@ def test_summary_has_one_line_a_run_with_every_number(half):
     assert first["aers.dev37.aer_20"] == "0.25" and first["folder"] == "zeta-dot/0"
     assert lines[2]["error"] == "failed at step 7: no memory, again"
     assert list(first)[-2:] == ["error", "folder"]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "expected"),
+    [
+        (runs.METRICS, b'{"step": \n{}\n', "metrics.jsonl line 1 is not JSON: "),
+        (runs.ALIGNMENTS, b"PK", "alignments.npz cannot be read: "),
+        (runs.SOURCES, b"\xff", "sources.txt is not UTF-8: "),
+        (runs.REFERENCES, b"\xff", "references.txt is not UTF-8: "),
+        (runs.HYPOTHESES, b"\xff", "hypotheses.txt is not UTF-8: "),
+    ],
+)
+def test_a_damaged_file_fails_its_run(half, file, content, expected):
+    finished, unfinished, failed = runs.find(half)
+    for run in (finished, unfinished):
+        assert rows.checked(run) == run
+        (run.folder / file).write_bytes(content)
+        damaged = rows.checked(run)
+        assert rows.state(damaged) == "failed" and damaged.result is None
+        assert rows.failure(damaged).startswith(f"failed: {expected}")
+        assert damaged.config == run.config
+    (failed.folder / file).write_bytes(content)
+    assert rows.checked(failed) == failed  # what it failed for first says more
+
+
+def test_damaged_losses_fail_no_run(half):
+    run = runs.find(half)[0]
+    (run.folder / runs.LOSSES).write_bytes(b"\xff")
+    assert rows.checked(run) == run
+
+
+def test_lists_of_names_with_commas_can_be_told_apart():
+    assert rows.listed(["a", "b (c)"]) == "a, b (c)"
+    assert rows.listed(name for name in ("a", "b, c", "d")) == "a; b, c; d"
+    assert rows.listed(["a, b"]) == "a, b"
+
+
+def test_rows_go_by_name_or_slug():
+    soft, hard = row_of("soft (dot)", {}), row_of("hard, enumerated", {})
+    for name in ("hard, enumerated", "hard-enumerated"):
+        assert rows.named([soft, hard], name, "to compare with") is hard
+    with pytest.raises(ValueError) as error:
+        rows.named([soft, hard], "hard", "to compare with")
+    assert str(error.value) == (
+        "no row 'hard' to compare with; choose soft (dot); hard, enumerated"
+    )
+
+
+def test_absent_rows_with_commas_can_be_told_apart():
+    found = [
+        row_of("first", {"bleu": 1.0}, {"bleu": 1.0}),
+        row_of("a, b", {"bleu": 1.0}, order=1),
+        row_of("c", {"bleu": 1.0}, order=2),
+    ]
+    assert rows.missing(found) == ["seed 1 of a, b; c: not begun"]
+
+
+def test_a_row_is_hard_if_a_finished_run_has_a_second_bound():
+    assert rows.is_hard(row_of("a", None, {"perplexity_argmax": None}))
+    assert not rows.is_hard(row_of("a", {"perplexity": 3.0}))
+    assert not rows.is_hard(row_of("a", None))

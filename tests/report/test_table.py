@@ -8,6 +8,7 @@ from attnlab.metrics import aer, bleu
 from attnlab.metrics.significance import paired_bootstrap
 from attnlab.report import evidence, render, rows, table
 from attnlab.report.table import Cell, Column, Line, Table
+from tests.report.by_hand import nothing, row_of
 
 
 def tabulate(root, **options):
@@ -67,8 +68,31 @@ def test_p_values_pool_the_seeds_sentence_by_sentence(sweep):
     assert made.lines[2].cells["bleu"].p_value is None  # not tested against itself
     legend = " ".join(made.legend)
     assert "best row of its column (local-p (general))" in legend
-    assert "120 for BLEU and 60 for AER" in legend and "p < 0.05" in legend
+    assert "120 for BLEU, 60 for AER and 120 for perplexity" in legend
+    assert "p < 0.05" in legend
     assert "1000 samples" in legend and "2 comparisons" in legend
+
+
+def test_perplexities_are_tested_by_their_sentences(sweep):
+    """Against a test put together from losses.tsv alone."""
+    made = tabulate(sweep)
+
+    def counts(slug):
+        files = [sweep / slug / str(seed) / runs.LOSSES for seed in range(3)]
+        return sum(np.loadtxt(path, delimiter="\t") for path in files)
+
+    def score(totals):
+        return np.exp(totals[..., 0] / totals[..., 1])
+
+    best = counts("local-p-general")
+    for line, slug in zip(made.lines, ("global-dot", "local-m-general"), strict=False):
+        expected = paired_bootstrap(best, counts(slug), score, samples=1000)
+        assert line.cells["perplexity"].p_value == expected.p_value
+        assert line.cells["perplexity"].marked
+    assert made.lines[2].cells["perplexity"].p_value is None
+    printed = render.text(made).splitlines()
+    marked = [line.count("†") for line in printed if line.startswith(("glo", "loc"))]
+    assert marked == [3, 3, 0]
 
 
 def test_equal_systems_are_not_marked(tmp_path, sweep):
@@ -79,6 +103,7 @@ def test_equal_systems_are_not_marked(tmp_path, sweep):
         runs.write_json(tmp_path / "twin" / str(seed) / runs.CONFIG, config)
     made = tabulate(tmp_path)
     assert made.lines[1].cells["bleu"].p_value == 1.0
+    assert made.lines[1].cells["perplexity"].p_value == 1.0
     assert not any(cell.marked for line in made.lines for cell in line.cells.values())
 
 
@@ -102,12 +127,17 @@ def test_other_sentences_are_never_compared(tmp_path, sweep):
         references = runs.read_lines(folder / runs.REFERENCES)
         runs.write_lines(folder / runs.REFERENCES, references[::-1])
     (root / "local-m-general" / "1" / runs.HYPOTHESES).unlink()
+    for seed in (1, 2):
+        (root / "local-m-general" / str(seed) / runs.LOSSES).unlink()
     made = tabulate(root)
     assert made.lines[0].cells["bleu"].p_value is None
     assert made.lines[1].cells["bleu"].p_value is None
     assert made.lines[0].cells["aer"].marked
     legend = "\n".join(made.legend)
-    assert "BLEU, not tested" in legend and "global (dot), local-m (general)" in legend
+    want = "not tested for want of the same test sentences in every seed"
+    for title in ("BLEU", "perplexity"):
+        assert f"{title}, {want}: global (dot), local-m (general)." in legend
+    assert "local-m (general), seeds 1, 2: no losses.tsv, so its perplexity" in legend
     assert "local-m (general), seed 1: no hypotheses.txt" in legend
     assert "global (dot), seed 0: BLEU is " in legend  # the score does not fit its text
 
@@ -147,7 +177,7 @@ def test_failed_and_unfinished_runs_are_lines_and_sentences(tmp_path, write_run,
     assert "bad, seed 0  failed at step 700: the loss is nan | after 50% of_it" in text
     assert r"nan \| after 50% of\_it |" in render.markdown(made)
     assert r"\multicolumn{5}{l}{\emph{failed at step 700" in render.latex(made)
-    assert r"nan | after 50\% of\_it" in render.latex(made)
+    assert r"nan \textbar{} after 50\% of\_it" in render.latex(made)
 
 
 def test_nothing_finished_yet(tmp_path, write_run, pairs):
@@ -156,6 +186,70 @@ def test_nothing_finished_yet(tmp_path, write_run, pairs):
     assert made.legend == ["No run has finished."]
     for printed in (render.text(made), render.markdown(made), render.latex(made)):
         assert "slow" in printed and "unfinished, at step 1600" in printed
+
+
+SOFT = {"perplexity": 4.0, "attention_entropy": 1.2, "aer_posterior": 0.3}
+SOFT |= {"seconds_per_step": 0.0802, "perplexity_bound": "expected"}
+HARD = SOFT | {"perplexity_bound": "marginal", "perplexity_argmax": 4.5}
+USUAL = ["bleu", "aer", "perplexity", "parameters", "tokens_per_second"]
+
+
+def by_hand(*found):
+    return table.tabulate(found, {row.name: nothing(row) for row in found})
+
+
+def test_columns_of_hard_reads_come_with_a_hard_row():
+    assert [column.key for column in by_hand(row_of("soft", SOFT)).columns] == USUAL
+    soft, hard = row_of("soft", SOFT), row_of("hard", HARD)
+    both = by_hand(soft, hard)
+    assert [column.title for column in both.columns] == (
+        ["BLEU", "AER", "AER post.", "perplexity", "by argmax", "entropy"]
+        + ["parameters", "tokens/s", "ms/step"]
+    )
+    assert "perplexity_argmax" not in both.lines[0].cells
+    assert both.lines[1].cells["perplexity_argmax"].mean == 4.5
+    assert both.lines[0].cells["aer_posterior"].mean == 0.3
+    assert not any(line.cells["attention_entropy"].best for line in both.lines)
+    late = row_of("hard", None)
+    assert [column.key for column in by_hand(soft, late).columns] == USUAL
+
+
+def test_a_column_of_hard_reads_without_numbers_is_left_out():
+    without = {key: HARD[key] for key in HARD if key != "aer_posterior"}
+    keys = [column.key for column in by_hand(row_of("hard", without)).columns]
+    assert "aer_posterior" not in keys and "perplexity_argmax" in keys
+    assert set(USUAL) < set(keys)
+
+
+def test_seconds_of_a_step_are_shown_in_milliseconds():
+    slow = HARD | {"seconds_per_step": 0.1206}
+    (line,) = by_hand(row_of("hard", HARD, slow)).lines
+    cell = line.cells["seconds_per_step"]
+    np.testing.assert_allclose((cell.mean, cell.spread), (100.4, 20.2 * 2**0.5))
+    shown = render.text(by_hand(row_of("hard", HARD))).splitlines()
+    assert shown[0].endswith("ms/step") and shown[2].endswith("80.2")
+
+
+def test_the_legend_says_what_the_numbers_are_before_how_they_were_tested():
+    gold = {"gold": "silver_test", "aer": 0.4}
+    found = row_of("soft", SOFT | gold), row_of("hard, 1 sample", HARD | gold)
+    known = {row.name: nothing(row) for row in found}
+    known["soft"] = known["soft"]._replace(notes=[(0, "no losses.tsv")])
+    spread, soft, hard, silver, columns, *tests, note = table.tabulate(
+        found, known
+    ).legend
+    assert spread.startswith("One seed a row")
+    assert soft == "Perplexity is that of the expected value in soft."
+    assert hard.endswith("the marginal over positions in hard, 1 sample.")
+    assert silver.startswith("AER is on silver_test, links of a program")
+    assert columns.startswith("AER post.: ") and "Entropy: " in columns
+    assert columns.index("By argmax: ") < columns.index("ms/step: ")
+    assert [line.partition(",")[0] for line in tests] == ["AER", "perplexity"]
+    assert tests[0].endswith(": soft; hard, 1 sample.")
+    assert note == "soft, seed 0: no losses.tsv."
+    assert r"p(position \textbar{} target word)" in render.latex(
+        table.tabulate(found, known)
+    )
 
 
 SMALL = Table(
@@ -203,3 +297,13 @@ def test_text_lines_up_and_keeps_failures_in_place():
     assert lines[5] == ""
     coloured = render.text(SMALL, colour=True)
     assert "\x1b[1m" in coloured and "\x1b" not in render.text(SMALL)
+
+
+def test_a_narrow_terminal_folds_sentences_and_no_table():
+    told = SMALL._replace(legend=["one two three four five six seven"] * 2)
+    wide, narrow = (render.text(told, width=width).splitlines() for width in (200, 20))
+    assert narrow[:4] == wide[:4] and len(wide[3]) > 20
+    assert narrow[4:6] == ["a, seed 3  failed: $", "x"]
+    assert max(map(len, narrow[4:])) <= 20
+    words = [" ".join(lines).split() for lines in (narrow[4:], wide[4:])]
+    assert words[0] == words[1]

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from attnlab import runs
+from attnlab.metrics.significance import paired_bootstrap
+from attnlab.report import evidence
+from tests.report.by_hand import forced, row_of
+
+UNTESTED = "so its perplexity is not tested"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished run of three sentences with perplexity e^2."""
+    runs.write_lines(tmp_path / runs.REFERENCES, ["a b", "", "c"])
+    runs.write_losses(tmp_path, [3.0, 2.5, 6.5], [3, 1, 2])
+    return runs.Run(tmp_path, {"seed": 4}, {"perplexity": np.exp(2.0)}, None)
+
+
+def test_losses_are_nats_and_units_by_reference(run):
+    found, problem = evidence._losses(run)
+    assert problem == ""
+    np.testing.assert_array_equal(found.counts, [[3.0, 3], [2.5, 1], [6.5, 2]])
+    assert found.sentences == [("a b", 3), ("", 1), ("c", 2)]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "no losses.tsv"),
+        (b"3.0\t3\n2.5\t1\n", "losses.tsv has 2 sentences, references.txt 3"),
+        (b"3.0\t3\nnan\t1\n6.5\t2\n", "losses.tsv has losses or units that are no"),
+        (b"3.0\t3\ninf\t1\n6.5\t2\n", "losses.tsv has losses or units that are no"),
+        (b"3.0\t3\n2.5\t0\n6.5\t2\n", "losses.tsv has losses or units that are no"),
+        (b"3.0\t3\n2.5\n6.5\t2\n", "losses.tsv is damaged: "),
+        (b"\xff", "losses.tsv is not UTF-8: "),
+    ],
+)
+def test_losses_that_cannot_be_used_are_a_note(run, content, expected):
+    path = run.folder / runs.LOSSES
+    path.unlink() if content is None else path.write_bytes(content)
+    found, problem = evidence._losses(run)
+    assert found is None
+    assert problem.startswith(expected) and problem.endswith(f", {UNTESTED}")
+    row = row_of("dot")._replace(runs=(run,))
+    assert evidence.pooled_losses(evidence.read(row)) is None
+    assert (4, problem) in evidence.read(row).notes
+
+
+def test_losses_need_their_references(run):
+    (run.folder / runs.REFERENCES).unlink()
+    assert evidence._losses(run) == (None, f"no references.txt, {UNTESTED}")
+    runs.write_lines(run.folder / runs.REFERENCES, [])
+    runs.write_losses(run.folder, [], [])
+    assert evidence._losses(run) == (None, "")  # the note on texts is enough
+
+
+@pytest.mark.parametrize("stated", [7.39, None, "high", np.exp(2.0) * 1.0009])
+def test_losses_agree_with_the_result_to_its_rounding(run, stated):
+    found, problem = evidence._losses(run._replace(result={"perplexity": stated}))
+    assert found is not None and problem == ""
+
+
+@pytest.mark.parametrize("factor", [0.9985, 1.0015])
+def test_losses_that_disagree_with_the_result_are_used_and_noted(run, factor):
+    stated = factor * np.exp(2.0)
+    found, problem = evidence._losses(run._replace(result={"perplexity": stated}))
+    assert found is not None
+    assert problem == (
+        f"perplexity is {stated:.3f} in result.json but 7.389 from its losses.tsv, "
+        "which tests and figures use"
+    )
+
+
+def test_pooled_losses_are_sums_over_the_seeds():
+    _, known = forced([1.0, 2.0, 4.0], [3.0, 2.0, 1.0])
+    sentences, counts = evidence.pooled_losses(known)
+    np.testing.assert_array_equal(counts, [[4.0, 4], [4.0, 4], [5.0, 4]])
+    assert sentences[1] == ("sentence 1", 2)
+
+
+def test_losses_of_other_sentences_or_other_units_are_not_pooled():
+    one, other, cut = (forced([1.0, 2.0], units=u)[1].losses[0] for u in (2, 2, 3))
+    other = other._replace(references=other.references[::-1])
+    known = forced([1.0, 2.0])[1]
+    assert evidence.pooled_losses(known._replace(losses=[one, one])) is not None
+    for second in (other, cut, None):
+        assert evidence.pooled_losses(known._replace(losses=[one, second])) is None
+
+
+def test_perplexity_of_summed_counts():
+    totals = np.array([[6.0, 3.0], [0.0, 2.0]])
+    np.testing.assert_allclose(evidence.perplexity(totals), [np.exp(2.0), 1.0])
+    assert float(evidence.perplexity(totals[0])) == np.exp(2.0)
+    assert float(evidence.perplexity(np.array([600.0, 1.0]))) == np.exp(600.0)
+
+
+def test_a_perplexity_past_every_number_can_still_be_tested():
+    worse, huge, good = ([nats] * 20 for nats in (5e3, 3e3, 2.0))
+    counts = [evidence.pooled_losses(forced(s)[1])[1] for s in (worse, huge, good)]
+    assert np.isfinite(evidence.perplexity(counts[0].sum(axis=0)))
+    found = paired_bootstrap(counts[2], counts[1], evidence.perplexity)
+    assert found.difference > 0 and found.p_value < 0.01
+    alike = paired_bootstrap(counts[0], counts[1], evidence.perplexity)
+    assert alike.p_value == 1.0  # both are past it: nobody can tell
