@@ -18,7 +18,7 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
 
     absl's own `app.run` answers a misspelt setting with a traceback, and a UsageError
     with the whole help text. Here either is one line on stderr and status 2; --help is
-    not an error.
+    not an error. Ctrl-C is status 130, as shells have it.
     """
     if HELP & set(sys.argv[1:]):
         print(sys.modules["__main__"].__doc__)
@@ -26,6 +26,9 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
         return 0
     try:
         return main(flags.FLAGS(sys.argv)[1:]) or 0
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted; the same command goes on", file=sys.stderr)
+        return 130
     except (flags.Error, app.UsageError) as error:
         message = str(error)
     except (AttributeError, KeyError, OSError) as error:

@@ -2,12 +2,15 @@
 
 import ast
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from attnlab import runs
+from attnlab.report import table
 from experiments import align, report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +45,7 @@ def program(name: str, *arguments: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     "module",
     ["experiments.train", "experiments.sweep", "experiments.report"]
-    + ["experiments.align", "attnlab.train.run"],
+    + ["experiments.align", "experiments.evaluate", "attnlab.train.run"],
 )
 def test_help_is_quick_and_no_error(module):
     done = subprocess.run(
@@ -63,6 +66,7 @@ def test_help_is_quick_and_no_error(module):
         assert first in text
     flag = {"attnlab.train.run": "--quiet", "experiments.report": "--runs"}
     flag |= {"experiments.align": "--run", "experiments.sweep": "--only"}
+    flag |= {"experiments.evaluate": "--reverse"}
     assert flag.get(module, "--config") in done.stdout
 
 
@@ -160,6 +164,70 @@ def test_report_names_a_folder_that_is_not_there(tmp_path, capsys):
     assert report.main([f"--runs={tmp_path / 'none'}"]) == 2
     said = capsys.readouterr()
     assert said.err.startswith("report: ") and str(tmp_path / "none") in said.err
+
+
+@pytest.fixture
+def three_rows(tmp_path):
+    """Finished runs of three rows, one with a comma in its name, by perplexity."""
+    for order, (name, nats) in enumerate(
+        {"soft": 2.0, "hard, enumerated": 2.5, "marginal": 1.5}.items()
+    ):
+        folder = tmp_path / "sweep" / runs.slug(name) / "0"
+        config = {"row": name, "slug": runs.slug(name), "seed": 0, "order": order}
+        runs.write_json(folder / runs.CONFIG, config)
+        bleu = 60 - 20 * nats
+        runs.write_json(
+            folder / runs.RESULT, {"perplexity": math.exp(nats), "bleu": bleu}
+        )
+        runs.write_lines(folder / runs.REFERENCES, ["a", "b", "c", "d", "e", "f"])
+        runs.write_losses(folder, [2 * nats + x for x in (-1, 1, 0, 0, 2, -2)], [2] * 6)
+    return tmp_path / "sweep"
+
+
+def test_report_checks_an_order(three_rows, capsys):
+    chain = "marginal <= soft <= hard, enumerated"
+    assert report.main([f"--runs={three_rows}", f"--order={chain}"]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    printed = " ".join(said.out.split())
+    assert f"Order asked for in perplexity: {chain}. " in printed
+    assert "marginal 4.48 <= soft 7.39, difference +2.91: held (p = 0.00" in printed
+    assert "soft 7.39 <= hard, enumerated 12.18, difference +4.79: held (p" in printed
+    assert report.main([f"--runs={three_rows}", "--order=soft <= marginal"]) == 0
+    assert "difference -2.91: did not hold (p = 0.00" in capsys.readouterr().out
+
+
+def test_report_orders_by_another_score(three_rows, capsys):
+    order = ["--order=soft <= marginal", "--order-by=bleu"]
+    assert report.main([f"--runs={three_rows}", *order]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Order asked for in BLEU: soft <= marginal." in printed
+    assert "soft 20.0 <= marginal 30.0, difference +10.0: held, not tested" in printed
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (
+            "soft <= hard",
+            "no row 'hard' to put in order; choose soft; hard, enumerated; marginal",
+        ),
+        ("soft, marginal", "'soft, marginal' is no order; write 'ROW <= ROW <= ...'"),
+    ],
+)
+def test_report_names_a_wrong_order(three_rows, capsys, order, expected):
+    assert report.main([f"--runs={three_rows}", f"--order={order}"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"report: {expected}\n")
+    assert not (three_rows / "report").exists()
+
+
+def test_report_orders_by_every_score_that_is_tested(capsys):
+    with pytest.raises(SystemExit) as stop:
+        report.main(["--runs=x", "--order=a <= b", "--order-by=entropy"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "'entropy'" in said and all(key in said for key in table.TESTED)
 
 
 @pytest.mark.parametrize("main", [align.main, report.main])
