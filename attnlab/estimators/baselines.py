@@ -24,7 +24,7 @@ class MovingAverage(NamedTuple):
     mean: jax.Array
 
     def after(self, rewards: jax.Array, real: jax.Array, decay: float):
-        """With the rewards [B, T, K] of an update, at the steps that are `real`."""
+        """With the rewards [B, T, K] of an update, zero but at `real` steps [B, T]."""
         steps = jnp.maximum(real.sum(), 1) * rewards.shape[-1]
         new = jax.lax.stop_gradient(rewards.sum() / steps)
         return MovingAverage(decay * self.mean + (1.0 - decay) * new)

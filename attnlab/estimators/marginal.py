@@ -17,5 +17,7 @@ def marginal(steps: Steps) -> jax.Array:
 
 def posterior(steps: Steps) -> jax.Array:
     """p(a | y), proportional to p(a) p(y | a): [..., W], of sum one."""
-    joint = jnp.where(steps.probabilities > 0, jnp.log(steps.probabilities), -jnp.inf)
+    there = steps.probabilities > 0
+    logs = jnp.log(jnp.where(there, steps.probabilities, 1))
+    joint = jnp.where(there, logs, -jnp.inf)
     return jax.nn.softmax(joint + at_every(steps), axis=-1)

@@ -93,7 +93,9 @@ def check_objective(config: Mapping[str, Any]) -> None:
             f"a {read} read cannot learn by {learning}; estimator.learning: {listed}"
         )
     if read != "soft" and config["model"]["score"] == "none":
-        raise ValueError(f"there is nothing for a {read} read where the score is none")
+        raise ValueError(
+            f"model.score none leaves nothing for a {read} read; choose model.read soft"
+        )
     if read == "soft" and config["evaluate"]["predict"] not in ("", "expected"):
         raise ValueError(
             "a soft read predicts by the expected value it learned with, not by "

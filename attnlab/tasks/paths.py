@@ -61,7 +61,8 @@ def expected_over_paths(model: Seq2Seq, params, batch: Any) -> jax.Array:
         sums = (reached * rewards).reshape(sentences, -1).sum(axis=1)
         total += jnp.where(real[:, step], sums, 0)
         state, reached = jax.tree.map(
-            lambda a: a.reshape(-1, *a.shape[2:]), (found[0], reached)
+            lambda a: a.reshape(a.shape[0] * a.shape[1], *a.shape[2:]),
+            (found[0], reached),
         )
         memory = jax.tree.map(lambda a: jnp.repeat(a, len(slots), axis=0), memory)
         before = batch.target[:, step]

@@ -62,7 +62,10 @@ HARD = {"model.read": "hard"} | REINFORCE
         ),
         ({"model.read": "top-k"} | MARGINAL, "top-k read .* marginal; estimator.learn"),
         ({"model.read": "straight-through"} | REINFORCE, "reinforce; .*: gumbel$"),
-        (HARD | {"model.score": "none"}, "hard read .* score is none"),
+        (
+            HARD | {"model.score": "none"},
+            "score none .* a hard read; choose model.read soft",
+        ),
         ({"evaluate.predict": "marginal"}, "soft .* evaluate.predict marginal"),
         (
             HARD | SAMPLED | MARGINAL,
