@@ -1,4 +1,4 @@
-"""Six ways to learn a hard read beside soft attention, as in Deng et al. 2018, table 1.
+"""Seven ways to learn a hard read beside soft attention: Deng et al. 2018, table 1.
 
     python -m experiments.sweep --config=configs/ablations/deng2018.py \\
         --workdir=runs/deng2018                          # the embedded pair
