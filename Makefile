@@ -1,7 +1,8 @@
 # attnlab: every target first sets itself up in .venv, from nothing but Python.
 #
 #   make sweep    a quick ablation on embedded data: trains, then prints its table
-#   make test     the tests that need neither downloaded data nor long training
+#   make test     the tests that need neither downloaded data nor long training, two
+#                 files at a time
 #   make lint     ruff, its formatter, and pyright on attnlab/
 #   make bench    the benchmark scripts
 #   make setup    the environment alone
@@ -38,7 +39,7 @@ sweep: $(VENV)/.installed
 	  --workdir=runs/synthetic
 
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -m "not slow and not data"
+	$(PY) -m pytest -m "not slow and not data" -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-lint
 	$(PY) -m ruff check .

@@ -15,6 +15,9 @@ when the likely ones have learned. After the 60 updates that are the default (pe
 about 4) both are less noisy than a constant with either feed, for seeds 0 to 3, though
 once within the error. After 100 (2.7) that is so with expected feed; with sampled feed
 for seed 0 alone. After 300 (1.1, seed 0) it is so with neither.
+
+Nor need the bias of straight-through Gumbel fall with its temperature: it does after
+100 updates of seed 0, but after 60 it rises with sampled feed.
 """
 
 import argparse

@@ -115,7 +115,11 @@ def _noisier(
 
 
 def _temperatures(found: Found) -> Iterator[Statement]:
-    """A colder relaxed sample is nearer to the hard one, its gradient rarer."""
+    """A colder relaxed sample is nearer to the hard one, its gradient rarer.
+
+    Straight through, its bias need not fall all the way: at temperature 0 it has the
+    mean of the slopes at two positions for the difference of their rewards.
+    """
     for feed in ("expected", "sampled"):
         ours = [e for e in found if e.learning == "gumbel" and e.feed == feed]
         ours.sort(key=lambda e: e.temperature or 0.0, reverse=True)

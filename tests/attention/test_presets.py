@@ -9,6 +9,7 @@ from attnlab.attention import PRESETS, Dims, attention, build
 from attnlab.attention.normalisers import sparsemax
 from attnlab.attention.scores import additive, covered, location
 from attnlab.attention.windows import everywhere, local_p
+from configs.base import get_config
 
 DIMS = Dims(query=4, value=4, hidden=3)
 DECODER = {
@@ -38,8 +39,10 @@ def test_every_preset_builds_and_reads(rng, name):
     context = contexts(attend, attend.init(rng, DIMS))
     assert context.shape == (4,)
     assert np.isfinite(context).all()
-    decoder = {k: v for k, v in preset.settings.items() if k not in options}
+    others = {k: v for k, v in preset.settings.items() if k not in options}
+    decoder = {k: v for k, v in others.items() if k in DECODER}
     assert decoder.keys() == DECODER.keys()
+    assert others.keys() - decoder.keys() <= set(get_config().estimator.keys())
     assert all(value in DECODER[field] for field, value in decoder.items())
     assert "20" in preset.paper
 
@@ -74,7 +77,7 @@ def test_build_composes_what_the_names_say(rng, built, by_hand):
         ({"score": "bilinear"}, "unknown score 'bilinear'; choose dot, .*cosine, none"),
         ({"window": "localp"}, "unknown window 'localp'; choose global, local-m, lo"),
         ({"normaliser": "max"}, "unknown normaliser 'max'; choose softmax, sparsemax"),
-        ({"read": "hard"}, "unknown read 'hard'; choose soft"),
+        ({"read": "firm"}, "unknown read 'firm'; choose soft, top-k, hard, straight"),
         ({"window": "local-m", "half_width": 0}, "half_width is 0"),
         ({"window": "local-p", "gaussian": "on"}, "gaussian 'on'; choose after, befor"),
     ],
