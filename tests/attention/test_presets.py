@@ -16,7 +16,7 @@ DECODER = {
     "decoder": ("bahdanau", "luong"),
     "encoder": ("bi", "uni"),
     "cell": ("cho-gru", "gru", "lstm"),
-    "layers": (1, 4),
+    "layers": (1, 2, 4),
     "input_feeding": (True, False),
     "reverse_source": (True, False),
     "eos_in_memory": (True, False),
