@@ -12,10 +12,12 @@ marginal over positions. Enumerating rows compute the vocabulary once a position
 
 from configs.base import get_config as base
 
+CORPORA = ("synthetic", "hansards")
+
 
 def get_config(corpus: str = "synthetic"):
-    if corpus not in ("synthetic", "hansards"):
-        raise ValueError(f"unknown corpus {corpus!r}; choose synthetic, hansards")
+    if corpus not in CORPORA:
+        raise ValueError(f"unknown corpus {corpus!r}; choose {', '.join(CORPORA)}")
     config = base()
     config.data.name = corpus
     config.model.cell = "cho-gru"

@@ -40,7 +40,9 @@ WORDY = ("combine", "readout", "vocabulary")
 DRAWN = {"luong": (80, 2.0, 3.0, 1.0), "bahdanau": (157, 2.0, 1.5, 1.5)}
 
 # XLA compiles in a fifth of its usual time so, and the toy runs no slower.
-FAST = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
+FAST: dict[str, Any] = {"xla_backend_optimization_level": 0}
+if jax.__version_info__ < (0, 11):  # where there is a choice of emitters
+    FAST["xla_cpu_use_fusion_emitters"] = False
 
 
 def settings(decoder="luong", **chosen) -> dict[str, Any]:
