@@ -11,7 +11,7 @@ import pytest
 
 from attnlab import runs
 from attnlab.report import table
-from experiments import align, report
+from experiments import align, configs, report
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = "--config=configs/ablations/synthetic.py"
@@ -158,6 +158,15 @@ def test_align_names_a_folder_that_is_no_run(tmp_path, capsys, arguments, expect
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == f"align: {expected.format(folder=tmp_path)}\n"
+
+
+def test_an_interruption_is_one_line(monkeypatch, capsys):
+    def main(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["sweep"])
+    assert configs.launch(main, "sweep") == 130
+    assert capsys.readouterr().err == ("sweep: interrupted; the same command goes on\n")
 
 
 def test_report_names_a_folder_that_is_not_there(tmp_path, capsys):

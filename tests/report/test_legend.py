@@ -121,3 +121,20 @@ def test_every_sentence_ends_before_the_next_one_begins():
         *legend.notes({"a": Evidence([], [], [], [(0, "no losses.tsv")])}),
     ]
     assert len(said) == 9 and all(sentence.endswith(".") for sentence in said)
+
+
+def test_what_was_too_long_to_train_on_is_said():
+    whole = row_of("whole", {"dropped_pairs": 0, "training_pairs": 900})
+    cut = {"dropped_pairs": 3775, "training_pairs": 231_170}
+    assert legend.left_out([whole, row_of("old", {"dropped_pairs": 3})]) == []
+    assert legend.left_out([row_of("a", cut, cut), row_of("b", cut)]) == [
+        "Left out of training, for being longer than the largest bucket: 3,775 of "
+        "231,170 pairs."
+    ]
+    other = row_of("not, glued", cut | {"dropped_pairs": 1})
+    assert legend.left_out([row_of("a", cut), other, whole]) == [
+        "Left out of training of a, for being longer than the largest bucket: 3,775 of "
+        "231,170 pairs.",
+        "Left out of training of not, glued, for being longer than the largest bucket: "
+        "1 of 231,170 pairs.",
+    ]

@@ -407,6 +407,20 @@ def test_run_returns_a_finished_result_without_training(tmp_path, monkeypatch):
     assert run_module.run(folder, console=False) == {"bleu": 12.5}
 
 
+def test_run_says_how_many_pairs_are_too_long(tmp_path, monkeypatch, capsys):
+    class Cut(ToyBatches):
+        dropped = 3
+
+    task = toy()._replace(batches=Cut())
+    monkeypatch.setattr(run_module, "tasks", lambda: {"translate": lambda *_: task})
+    result = run_module.run(tiny_folder(tmp_path), console=False)
+    assert (result["dropped_pairs"], result["training_pairs"]) == (3, 18)
+    assert capsys.readouterr().err == (
+        "3 of 18 training pairs are longer than the largest bucket, 12 with the end "
+        "mark (data.edges), and left out\n"
+    )
+
+
 def test_run_names_an_unknown_task(tmp_path):
     folder = tiny_folder(tmp_path)
     config = runs.read_json(folder / runs.CONFIG)
