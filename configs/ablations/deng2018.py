@@ -10,42 +10,29 @@ words by their own bound: soft attention by its expected value, the others by th
 marginal over positions. Enumerating rows compute the vocabulary once a position.
 """
 
-from configs.base import get_config as base
+from configs.ablations.hansards import get_config as hansards
+from configs.ablations.synthetic import get_config as synthetic
 
-CORPORA = ("synthetic", "hansards")
+CORPORA = {"synthetic": synthetic, "hansards": hansards}
 
 
 def get_config(corpus: str = "synthetic"):
     if corpus not in CORPORA:
         raise ValueError(f"unknown corpus {corpus!r}; choose {', '.join(CORPORA)}")
-    config = base()
-    config.data.name = corpus
-    config.model.cell = "cho-gru"
+    config = CORPORA[corpus]()
     config.train.stop_on = "perplexity"
     if corpus == "synthetic":
-        config.data.synthetic.train = 10_000
-        config.data.synthetic.dev = 200
-        config.data.synthetic.test = 400
         config.data.synthetic.ambiguity = 0.2
-        config.data.edges = (12, 24)
-        config.model.encoder_hidden = 32
-        config.train.steps = 600
-        config.train.learning_rate = 4e-3
         config.train.evaluate_every = 300
-        config.evaluate.edges = (24,)
-        config.evaluate.sentences = 200
         return config
     config.data.source_vocabulary = 4_000
     config.data.target_vocabulary = 4_000
-    config.data.edges = (12, 16, 24, 32)
-    config.data.join = 0.5
+    config.model.embedding = 64
+    config.model.hidden = 64
+    config.model.attention_hidden = 64
+    config.model.readouts = 64
     config.train.token_budget = 512
-    config.train.steps = 3000
-    config.train.warmup = 200
     config.train.learning_rate = 3e-3
-    config.train.evaluate_every = 1000
-    config.evaluate.beams = 5
-    config.evaluate.gold = "odd224"
     return config
 
 
