@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from attnlab.attention.base import Attention
 from attnlab.masking import distribution
 from attnlab.models.seq2seq import BOS, Seq2Seq
-from attnlab.tasks.steps import real_steps
+from attnlab.tasks.steps import apply, real_steps
 
 
 def looking_at(attention: Attention, slot: jax.Array | int) -> Attention:
@@ -35,7 +35,7 @@ def expected_over_paths(model: Seq2Seq, params, batch: Any) -> jax.Array:
     Every step multiplies the rows by W, so only toys can afford it. Sentences must have
     something to look at.
     """
-    memory, state = _apply(
+    memory, state = apply(
         model, params, batch.source, batch.source_lengths, method="start"
     )
     real, sentences = real_steps(batch), batch.target.shape[0]
@@ -72,9 +72,4 @@ def expected_over_paths(model: Seq2Seq, params, batch: Any) -> jax.Array:
 def _step(model: Seq2Seq, params, memory, state, tokens, slot) -> Any:
     tokens = jnp.broadcast_to(tokens, state.step.shape)
     looking = model.clone(attention=looking_at(model.attention, slot))
-    return _apply(looking, params, memory, state, tokens, method="step")
-
-
-def _apply(model: Seq2Seq, *arguments, **options) -> Any:
-    """`model.apply`, whose type says too much for its results to be unpacked."""
-    return model.apply(*arguments, **options)
+    return apply(looking, params, memory, state, tokens, method="step")

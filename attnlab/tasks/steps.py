@@ -13,6 +13,11 @@ from attnlab.models.decoders import Unrolled
 from attnlab.models.seq2seq import Seq2Seq
 
 
+def apply(model: Seq2Seq, *arguments, **options) -> Any:
+    """`model.apply`, whose type says too much for its results to be unpacked."""
+    return model.apply(*arguments, **options)
+
+
 def forced(model: Seq2Seq, params, batch: Any, *, draw=None, rng=None) -> Unrolled:
     """The teacher-forced pass over a batch, with dropout if there is an `rng`."""
     rngs = None if rng is None else {"dropout": rng}
@@ -28,7 +33,7 @@ def real_steps(batch: Any) -> jax.Array:
 
 def likelihoods(model: Seq2Seq, params, batch: Any, readouts, seen=None) -> jax.Array:
     """log p(target) [B, T] of readouts [B, T, R]; 0 where not `seen`, or padding."""
-    kernel, bias = _apply(model, params, method="output_layer")
+    kernel, bias = apply(model, params, method="output_layer")
     real = real_steps(batch) if seen is None else seen
     found: Any = log_likelihoods(
         readouts.reshape(-1, readouts.shape[-1]),
@@ -52,13 +57,11 @@ def steps_of(
     values, weights = unrolled.values, unrolled.weights
     size = values.shape[1]
     real = real_steps(batch)
-    nothing = weights.sum(axis=-1, keepdims=True) <= 0
-    first = jnp.arange(weights.shape[-1]) == 0
-    probabilities = jnp.where(nothing & first[None, None], 1, distribution(weights))
+    probabilities = _somewhere(distribution(weights))
     rngs = None if rng is None else {"dropout": rng}
 
     def read(contexts, seen):
-        readouts = _apply(
+        readouts = apply(
             model,
             params,
             unrolled.queries,
@@ -89,7 +92,7 @@ def steps_of(
 
 def infer(model: Seq2Seq, params, batch: Any, unrolled: Unrolled) -> jax.Array:
     """The inference network's q(a | x, y) [B, T, W] over the positions of a pass."""
-    q = _apply(
+    q = apply(
         model,
         params,
         batch.target,
@@ -99,11 +102,11 @@ def infer(model: Seq2Seq, params, batch: Any, unrolled: Unrolled) -> jax.Array:
         unrolled.positions,
         method="infer",
     )
-    nothing = q.sum(axis=-1, keepdims=True) <= 0
-    first = jnp.arange(q.shape[-1]) == 0
-    return jnp.where(nothing & first[None, None], 1, q)
+    return _somewhere(q)
 
 
-def _apply(model: Seq2Seq, *arguments, **options) -> Any:
-    """`model.apply`, whose type says too much for its results to be unpacked."""
-    return model.apply(*arguments, **options)
+def _somewhere(p: jax.Array) -> jax.Array:
+    """p [B, T, W], but all of it at slot 0 where it is nowhere."""
+    nowhere = p.sum(axis=-1, keepdims=True) <= 0
+    first = jnp.arange(p.shape[-1]) == 0
+    return jnp.where(nowhere & first[None, None], 1, p)

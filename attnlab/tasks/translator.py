@@ -18,7 +18,7 @@ from attnlab.decoding import beam, greedy, replace_unknown
 from attnlab.estimators import marginal, posterior
 from attnlab.metrics.aer import words as merge_words
 from attnlab.models.seq2seq import Seq2Seq
-from attnlab.tasks.steps import forced, likelihoods, steps_of
+from attnlab.tasks.steps import apply, forced, likelihoods, steps_of
 
 ALIGNMENTS = ("prior", "posterior")
 PREDICTIONS = ("expected", "marginal", "argmax")
@@ -180,11 +180,6 @@ def _words_of(codec: Codec, ids: Sequence[int]) -> tuple[list[str], list[int]]:
     return words, [max(end, 0) for end in ends]
 
 
-def _apply(model: Seq2Seq, *arguments, **options) -> Any:
-    """`model.apply`, whose type says too much for its results to be unpacked."""
-    return model.apply(*arguments, **options)
-
-
 def _losses(model: Seq2Seq, predict: str, feed: str, params, batch: Any) -> jax.Array:
     """Nats [B] of the forced targets."""
     draw = LARGEST if (predict, feed) == ("argmax", "sampled") else None
@@ -217,7 +212,7 @@ def _decode(
 ):
     """Best hypotheses: tokens [B, L], lengths [B], scores [B], alignments [B, L, S]."""
     rows, size = batch.source.shape
-    memory, state = _apply(
+    memory, state = apply(
         model, params, batch.source, batch.source_lengths, method="start"
     )
 
@@ -230,7 +225,7 @@ def _decode(
         options |= {"draw": LARGEST}
 
     def step(state, tokens):
-        state, logits, aligned = _apply(model, params, memory, state, tokens, **options)
+        state, logits, aligned = apply(model, params, memory, state, tokens, **options)
         return state, logits, dense(aligned.weights, aligned.positions, size)
 
     limits = jnp.ceil(search.ratio * batch.source_lengths).astype(jnp.int32) + 10
