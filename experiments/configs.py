@@ -29,6 +29,9 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
     except KeyboardInterrupt:
         print(f"{program}: interrupted; the same command goes on", file=sys.stderr)
         return 130
+    except flags.IllegalFlagValueError as error:
+        # What a config file raises comes as its whole traceback.
+        message = str(error).strip().splitlines()[-1].removeprefix("ValueError: ")
     except (flags.Error, app.UsageError) as error:
         message = str(error)
     except (AttributeError, KeyError, OSError) as error:

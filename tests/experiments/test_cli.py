@@ -79,6 +79,11 @@ def test_help_is_quick_and_no_error(module):
             "unknown setting 'train.stepz'; did you mean 'steps'?",
         ),
         (
+            "sweep",
+            ["--config=configs/ablations/deng2018.py:hansard"],
+            "unknown corpus 'hansard'; choose synthetic, hansards",
+        ),
+        (
             "train",
             [TRAIN, "--config.train.stepz=3"],
             "unknown setting 'train.stepz'; did you mean 'steps'?",
