@@ -92,14 +92,14 @@ class Peer:
             env=inherited | environment,
         )
 
-    def call(self, name: str, **arguments: Any) -> Any:
-        """What the peer's function `name` returns."""
+    def call(self, function: str, /, **arguments: Any) -> Any:
+        """What a function of the peer returns."""
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps([name, arguments]) + "\n")
+        self.process.stdin.write(json.dumps([function, arguments]) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"the peer ended while it did {name}; see above")
+            raise SystemExit(f"the peer ended while it did {function}; see above")
         return json.loads(line)
 
     def __enter__(self) -> "Peer":
@@ -112,9 +112,12 @@ class Peer:
 
 
 def data_folder() -> Path | None:
-    """The folder of real corpora, where there is one (see attnlab.data.folder)."""
+    """The folder of real corpora, where there is one; attnlab will look there."""
     folder = Path(os.environ.get("ATTNLAB_DATA", ROOT.parent / "shared" / "data"))
-    return folder if folder.is_dir() else None
+    if not folder.is_dir():
+        return None
+    os.environ["ATTNLAB_DATA"] = str(folder)
+    return folder
 
 
 def machine() -> dict[str, Any]:
