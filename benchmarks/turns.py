@@ -36,7 +36,9 @@ class Figure(NamedTuple):
         if not self.target:
             return None
         sign, bound = self.target.split()
-        return self.value >= float(bound) if sign == ">=" else self.value <= float(bound)
+        return (
+            self.value >= float(bound) if sign == ">=" else self.value <= float(bound)
+        )
 
 
 def in_turns(
@@ -83,7 +85,9 @@ class Peer:
                 f"there is no {python} to run the PyTorch side: `make peers` makes it, "
                 "or name a Python that has torch in ATTNLAB_PEERS"
             )
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")
+        }
         self.process = subprocess.Popen(
             [python, str(PEERS / script)],
             stdin=subprocess.PIPE,
@@ -161,7 +165,11 @@ def finish(title: str, figures: Sequence[Figure], path: Path | None) -> None:
     """Print figures, and keep them where `path` says."""
     print(f"\n{title}: {', '.join(f'{k} {v}' for k, v in machine().items())}")
     for figure in figures:
-        verdict = {None: "", True: f"{figure.target}: met", False: f"{figure.target}: NO"}
+        verdict = {
+            None: "",
+            True: f"{figure.target}: met",
+            False: f"{figure.target}: NO",
+        }
         print(
             f"  {figure.name:<46}{figure.value:>9.3g} {figure.unit:<4}"
             f"{verdict[figure.met]:<15}{figure.detail}"

@@ -187,7 +187,7 @@ class Seq2Seq(nn.Module):
         put(self.keys, f"{score}/w")
         put(self.combine, "decoder/combine")
         for n in range(self.layers):
-            recurrent(self.encoder, f"_l{n}", f"encoder/layer{n}_backward", "lstm")
+            recurrent(self.encoder, f"_l{n}", f"encoder/layer{n}_forward", "lstm")
             if self.feeding:
                 recurrent(self.cells[n], "", f"decoder/layer{n}", "lstm")
             else:

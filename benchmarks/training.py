@@ -1,0 +1,317 @@
+"""An update and an epoch of training, against PyTorch and against the machine's limit.
+
+    python -m benchmarks.training [--rounds 7] [--epoch 1.0] [--updates 40]
+
+Real Multi30k sentences in batches of 128 (benchmarks/problem.py), real target words
+counted. First both sides are checked to find the same loss and gradient from the same
+parameters. Then, in turns:
+
+- updates on the same batches: good PyTorch, and the tutorial's PyTorch, over ours; and
+  the matrix products of our updates alone (benchmarks/products.py) over our updates;
+- a whole epoch, each side in its own way: ours in buckets of few shapes, PyTorch's in
+  pools of 20 batches sorted by length and padded to the longest, input and the losses
+  and greedy translations of the dev set included, compilation not (it is printed);
+- JoeyNMT as shipped (`make peers`), which says its own tokens/s.
+"""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+
+from attnlab.data.batching import encode_pairs, in_order
+from attnlab.tasks.translate import load_corpus, make_codecs
+from benchmarks import products
+from benchmarks.problem import SHAPES, Problem, hand_over, settings
+from benchmarks.turns import (
+    PEERS,
+    ROOT,
+    Figure,
+    Peer,
+    data_folder,
+    finish,
+    in_turns,
+    parser,
+    ratio,
+    spread,
+)
+
+TEST = "test_2016_flickr"
+SAMPLE = 8  # batches of one turn
+
+
+def epoch_of(task) -> list:
+    """All batches of the first epoch."""
+    return [task.batches.at(step) for step in range(len(task.batches))]
+
+
+def sample(task) -> list:
+    """SAMPLE batches of an epoch, each shape in its share."""
+    plan = epoch_of(task)
+    plan.sort(key=lambda batch: (batch.target.shape, batch.source.shape))
+    apart = len(plan) / SAMPLE
+    return [plan[int((k + 0.5) * apart)] for k in range(SAMPLE)]
+
+
+def check_equal(problem: Problem, peer: Peer, batch) -> None:
+    """Both sides' loss and gradient norm of one batch, within float32's reach."""
+
+    def mean_loss(params):
+        rng = jax.random.key(0)
+        total, (sums, _) = problem.task.loss(params, batch, rng, problem.task.learner)
+        return total / sums.tokens
+
+    loss, gradient = jax.jit(jax.value_and_grad(mean_loss))(problem.state.params)
+    norm = float(optax.global_norm(gradient))
+    theirs = peer.call("loss", name="good", batch=0)
+    np.testing.assert_allclose(theirs, float(loss), rtol=1e-5)
+    np.testing.assert_allclose(
+        peer.call("gradient", name="good", batch=0), norm, rtol=1e-3
+    )
+
+
+def limit(shape: str, batch, config, sizes) -> list[products.Product]:
+    """The products of an update on this batch."""
+    source, target = batch.source.shape[1], batch.target.shape[1]
+    common = (
+        len(batch.source),
+        source,
+        target,
+        int(batch.target_lengths.sum()),
+        config["model"]["hidden"],
+        sizes[1],
+    )
+    if shape == "bahdanau2014":
+        return products.bahdanau(*common)
+    return products.luong(*common, fed=config["model"]["input_feeding"])
+
+
+def updates(shape: str, rounds: int) -> list[Figure]:
+    """Our updates against the other sides', on the same batches."""
+    problem = Problem.of(settings(shape))
+    batches = sample(problem.task)
+    tokens = sum(int(batch.target_lengths.sum()) for batch in batches)
+    sizes = problem.peer_arguments()["sizes"]
+    held = [problem.state]
+    step = jax.jit(problem.step, donate_argnums=0)
+
+    def ours():
+        for batch in batches:
+            held[0], _ = step(held[0], batch)
+        return held[0].step
+
+    alone = [
+        products.alone(limit(shape, batch, problem.config, sizes)) for batch in batches
+    ]
+    everything = list(range(len(batches)))
+    with Peer("train.py") as peer:
+        hand_over(peer, problem, batches, "good")
+        check_equal(problem, peer, batches[0])
+        ways = {
+            "attnlab": ours,
+            "good PyTorch": lambda: peer.call("update", name="good", which=everything),
+        }
+        if shape == "bahdanau2014":
+            peer.call(
+                "make",
+                name="tutorial",
+                folder="",
+                kind="tutorial",
+                sizes=sizes,
+                width=256,
+            )
+            ways["tutorial PyTorch"] = lambda: peer.call(
+                "update", name="tutorial", which=everything
+            )
+        ways["products alone"] = lambda: [work() for work in alone]
+        for way in ways.values():
+            way(), way()
+        taken = in_turns(ways, rounds)
+    print(f"\n{shape}: {len(batches)} updates, {tokens} real target words")
+    for name, times in taken.items():
+        rate = tokens / statistics.median(times)
+        print(f"  {name:<20}{spread(times):<34}{rate:>8.0f} tokens/s")
+    targets = {"good PyTorch": ">= 1.0", "tutorial PyTorch": ">= 3.0"}
+    detail = f"{spread(taken['attnlab'])} for {len(batches)} updates"
+    figures = [
+        Figure(
+            f"{shape}: update over {name}",
+            ratio(taken[name], taken["attnlab"]),
+            target=target,
+            detail=detail,
+        )
+        for name, target in targets.items()
+        if name in taken
+    ]
+    share = 100 / ratio(taken["attnlab"], taken["products alone"])
+    return [
+        *figures,
+        Figure(f"{shape}: share of bare products", share, "%", ">= 75"),
+    ]
+
+
+def pooled(pairs_ids, batch_size: int, pool: int = 20, seed: int = 0):
+    """An epoch's batches as PyTorch users make them: shuffled, sorted by length within
+    pools of `pool` batches, padded to the longest of the batch."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(pairs_ids))
+    size = batch_size * pool
+    found = []
+    for start in range(0, len(order), size):
+        members = sorted(
+            order[start : start + size],
+            key=lambda k: (len(pairs_ids[k][1]), len(pairs_ids[k][0])),
+        )
+        for first in range(0, len(members), batch_size):
+            part = [pairs_ids[k] for k in members[first : first + batch_size]]
+            longest = [max(len(pair[side]) for pair in part) + 1 for side in (0, 1)]
+            batch = in_order(part, len(part), (max(longest),))[0][1]
+            source, target = (
+                batch.source[:, : longest[0]],
+                batch.target[:, : longest[1]],
+            )
+            found.append(batch._replace(source=source, target=target))
+    return [found[k] for k in rng.permutation(len(found))]
+
+
+def epoch(share: float, chunks: int = 8) -> list[Figure]:
+    """An epoch of each side, in turns of an eighth."""
+    config = settings("bahdanau2014")
+    problem = Problem.of(config)
+    corpus = load_corpus(config)
+    codecs = make_codecs(config, corpus)
+    train, dev = (encode_pairs(part, *codecs) for part in (corpus.train, corpus.dev))
+    task = problem.task
+    count = int(len(task.batches) * share)
+    theirs = pooled(train, 128)[: int(len(train) / 128 * share)]
+    dev_batches = [batch for _, batch in in_order(dev, 128)]
+    held = [problem.state]
+    step = jax.jit(problem.step, donate_argnums=0)
+    began = time.perf_counter()
+    shapes = {(b.source.shape, b.target.shape): b for b in epoch_of(task)}
+    for batch in shapes.values():
+        held[0], _ = step(held[0], batch)
+    task.validate(held[0].params)
+    compiling = time.perf_counter() - began
+    seconds = {"attnlab": 0.0, "good PyTorch": 0.0}
+    tokens = {"attnlab": 0, "good PyTorch": 0}
+    with Peer("train.py") as peer:
+        hand_over(peer, problem, [*theirs, *dev_batches], "good")
+        peer.call("update", name="good", which=[0, 1])
+        for chunk in range(chunks):
+            part = range(chunk * count // chunks, (chunk + 1) * count // chunks)
+            start = time.perf_counter()
+            sums = []
+            for number in part:
+                held[0], more = step(held[0], task.batches.at(number))
+                sums.append(more)
+            jax.block_until_ready(held[0].step)
+            seconds["attnlab"] += time.perf_counter() - start
+            tokens["attnlab"] += sum(int(s.tokens) for s in sums)
+            first, last = (k * len(theirs) // chunks for k in (chunk, chunk + 1))
+            which = list(range(first, last))
+            seconds["good PyTorch"] += peer.call("update", name="good", which=which)
+            tokens["good PyTorch"] += sum(
+                int(theirs[k].target_lengths.sum()) for k in which
+            )
+        start = time.perf_counter()
+        task.validate(held[0].params)
+        seconds["attnlab"] += time.perf_counter() - start
+        which = list(range(len(theirs), len(theirs) + len(dev_batches)))
+        seconds["good PyTorch"] += peer.call("evaluate", name="good", which=which)
+    rates = {name: tokens[name] / seconds[name] for name in seconds}
+    print(f"\nan epoch (share {share}): compiling {compiling:.0f} s before it")
+    for name, rate in rates.items():
+        print(
+            f"  {name:<20}{seconds[name]:>8.1f} s{tokens[name]:>10} words{rate:>8.0f}/s"
+        )
+    return [
+        Figure(
+            "bahdanau2014: epoch over good PyTorch",
+            rates["attnlab"] / rates["good PyTorch"],
+            target=">= 1.3",
+            detail=" against ".join(f"{rate:.0f}" for rate in rates.values()),
+        )
+    ]
+
+
+def joeynmt(steps: int, turns: int = 2) -> list[Figure]:
+    """JoeyNMT's own tokens/s, in turns with as many updates of ours."""
+    python = Path(os.environ.get("ATTNLAB_JOEYNMT", ROOT / ".venv-joeynmt/bin/python"))
+    if not python.exists() or not data_folder():
+        print(f"\nJoeyNMT is left out: there is no {python}, or no Multi30k")
+        return []
+    problem = Problem.of(settings("bahdanau2014"))
+    batches = epoch_of(problem.task)[:steps]
+    tokens = sum(int(batch.target_lengths.sum()) for batch in batches)
+    held = [problem.state]
+    step = jax.jit(problem.step, donate_argnums=0)
+
+    def ours() -> float:
+        start = time.perf_counter()
+        for batch in batches:
+            held[0], _ = step(held[0], batch)
+        jax.block_until_ready(held[0].step)
+        return tokens / (time.perf_counter() - start)
+
+    def theirs(folder: Path) -> float:
+        told = (PEERS / "joeynmt.yaml").read_text(encoding="utf-8")
+        told = re.sub(r"updates: \d+", f"updates: {steps}", told)
+        told = re.sub(r"logging_freq: \d+", "logging_freq: 10", told)
+        (folder / "joeynmt.yaml").write_text(told, encoding="utf-8")
+        command = [python, "-m", "joeynmt", "train", "joeynmt.yaml", "--skip-test"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        said = re.findall(r"Tokens per Sec:\s+(\d+)", done.stderr + done.stdout)
+        if done.returncode or len(said) < 2:
+            raise SystemExit(f"JoeyNMT failed:\n{(done.stdout + done.stderr)[-2000:]}")
+        return statistics.median(map(float, said[1:]))
+
+    ours()
+    rates = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        corpus = load_corpus(problem.config)
+        for split, file in (("train", "train"), ("dev", "val"), ("test", TEST)):
+            pairs = getattr(corpus, split)
+            for side, end in (("source", "de"), ("target", "en")):
+                lines = (" ".join(getattr(pair, side)) + "\n" for pair in pairs)
+                (folder / f"{file}.{end}").write_text("".join(lines), encoding="utf-8")
+        for _ in range(turns):
+            rates.append((ours(), theirs(folder)))
+    print(f"\nJoeyNMT as shipped, {steps} updates a turn")
+    for mine, other in rates:
+        print(f"  attnlab {mine:.0f}, JoeyNMT {other:.0f} tokens/s")
+    return [
+        Figure(
+            "bahdanau2014: updates over JoeyNMT 2.3.0",
+            statistics.median(mine / other for mine, other in rates),
+            target=">= 2.5",
+        )
+    ]
+
+
+def main():
+    made = parser(__doc__, rounds=7)
+    made.add_argument("--epoch", type=float, default=1.0, help="share of an epoch")
+    made.add_argument("--updates", type=int, default=40, help="of JoeyNMT, a turn")
+    options = made.parse_args()
+    figures = []
+    for shape in SHAPES:
+        figures += updates(shape, options.rounds)
+    if options.epoch:
+        figures += epoch(options.epoch)
+    if options.updates:
+        figures += joeynmt(options.updates)
+    finish("training", figures, options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
