@@ -25,27 +25,43 @@ def token_losses(logits: jax.Array, targets: jax.Array) -> jax.Array:
     return jax.nn.logsumexp(logits, axis=-1) - chosen
 
 
-def _block(readouts, kernel, bias, targets, mask, smoothing):
-    """Loss of one block of rows, and its gradient with respect to the logits."""
-    logits = readouts @ kernel + bias[None]
-    log_probs = jax.nn.log_softmax(logits)
-    chosen = jnp.take_along_axis(log_probs, targets[:, None], axis=-1)[:, 0]
-    loss = -(1.0 - smoothing) * chosen - smoothing * log_probs.mean(axis=-1)
-    rows = jnp.arange(targets.shape[0])
-    size = logits.shape[-1]
-    slope = jnp.exp(log_probs) - smoothing / size
-    slope = slope.at[rows, targets].add(smoothing - 1.0)
-    return jnp.sum(jnp.where(mask, loss, 0.0)), jnp.where(mask[:, None], slope, 0.0)
+def _real_first(readouts, targets, mask, rows: int):
+    """Row numbers, real ones first, and readouts and targets in that order.
 
-
-def _blocks(readouts, targets, mask, rows):
-    """Real rows first, cut into blocks of `rows`: [N, R] -> [N / rows, rows, R]."""
+    With `rows` more at the end, so that a block of the last real ones may reach there.
+    """
     order = jnp.argsort(jnp.logical_not(mask), stable=True)
-    extra = -mask.shape[0] % rows
-    order = jnp.concatenate([order, jnp.zeros((extra,), order.dtype)])
-    real = jnp.arange(order.shape[0]) < mask.sum()
-    blocks = (jnp.asarray(readouts)[order], jnp.asarray(targets)[order], real)
-    return order, jax.tree.map(lambda a: a.reshape(-1, rows, *a.shape[1:]), blocks)
+    order = jnp.concatenate([order, jnp.zeros((rows,), order.dtype)])
+    return order, jnp.asarray(readouts)[order], jnp.asarray(targets)[order]
+
+
+def _fold(work, carry, count: jax.Array, rows: int):
+    """carry = work(carry, start, size) over blocks that cover rows 0 to count - 1.
+
+    As many blocks of `rows` rows as fit, then blocks of a quarter: the products stay
+    large, and few of the rows that are computed are not real.
+    """
+    whole, quarter = count // rows, -(-rows // 4)
+    rest = (count - whole * rows + quarter - 1) // quarter
+
+    def large(k, carry):
+        return work(carry, k * rows, rows)
+
+    def small(k, carry):
+        return work(carry, whole * rows + k * quarter, quarter)
+
+    carry = jax.lax.fori_loop(0, whole, large, carry)
+    return jax.lax.fori_loop(0, rest, small, carry)
+
+
+def _logits(readouts, kernel, bias):
+    return readouts @ kernel + bias[None]
+
+
+def _hits(logits, targets):
+    """1 at each row's target, 0 elsewhere; a comparison, where a scatter would copy."""
+    words = jax.lax.broadcasted_iota(jnp.int32, logits.shape, 1)
+    return (words == targets[:, None]).astype(logits.dtype)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5, 6))
@@ -54,37 +70,43 @@ def cross_entropy(readouts, kernel, bias, targets, mask, smoothing=0.0, rows=256
 
     readouts [N, R], kernel [R, V], bias [V], targets [N] int, mask [N] bool; label
     smoothing (Szegedy et al. 2016) mixes `smoothing` of the uniform distribution into
-    the target. Works through blocks of `rows` rows, real rows first, and skips blocks
-    that hold only padding, so cost and memory follow the real tokens and [N, V] never
-    exists. The gradient is formed in the forward pass, one block at a time.
+    the target. Works through blocks of `rows` real rows, so cost and memory follow the
+    real tokens and [N, V] never exists. The gradient is formed in the forward pass, one
+    block at a time.
     """
     loss, _ = _forward(readouts, kernel, bias, targets, mask, smoothing, rows)
     return loss
 
 
 def _forward(readouts, kernel, bias, targets, mask, smoothing, rows):
-    order, blocks = _blocks(readouts, targets, mask, rows)
+    order, ordered, golds = _real_first(readouts, targets, mask, rows)
+    count = mask.sum()
 
-    def work(sums, block):
-        loss, d_kernel, d_bias = sums
-        block_readouts, block_targets, real = block
-        more, slope = _block(
-            block_readouts, kernel, bias, block_targets, real, smoothing
+    def work(sums, start, size):
+        loss, d_readouts, d_kernel, d_bias = sums
+        block = jax.lax.dynamic_slice_in_dim(ordered, start, size)
+        gold = jax.lax.dynamic_slice_in_dim(golds, start, size)
+        real = start + jnp.arange(size) < count
+        logits = _logits(block, kernel, bias)
+        norm = jax.nn.logsumexp(logits, axis=-1, keepdims=True)
+        chosen = jnp.take_along_axis(logits, gold[:, None], axis=-1)
+        nats = norm - (1.0 - smoothing) * chosen
+        if smoothing:
+            nats = nats - smoothing * logits.mean(axis=-1, keepdims=True)
+        slope = jnp.exp(logits - norm) - (1.0 - smoothing) * _hits(logits, gold)
+        slope = slope - smoothing / logits.shape[-1]
+        slope = jnp.where(real[:, None], slope, 0.0)
+        d_block = slope @ kernel.T
+        return (
+            loss + jnp.where(real[:, None], nats, 0.0).sum(),
+            jax.lax.dynamic_update_slice_in_dim(d_readouts, d_block, start, 0),
+            d_kernel + block.T @ slope,
+            d_bias + slope.sum(axis=0),
         )
-        d_kernel = d_kernel + block_readouts.T @ slope
-        sums = (loss + more, d_kernel, d_bias + slope.sum(axis=0))
-        return sums, slope @ kernel.T
 
-    def skip(sums, block):
-        return sums, jnp.zeros_like(block[0])
-
-    def body(sums, block):
-        return jax.lax.cond(block[2][0], work, skip, sums, block)
-
-    zero = jnp.zeros((), readouts.dtype)
-    start = (zero, jnp.zeros_like(kernel), jnp.zeros_like(bias))
-    (loss, d_kernel, d_bias), d_blocks = jax.lax.scan(body, start, blocks)
-    d_rows = d_blocks.reshape(-1, readouts.shape[-1])
+    zeros = jax.tree.map(jnp.zeros_like, (ordered, kernel, bias))
+    sums = (jnp.zeros((), readouts.dtype), *zeros)
+    loss, d_rows, d_kernel, d_bias = _fold(work, sums, count, rows)
     d_readouts = jnp.zeros_like(readouts).at[order].add(d_rows)
     return loss, (d_readouts, d_kernel, d_bias)
 
@@ -106,18 +128,19 @@ cross_entropy.defvjp(_forward_rule, _backward)
 
 
 def _log_likelihoods(readouts, kernel, bias, targets, mask, rows):
-    order, blocks = _blocks(readouts, targets, mask, rows)
+    order, ordered, golds = _real_first(readouts, targets, mask, rows)
+    count = mask.sum()
 
-    def work(block):
-        readouts, targets, real = block
-        nats = token_losses(readouts @ kernel + bias[None], targets)
-        return jnp.where(real, -nats, 0.0)
+    def work(found, start, size):
+        block = jax.lax.dynamic_slice_in_dim(ordered, start, size)
+        gold = jax.lax.dynamic_slice_in_dim(golds, start, size)
+        nats = token_losses(_logits(block, kernel, bias), gold)
+        nats = jnp.where(start + jnp.arange(size) < count, nats, 0.0)
+        return jax.lax.dynamic_update_slice_in_dim(found, -nats, start, 0)
 
-    def skip(block):
-        return jnp.zeros_like(block[0][:, 0])
-
-    found = jax.lax.map(lambda b: jax.lax.cond(b[2][0], work, skip, b), blocks)
-    return jnp.zeros_like(readouts[:, 0]).at[order].add(found.reshape(-1))
+    nothing = jnp.zeros_like(ordered[:, 0])
+    found = _fold(work, nothing, count, rows)
+    return jnp.zeros_like(readouts[:, 0]).at[order].add(found)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
@@ -137,27 +160,27 @@ def _likelihoods_forward(readouts, kernel, bias, targets, mask, rows):
 
 def _likelihoods_backward(rows, saved, slopes):
     readouts, kernel, bias, targets, mask = saved
-    order, blocks = _blocks(readouts, targets, mask, rows)
-    slopes = slopes[order].reshape(-1, rows)
+    order, ordered, golds = _real_first(readouts, targets, mask, rows)
+    count = mask.sum()
+    ordered_slopes = slopes[order]
 
-    def work(sums, block):
-        (readouts, targets, real), slopes = block
-        slope = -jax.nn.softmax(readouts @ kernel + bias[None])
-        slope = slope.at[jnp.arange(rows), targets].add(1.0)
-        slope = slope * jnp.where(real, slopes, 0.0)[:, None]
-        d_kernel, d_bias = sums
-        sums = (d_kernel + readouts.T @ slope, d_bias + slope.sum(axis=0))
-        return sums, slope @ kernel.T
+    def work(sums, start, size):
+        d_readouts, d_kernel, d_bias = sums
+        block = jax.lax.dynamic_slice_in_dim(ordered, start, size)
+        gold = jax.lax.dynamic_slice_in_dim(golds, start, size)
+        scale = jax.lax.dynamic_slice_in_dim(ordered_slopes, start, size)
+        scale = jnp.where(start + jnp.arange(size) < count, scale, 0.0)
+        logits = _logits(block, kernel, bias)
+        slope = (_hits(logits, gold) - jax.nn.softmax(logits)) * scale[:, None]
+        d_block = slope @ kernel.T
+        return (
+            jax.lax.dynamic_update_slice_in_dim(d_readouts, d_block, start, 0),
+            d_kernel + block.T @ slope,
+            d_bias + slope.sum(axis=0),
+        )
 
-    def skip(sums, block):
-        return sums, jnp.zeros_like(block[0][0])
-
-    def body(sums, block):
-        return jax.lax.cond(block[0][2][0], work, skip, sums, block)
-
-    start = (jnp.zeros_like(kernel), jnp.zeros_like(bias))
-    (d_kernel, d_bias), d_blocks = jax.lax.scan(body, start, (blocks, slopes))
-    d_rows = d_blocks.reshape(-1, readouts.shape[-1])
+    sums = jax.tree.map(jnp.zeros_like, (ordered, kernel, bias))
+    d_rows, d_kernel, d_bias = _fold(work, sums, count, rows)
     d_readouts = jnp.zeros_like(readouts).at[order].add(d_rows)
     none = (np.zeros(targets.shape, float0), np.zeros(mask.shape, float0))
     return d_readouts, d_kernel, d_bias, *none

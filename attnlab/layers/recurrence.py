@@ -32,7 +32,7 @@ def recur(
     token; with `reverse` the scan reaches each sentence's true end with a zero state.
     Outputs stay in the order of the inputs either way.
     """
-    projected = time_major(cell.project(params, inputs))
+    projected = cell.project(params, time_major(inputs))  # the narrow side turned
     start = cell.start(jnp.zeros((inputs.shape[0], hidden)))
 
     def step(carry, at):

@@ -87,10 +87,6 @@ def _with_key(draw: Draw | None, rng) -> Draw | None:
     return None if draw is None else draw._replace(rng=rng)
 
 
-def _batch_major(tree):
-    return jax.tree.map(time_major, tree)
-
-
 class BahdanauDecoder(nn.Module):
     """Bahdanau et al. 2014, appendix A.2.2: attend with s_{i-1}, context into the cell.
 
@@ -170,11 +166,11 @@ class BahdanauDecoder(nn.Module):
             return state, (query, aligned._replace(carry=()))
 
         rngs = _keys(draw, embedded.shape[1])
-        projected = time_major(self._project(embedded))
-        _, scanned = jax.lax.scan(advance, state, (projected, rngs))
-        queries, aligned = _batch_major(scanned)
-        readouts = self.readout(queries, embedded, aligned.context)
-        return _unrolled(memory, embedded, queries, readouts, aligned)
+        words = time_major(embedded)
+        _, scanned = jax.lax.scan(advance, state, (self._project(words), rngs))
+        queries, aligned = scanned
+        readouts = self.readout(queries, words, aligned.context)
+        return _unrolled(memory, words, queries, readouts, aligned)
 
     def step(self, memory, state: State, embedded, *, draw=None):
         projected = self._project(embedded)
@@ -294,7 +290,8 @@ class LuongDecoder(nn.Module):
     def unroll(self, memory, state: State, embedded, *, draw=None, train=False):
         batch, steps = embedded.shape[:2]
         masks = self._masks(batch, train)
-        projected = time_major(self._project(embedded))
+        words = time_major(embedded)
+        projected = self._project(words)
         rngs = _keys(draw, steps)
 
         if self.input_feeding:
@@ -306,17 +303,16 @@ class LuongDecoder(nn.Module):
                 return state, (query, aligned._replace(carry=()), attended)
 
             _, scanned = jax.lax.scan(advance, state, (projected, rngs))
-            queries, aligned, readouts = _batch_major(scanned)
-            return _unrolled(memory, embedded, queries, readouts, aligned)
+            queries, aligned, readouts = scanned
+            return _unrolled(memory, words, queries, readouts, aligned)
 
         def climb(cells, projected):
             return self._climb(cells, state.feed, projected, masks)
 
         _, queries = jax.lax.scan(climb, state.cells, projected)  # [T, B, H]
         aligned = self._attend_all(memory, state, queries, draw, rngs)
-        queries, aligned = _batch_major((queries, aligned))
-        readouts = self.readout(queries, embedded, aligned.context)
-        return _unrolled(memory, embedded, queries, readouts, aligned)
+        readouts = self.readout(queries, words, aligned.context)
+        return _unrolled(memory, words, queries, readouts, aligned)
 
     def _attend_all(self, memory, state: State, queries, draw, rngs) -> Aligned:
         """Alignments of all target steps [T, B, ...]: at once where nothing recalls."""
@@ -354,7 +350,9 @@ class LuongDecoder(nn.Module):
         return jnp.tanh(dense(joined, self.combine))
 
 
-def _unrolled(memory: Memory, embedded, queries, readouts, aligned) -> Unrolled:
+def _unrolled(memory: Memory, *scanned) -> Unrolled:
+    """All steps from time-major words, queries, readouts and alignments."""
+    embedded, queries, readouts, aligned = jax.tree.map(time_major, scanned)
     return Unrolled(
         values=memory.values,
         embedded=embedded,
