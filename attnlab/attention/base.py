@@ -33,6 +33,8 @@ class Score(NamedTuple):
     `positions` say where in the sentence the keys stand, always in [0, S - 1];
     `coverage` is the weight each of them received in earlier steps, zeros unless
     `recalls`. Scores of padding may be anything finite: the normaliser drops them.
+    `multiplies`: queries are multiplied with the keys, so that all those of a sentence
+    make one matrix product; other scores form something of size [W, K] for each query.
     """
 
     init: Callable[[jax.Array, Dims], Params]
@@ -40,7 +42,8 @@ class Score(NamedTuple):
     apply: Callable[..., jax.Array]
     reach: int | None = None  # positions from here on can not be scored: no weight
     recalls: bool = False  # reads coverage, so that a step needs the steps before it
-    dense_below: int = 128  # shorter (padded) sentences are not worth gathering from
+    dense_below: int = 64  # shorter (padded) sentences are not worth gathering from
+    multiplies: bool = True
 
 
 class Window(NamedTuple):
@@ -120,12 +123,14 @@ class Attention(NamedTuple):
     prepare(params, values [S, C], mask [S] bool, length []) -> Memory
     start(memory) -> carry for the first step
     apply(params, query [Q], memory, *, step [], carry, draw=None) -> Aligned
+    at_once(size) -> bool: is it best to batch the steps over S = size positions?
 
-    `recurrent` says that `carry` matters, so that steps can not be batched over time.
+    They can not be batched where `carry` matters, and are not where each step would add
+    something large of its own. Otherwise both ways read the same.
     """
 
     init: Callable[[jax.Array, Dims], Params]
     prepare: Callable[..., Memory]
     start: Callable[[Memory], Any]
     apply: Callable[..., Aligned]
-    recurrent: bool = False
+    at_once: Callable[[int], bool]

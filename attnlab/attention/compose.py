@@ -51,7 +51,8 @@ def attention(
 
     def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
         centre = window.centre(params["window"], query, memory.length, step)
-        look_and_read = attend_gathered if gathers(memory) else attend
+        size = memory.mask.shape[0]
+        look_and_read = attend_gathered if gathers(size) else attend
         return look_and_read(params["score"], query, memory, centre, carry, draw)
 
     def attend(params, query, memory: Memory, centre, carry, draw) -> Aligned:
@@ -79,11 +80,14 @@ def attention(
     # step gathered.
     attend_gathered = jax.checkpoint(attend)
 
-    def gathers(memory: Memory) -> bool:
-        size, half_width = memory.mask.shape[0], window.half_width
+    def gathers(size: int) -> bool:
+        half_width = window.half_width
         if half_width is None:
             return False
         return size >= score.dense_below and size > 2 * half_width + 1
+
+    def at_once(size: int) -> bool:
+        return not recurrent and score.multiplies and not gathers(size)
 
     def look(memory: Memory, centre, carry) -> "Seen":
         coverage = carry if recurrent else jnp.zeros_like(memory.values[:, 0])
@@ -91,13 +95,13 @@ def attention(
             return look_everywhere(memory, coverage)
         last = jnp.maximum(memory.length - 1, 0)
         middle = jnp.clip(jnp.floor(centre).astype(jnp.int32), 0, last)
-        if gathers(memory):
+        if gathers(memory.mask.shape[0]):
             return look_around(memory, coverage, middle, window.half_width)
         seen = look_everywhere(memory, coverage)
         near = jnp.abs(seen.positions - middle) <= window.half_width
         return seen._replace(valid=seen.valid & near)
 
-    return Attention(init, prepare, start, apply, recurrent)
+    return Attention(init, prepare, start, apply, at_once)
 
 
 class Seen(NamedTuple):

@@ -13,8 +13,8 @@ glorot = jax.nn.initializers.glorot_uniform()
 
 # Below these (padded) lengths a local window costs more to gather than it saves
 # (CPU, forward and backward, 16 sentences, width 256, half_width 10).
-DENSE_BELOW_DOT = 128
-DENSE_BELOW_TANH = 64
+DENSE_BELOW_DOT = 64
+DENSE_BELOW_TANH = 48
 
 
 def dot() -> Score:
@@ -92,7 +92,7 @@ def additive() -> Score:
         del positions, coverage
         return _tanh_score(query @ params["w"], keys, params["v"])
 
-    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH)
+    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, multiplies=False)
 
 
 def concat() -> Score:
@@ -115,7 +115,7 @@ def concat() -> Score:
         del positions, coverage
         return _tanh_score(query @ params["w"][: query.shape[-1]], keys, params["v"])
 
-    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH)
+    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, multiplies=False)
 
 
 def concat_luong2015() -> Score:
@@ -139,7 +139,7 @@ def concat_luong2015() -> Score:
         del positions, coverage
         return _tanh_score(query @ params["w"], keys, params["v"])
 
-    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH)
+    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, multiplies=False)
 
 
 def location(max_length: int = 50) -> Score:

@@ -191,8 +191,8 @@ class LuongDecoder(nn.Module):
 
     h_t = stack([E y_{t-1}; h~_{t-1}]) (input feeding; the first h~ is zero, 4.17);
     h~_t = tanh(W_c [c_t; h_t]), which the vocabulary reads. Without feeding the
-    attention of all target steps is one batched call after the scan. Dropout on h~
-    reaches the vocabulary only: what is fed is not dropped.
+    attention of all target steps comes after the scan, in one batched call where that
+    is faster. Dropout on h~ reaches the vocabulary only: what is fed is not dropped.
     """
 
     cell: Cell
@@ -315,7 +315,11 @@ class LuongDecoder(nn.Module):
         return _unrolled(memory, words, queries, readouts, aligned)
 
     def _attend_all(self, memory, state: State, queries, draw, rngs) -> Aligned:
-        """Alignments of all target steps [T, B, ...]: at once where nothing recalls."""
+        """Alignments of all target steps [T, B, ...].
+
+        In one call where that is a matrix product; step by step where the attention
+        recalls, or where all steps at once would only hold more.
+        """
 
         def look(carry, at):
             query, step, rng = at
@@ -333,9 +337,9 @@ class LuongDecoder(nn.Module):
         batch = queries.shape[1]
         indices = jnp.arange(queries.shape[0], dtype=jnp.int32)
         each = (queries, jnp.repeat(indices[:, None], batch, axis=1), rngs)
-        if self.attention.recurrent:
-            return jax.lax.scan(look, state.attention, each)[1]
-        return jax.vmap(lambda at: look(state.attention, at)[1])(each)
+        if self.attention.at_once(memory.mask.shape[-1]):
+            return jax.vmap(lambda at: look(state.attention, at)[1])(each)
+        return jax.lax.scan(look, state.attention, each)[1]
 
     def step(self, memory, state: State, embedded, *, draw=None):
         masks = self._masks(embedded.shape[0], train=False)

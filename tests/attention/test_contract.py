@@ -94,7 +94,8 @@ def read(attention, params, queries, sentence, step):
     memory = attention.prepare(params, *sentence)
     carry = attention.start(memory)
     steps = []
-    for later, query in enumerate(queries if attention.recurrent else queries[:1]):
+    recalls = jax.tree.leaves(carry) != []
+    for later, query in enumerate(queries if recalls else queries[:1]):
         aligned = attention.apply(params, query, memory, step=step + later, carry=carry)
         carry = aligned.carry
         steps.append(aligned)
@@ -132,7 +133,7 @@ def test_shapes(variant, size):
     steps, _, _ = ran(variant, size)
     is_local = BY_NAME[variant]["window"] != "global"
     width = 2 * HALF_WIDTH + 1 if is_local and size == LONG else size
-    count = 2 if built(variant)[0].recurrent else 1
+    count = 2 if "coverage" in BY_NAME[variant] else 1
     assert steps.context.shape == (4, count, DIMS.value)
     assert steps.weights.shape == steps.positions.shape == (4, count, width)
     assert steps.positions.dtype == np.int32
@@ -216,11 +217,19 @@ def test_compiled_once_and_batched_is_plain(variant, size):
 
 @every
 def test_steps_depend_on_each_other_only_if_the_score_recalls(variant):
-    attention, _ = built(variant)
-    assert attention.recurrent == BY_NAME[variant].get("coverage", False)
     for size in SIZES:
         steps, alignment, _ = ran(variant, size)
-        if attention.recurrent:
+        if "coverage" in BY_NAME[variant]:
             np.testing.assert_allclose(steps.carry[:, -1], alignment.sum(1), rtol=1e-5)
         else:
             assert steps.carry == ()
+
+
+@every
+def test_steps_are_batched_where_they_make_one_matrix_product(variant):
+    chosen = BY_NAME[variant]
+    form_little = chosen["score"] not in ("additive", "concat", "concat-luong2015")
+    batched = form_little and "coverage" not in chosen
+    attention, _ = built(variant)
+    assert attention.at_once(SHORT) == batched
+    assert attention.at_once(LONG) == (batched and chosen["window"] == "global")

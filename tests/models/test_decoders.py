@@ -195,3 +195,25 @@ def test_every_parameter_matters_and_has_a_finite_gradient(name):
     for path, leaf in jax.tree_util.tree_leaves_with_path(slopes(params)):
         assert np.all(np.isfinite(leaf)), path
         assert np.any(leaf != 0.0), path
+
+
+@pytest.mark.parametrize("window", ["global", "local-p"])
+def test_steps_at_once_are_steps_one_by_one(window):
+    """Without feeding, and whichever of the two an attention says is faster."""
+    source = np.pad(SOURCE, ((0, 0), (0, 80)))  # so far that windows are gathered
+    model = by_hand.make(CASES["luong-unfed"], window=window)
+    params = by_hand.parameters(model)
+    weigh = np.random.default_rng(0).normal(size=(4, 4, by_hand.READOUTS))
+    weigh = weigh.astype("float32")
+
+    def loss(params, at_once):
+        attention = model.attention._replace(at_once=lambda size: at_once)
+        unrolled = model.clone(attention=attention).apply(
+            params, source, SOURCE_LENGTHS, TARGET
+        )
+        return jnp.sum(unrolled.readouts * weigh), unrolled
+
+    gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=1)
+    found, expected = gradient(params, True), gradient(params, False)
+    jax.tree.map(partial(close, rtol=1e-5), found, expected)
+    assert (jax.tree.leaves(found[0])[0] != 0).any()
