@@ -1,7 +1,8 @@
 """Sentence pairs as padded batches of few shapes, in an order that can be resumed.
 
 Every step's batch is a pure function of (seed, step), so a run needs no iterator state
-beyond its step number.
+beyond its step number; its shape is one of step alone, so that runs of different seeds
+can share one program, update by update.
 """
 
 from collections.abc import Iterable, Sequence
@@ -122,7 +123,8 @@ class Batches:
         if len(left):
             edge, rows, _ = self._buckets[-1]
             plan.append((edge, rows, left))
-        return [plan[index] for index in rng.permutation(len(plan))]
+        order = np.random.default_rng(epoch)  # of shapes: the same for every seed
+        return [plan[index] for index in order.permutation(len(plan))]
 
 
 def bucketed(

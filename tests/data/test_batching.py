@@ -117,6 +117,23 @@ def test_epochs_and_seeds_differ_in_order():
     assert orders[0] != orders[1] != orders[2] != orders[0]
 
 
+def test_shapes_come_in_an_order_that_all_seeds_share():
+    lengths = np.random.default_rng(0).integers(1, 12, (100, 2)).tolist()
+    first, second = (
+        bucketed(make_pairs(lengths), token_budget=96, edges=EDGES, seed=seed)
+        for seed in (3, 4)
+    )
+    steps = range(3 * len(first))
+    orders = [
+        [batches.at(step).source.shape for step in steps] for batches in (first, second)
+    ]
+    assert orders[0] == orders[1]
+    epochs = np.array(orders[0]).reshape(3, -1).tolist()
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    for a, b in zip(map(first.at, steps), map(second.at, steps), strict=True):
+        assert set(rows(a)) != set(rows(b))
+
+
 def test_what_fills_no_batch_moves_on_and_only_one_batch_has_fillers():
     pairs = make_pairs([(2, 2)] * 10 + [(6, 6)] * 10 + [(10, 10)] * 10)
     batches = bucketed(pairs, batch_size=8, edges=EDGES)
