@@ -118,15 +118,16 @@ class Batches:
 
     @property
     def counts(self) -> dict[Shape, int]:
-        """How many batches of each shape an epoch has; shapes without any are left out.
+        """How many batches an epoch has of each shape that occurs, narrowest first.
 
         The same for every seed and epoch.
         """
-        return dict(sorted(Counter(shape for shape, _ in self._plan).items()))
+        found = Counter(shape for shape, _ in self._plan)
+        return {shape: found[shape] for shape, _ in self._buckets if found[shape]}
 
     @property
     def shapes(self) -> list[Shape]:
-        """The shapes that occur."""
+        """The shapes that occur, narrowest first."""
         return list(self.counts)
 
     @property

@@ -185,7 +185,7 @@ def test_what_fills_no_batch_moves_on_and_only_one_batch_has_fillers():
 def test_a_token_budget_gives_short_sentences_more_rows():
     pairs = make_pairs([(2, 2)] * 200 + [(10, 10)] * 200)
     batches = bucketed(pairs, token_budget=200, edges=EDGES)
-    assert batches.shapes == [(16, 12, 12), (48, 4, 4)]
+    assert batches.shapes == [(48, 4, 4), (16, 12, 12)]
 
 
 def test_encode_pairs_leaves_eos_to_the_batch():
