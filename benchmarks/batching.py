@@ -34,7 +34,7 @@ def prepared(config):
 
 
 def paddings(name, config, pairs_ids, bounded=True):
-    """Figures of a text: padding with 6 shapes and with 8, and of random batches."""
+    """Figures of a text: padding with 6 shapes, with 8, and in random batches."""
     lengths = describe.lengths_of(pairs_ids)
     for most in (6, 8):
         data = config["data"] | {"shapes": most}
@@ -46,6 +46,7 @@ def paddings(name, config, pairs_ids, bounded=True):
             "<= 12" if bounded and most == 8 else "",
             f"of {len(batches)} batches; {batches.dropped} pairs left out",
         )
+    yield turns.Figure(f"shapes, {name}", len(batches.shapes), "", "<= 8")
     fitting = lengths[(lengths <= batches.longest).all(axis=1)]
     waste = describe.random_waste(fitting, round(len(fitting) / len(batches)))
     yield turns.Figure(f"padding, {name}, random batches", 100 * waste, "%")
