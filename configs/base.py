@@ -17,7 +17,9 @@ def get_config() -> ConfigDict:
     data.target_vocabulary = 10_000
     data.min_count = 1
     data.join = 0.0  # share of training pairs glued in twos, to read longer sentences
-    data.edges = (8, 12, 16, 20, 24, 32, 48)  # bucket widths, EOS counted
+    data.shapes = 6  # of training batches, at most; their widths are chosen
+    data.longest = 48  # pairs longer on either side are left out, EOS counted
+    data.edges = ()  # if set: square buckets of these widths instead
     data.synthetic = ConfigDict()
     data.synthetic.train = 20_000
     data.synthetic.dev = 500
@@ -103,7 +105,7 @@ def get_config() -> ConfigDict:
     train.steps = 1500
     train.batch_size = 64
     train.token_budget = (
-        0  # if set: padded target tokens a batch, instead of batch_size
+        0  # if set: padded tokens of a batch's wider side, instead of batch_size
     )
     train.optimiser = "adam"  # sgd, adadelta
     train.learning_rate = 2e-3
@@ -119,7 +121,7 @@ def get_config() -> ConfigDict:
 
     config.evaluate = evaluate = ConfigDict()
     evaluate.sentences = 128  # rows of an evaluation batch
-    evaluate.edges = ()  # widths of those; (): data.edges
+    evaluate.edges = ()  # widths of those; (): data.edges, or 8 to 48 in 7 steps
     evaluate.dev_sentences = 200  # how many of the dev set are looked at while training
     evaluate.beams = 1
     evaluate.length_penalty = "average"  # none, gnmt

@@ -14,7 +14,7 @@ def get_config():
     config = base()
     config.data.name = "multi30k"
     config.data.min_count = 2
-    config.data.edges = (12, 16, 20, 24, 32, 48)
+    config.data.shapes = 8
     config.model.preset = "bahdanau2014"
     config.model.embedding = 256
     config.model.hidden = 256
@@ -27,6 +27,7 @@ def get_config():
     config.train.warmup = 200
     config.train.label_smoothing = 0.1
     config.train.evaluate_every = 300
+    config.evaluate.edges = (12, 16, 20, 24, 32, 48)
     config.evaluate.dev_sentences = 300
     config.evaluate.beams = 5
     return config

@@ -1,9 +1,11 @@
 """Sentence pairs as padded batches of few shapes, in an order that can be resumed.
 
 Every step's batch is a pure function of (seed, step), so a run needs no iterator state
-beyond its step number.
+beyond its step number; its shape is one of step alone, so that runs of different seeds
+can share one program, update by update.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -11,9 +13,11 @@ import numpy as np
 
 from attnlab.data.subwords import Codec
 from attnlab.data.vocab import EOS, PAD
+from attnlab.data.widths import choose_widths
 
 EDGES = (8, 12, 16, 20, 24, 32, 48)
-"""Square buckets that waste 17 % on Multi30k in 7 shapes, the best trade measured."""
+"""Widths that sentences are padded to where no training text says which: a program is
+compiled for each that occurs, and 16 % of Multi30k's tokens in them are padding."""
 
 IdPair = tuple[Sequence[int], Sequence[int]]
 
@@ -61,29 +65,51 @@ class _Side:
         return np.where(inside, self.flat[where], np.int32(PAD)), lengths
 
 
+class Shape(NamedTuple):
+    """Rows and widths of a batch: source [rows, source], target [rows, target]."""
+
+    rows: int
+    source: int
+    target: int
+
+    @property
+    def tokens(self) -> int:
+        """Source and target tokens, padding included."""
+        return self.rows * (self.source + self.target)
+
+
 class Batches:
     """A training set's batches without end: `batches.at(step)`.
 
     `len(batches)` is the number of batches an epoch, the same for every epoch; an epoch
     shows each pair once. `pairs` counts those given, `dropped` the ones of them that
-    are too long for the largest bucket, `shapes` the (rows, width) that occur.
+    are longer than `longest` on either side.
     """
 
-    def __init__(self, pairs_ids, rows_of, edges, seed):
+    def __init__(self, pairs_ids, shapes, longest, seed):
         self._source = _Side([source for source, _ in pairs_ids])
         self._target = _Side([target for _, target in pairs_ids])
-        bucket = _buckets(self._source, self._target, edges)
-        self.pairs, self.dropped = len(bucket), int((bucket == len(edges)).sum())
-        self._buckets = [
-            (edge, rows_of(edge), np.flatnonzero(bucket == number))
-            for number, edge in enumerate(edges)
-            if (bucket == number).any()
-        ]
-        if not self._buckets:
+        bucket = _buckets(
+            self._source,
+            self._target,
+            [shape.source for shape in shapes],
+            [shape.target for shape in shapes],
+        )
+        fits = bucket < len(shapes)
+        self.pairs, self.dropped = len(bucket), int((~fits).sum())
+        self.longest = longest
+        if not fits.any():
             raise ValueError(
-                f"no pair to batch: {len(pairs_ids)} given, {self.dropped} of them "
-                f"longer than the largest bucket of {edges[-1]} (EOS counted)"
+                f"no pair to batch: {self.pairs} given, {self.dropped} of them longer "
+                f"than {longest} (EOS counted)"
             )
+        self._buckets = [
+            (shape, np.flatnonzero(bucket == number))
+            for number, shape in enumerate(shapes)
+        ]
+        self._tokens = int(self._source.lengths[fits].sum()) + int(
+            self._target.lengths[fits].sum()
+        )
         self._seed = seed
         self._epoch, self._plan = 0, self._plan_of(0)
 
@@ -91,22 +117,38 @@ class Batches:
         return len(self._plan)
 
     @property
-    def shapes(self) -> list[tuple[int, int]]:
-        return sorted({(rows, edge) for edge, rows, _ in self._plan})
+    def counts(self) -> dict[Shape, int]:
+        """How many batches an epoch has of each shape that occurs, narrowest first.
+
+        The same for every seed and epoch.
+        """
+        found = Counter(shape for shape, _ in self._plan)
+        return {shape: found[shape] for shape, _ in self._buckets if found[shape]}
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shapes that occur, narrowest first."""
+        return list(self.counts)
+
+    @property
+    def waste(self) -> float:
+        """The share of an epoch's source and target tokens that is padding."""
+        padded = sum(number * shape.tokens for shape, number in self.counts.items())
+        return 1 - self._tokens / padded
 
     def at(self, step: int) -> Batch:
         """The batch of training step `step`, counted from 0 over all epochs."""
         epoch, index = divmod(step, len(self._plan))
         if epoch != self._epoch:  # a cache: the plan depends on seed and epoch alone
             self._epoch, self._plan = epoch, self._plan_of(epoch)
-        edge, rows, members = self._plan[index]
+        shape, members = self._plan[index]
         return Batch(
-            *self._source.rows(members, rows, edge),
-            *self._target.rows(members, rows, edge),
+            *self._source.rows(members, shape.rows, shape.source),
+            *self._target.rows(members, shape.rows, shape.target),
         )
 
     def _plan_of(self, epoch):
-        """(width, rows, members) of each batch of an epoch, in its order.
+        """(shape, members) of each batch of an epoch, in its order.
 
         What does not fill a bucket's last batch moves to the next larger bucket, so at
         most one batch an epoch holds filler rows, and a rare length is never an update
@@ -114,15 +156,15 @@ class Batches:
         """
         rng = np.random.Generator(np.random.Philox([self._seed, epoch]))
         plan, left = [], np.zeros(0, np.int64)
-        for edge, rows, members in self._buckets:
+        for shape, members in self._buckets:
             members = rng.permutation(np.concatenate([left, members]))
-            full = len(members) - len(members) % rows
-            plan += [(edge, rows, part) for part in members[:full].reshape(-1, rows)]
+            full = len(members) - len(members) % shape.rows
+            plan += [(shape, part) for part in members[:full].reshape(-1, shape.rows)]
             left = members[full:]
         if len(left):
-            edge, rows, _ = self._buckets[-1]
-            plan.append((edge, rows, left))
-        return [plan[index] for index in rng.permutation(len(plan))]
+            plan.append((self._buckets[-1][0], left))
+        order = np.random.default_rng(epoch)  # of shapes: the same for every seed
+        return [plan[index] for index in order.permutation(len(plan))]
 
 
 def bucketed(
@@ -130,17 +172,30 @@ def bucketed(
     *,
     batch_size: int | None = None,
     token_budget: int | None = None,
-    edges: Sequence[int] = EDGES,
+    shapes: int = 6,
+    longest: int = 48,
+    edges: Sequence[int] = (),
     seed: int = 0,
 ) -> Batches:
-    """Shuffled training batches in square buckets: S = T = an edge (EOS counted).
+    """Shuffled training batches of at most `shapes` shapes, chosen for least padding.
+
+    The widths are chosen from the lengths of the pairs (`choose_widths`), the same for
+    every seed; S and T of a shape differ. Pairs longer than `longest` on either side
+    are dropped and counted in `.dropped`. With `edges`, the widths are those instead,
+    S = T = an edge, and the last edge is the longest. All widths count EOS, which is
+    added here: `pairs_ids` come without.
 
     Give either `batch_size`, rows of every batch, or `token_budget`, the padded tokens
-    of one side of a batch: then a bucket has `token_budget // edge` rows, cut to a
-    multiple of 8. Pairs longer than the largest edge on either side are dropped and
-    counted in `.dropped`. `pairs_ids` come without EOS, which is added here.
+    of the wider side of a batch: then a shape has `token_budget // max(S, T)` rows, cut
+    to a multiple of 8.
     """
-    edges = _checked_edges(edges)
+    if edges:
+        edges = _checked_edges(edges)
+        longest = edges[-1]
+    if shapes < 1:
+        raise ValueError(f"shapes is {shapes}; it must be positive")
+    if longest < 2:
+        raise ValueError(f"longest is {longest}; a word and EOS take 2")
     if (batch_size is None) == (token_budget is None):
         raise ValueError(
             f"give one of batch_size (got {batch_size}) and "
@@ -148,18 +203,28 @@ def bucketed(
         )
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be positive")
-    if token_budget is not None and token_budget < 8 * edges[-1]:
+    if token_budget is not None and token_budget < 8 * longest:
         raise ValueError(
-            f"token_budget is {token_budget}; 8 rows of the largest bucket take "
-            f"{8 * edges[-1]}"
+            f"token_budget is {token_budget}; 8 rows of the longest pairs take "
+            f"{8 * longest}"
         )
     if seed < 0:
         raise ValueError(f"seed is {seed}; it must not be negative")
 
-    def rows_of(edge):
-        return batch_size or token_budget // edge // 8 * 8
+    def rows_of(source, target):
+        if batch_size is not None:
+            return batch_size
+        assert token_budget is not None
+        return token_budget // max(source, target, 1) // 8 * 8
 
-    return Batches(pairs_ids, rows_of, edges, seed)
+    widths = [(edge, edge) for edge in edges]
+    if not edges:
+        lengths = [(len(source) + 1, len(target) + 1) for source, target in pairs_ids]
+        fitting = [pair for pair in lengths if max(pair) <= longest]
+        if fitting:
+            widths = choose_widths(np.array(fitting), shapes, rows_of)
+    chosen = [Shape(rows_of(*pair), *pair) for pair in widths]
+    return Batches(pairs_ids, chosen, longest, seed)
 
 
 def in_order(
@@ -179,7 +244,7 @@ def in_order(
     longest = max([*source.lengths, *target.lengths], default=0)
     last = edges[-1]
     edges = (*edges, *range(last // 16 * 16 + 16, int(longest) + 16, 16))
-    bucket = _buckets(source, target, edges)
+    bucket = _buckets(source, target, edges, edges)
     batches = []
     for number, edge in enumerate(edges):
         members = np.flatnonzero(bucket == number)
@@ -193,10 +258,15 @@ def in_order(
     return batches
 
 
-def _buckets(source, target, edges):
-    """The number of each pair's bucket; len(edges) for those that fit in none."""
-    longer = np.maximum(source.lengths, target.lengths)
-    return np.searchsorted(np.array(edges), longer)
+def _buckets(source, target, source_widths, target_widths):
+    """The first bucket that holds each pair; one past the last where none does.
+
+    Neither side's widths ever fall.
+    """
+    return np.maximum(
+        np.searchsorted(np.array(source_widths), source.lengths),
+        np.searchsorted(np.array(target_widths), target.lengths),
+    )
 
 
 def _checked_edges(edges):

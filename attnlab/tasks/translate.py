@@ -12,7 +12,7 @@ import numpy as np
 from attnlab import runs
 from attnlab.attention.presets import build
 from attnlab.data import corpus as corpora
-from attnlab.data.batching import bucketed, encode_pairs
+from attnlab.data.batching import EDGES, Batches, IdPair, bucketed, encode_pairs
 from attnlab.data.joining import joined
 from attnlab.data.pairs import Corpus
 from attnlab.data.subwords import Codec, Subwords, load_codec
@@ -128,6 +128,27 @@ def make_codecs(config: Mapping[str, Any], corpus: Corpus) -> tuple[Codec, Codec
     )
 
 
+def training_pairs(
+    config: Mapping[str, Any], corpus: Corpus, source: Codec, target: Codec
+) -> Sequence[IdPair]:
+    """The ids that a run learns from, a share of the pairs glued in twos."""
+    return encode_pairs(joined(corpus.train, config["data"]["join"]), source, target)
+
+
+def make_batches(config: Mapping[str, Any], pairs_ids: Sequence[IdPair]) -> Batches:
+    """The training batches of a configuration."""
+    data, train = config["data"], config["train"]
+    return bucketed(
+        pairs_ids,
+        batch_size=None if train["token_budget"] else train["batch_size"],
+        token_budget=train["token_budget"] or None,
+        shapes=data["shapes"],
+        longest=data["longest"],
+        edges=data["edges"],
+        seed=config["seed"],
+    )
+
+
 def read_codecs(folder: Path) -> tuple[Codec, Codec]:
     """The vocabularies a run was trained with."""
     return load_codec(folder / SOURCE_CODEC), load_codec(folder / TARGET_CODEC)
@@ -155,7 +176,7 @@ def build_translator(
         source,
         target,
         batch_size=config["evaluate"]["sentences"],
-        edges=config["evaluate"]["edges"] or config["data"]["edges"],
+        edges=config["evaluate"]["edges"] or config["data"]["edges"] or EDGES,
         predict=prediction(config),
         feed=config["estimator"]["feed"],
     )
@@ -214,16 +235,9 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
             os.replace(folder / f".{name}.tmp", folder / name)
     translator = build_translator(config, source, target)
     model = translator.model
-    train, evaluate = config["train"], config["evaluate"]
-    pairs = joined(corpus.train, config["data"]["join"])
-    pairs_ids = encode_pairs(pairs, source, target)
-    batches = bucketed(
-        pairs_ids,
-        batch_size=None if train["token_budget"] else train["batch_size"],
-        token_budget=train["token_budget"] or None,
-        edges=config["data"]["edges"],
-        seed=config["seed"],
-    )
+    evaluate = config["evaluate"]
+    pairs_ids = training_pairs(config, corpus, source, target)
+    batches = make_batches(config, pairs_ids)
     search = search_of(evaluate)
     hard = is_hard(config)
     quick = Search(positions=evaluate["positions"])

@@ -162,7 +162,7 @@ class _Clock:
         self.tokens, self.timed = progress.tokens, progress.timed
 
     def time(self, update, state: TrainState, batch):
-        shape = batch[0].shape
+        shape = tuple(leaf.shape for leaf in jax.tree.leaves(batch))
         if shape in self.shapes:
             return update(state, batch)
         self.wait(state)

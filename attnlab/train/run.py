@@ -100,8 +100,9 @@ def _run(folder: Path, config: Mapping[str, Any], console: bool) -> dict[str, An
     if task.batches.dropped:
         print(
             f"{task.batches.dropped} of {task.batches.pairs} training pairs are longer "
-            f"than the largest bucket, {config['data']['edges'][-1]} with the end mark "
-            "(data.edges), and left out",
+            f"than {task.batches.longest} with the end mark "
+            f"({'data.edges' if config['data']['edges'] else 'data.longest'}), "
+            "and left out",
             file=sys.stderr,
         )
     writer = _writer(folder, config, console)

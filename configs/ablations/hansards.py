@@ -16,7 +16,8 @@ def get_config():
     config.data.name = "hansards"
     config.data.source_vocabulary = 6_000
     config.data.target_vocabulary = 6_000
-    config.data.edges = (12, 16, 24, 32)
+    config.data.shapes = 8
+    config.data.longest = 32
     config.data.join = 0.5
     config.model.cell = "cho-gru"
     config.model.embedding = 128
@@ -28,6 +29,7 @@ def get_config():
     config.train.warmup = 200
     config.train.learning_rate = 2e-3
     config.train.evaluate_every = 1000
+    config.evaluate.edges = (12, 16, 24, 32)
     config.evaluate.beams = 5
     config.evaluate.gold = "odd224"
     return config

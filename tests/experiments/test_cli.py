@@ -45,7 +45,8 @@ def program(name: str, *arguments: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     "module",
     ["experiments.train", "experiments.sweep", "experiments.report"]
-    + ["experiments.align", "experiments.evaluate", "attnlab.train.run"],
+    + ["experiments.align", "experiments.evaluate", "experiments.data"]
+    + ["attnlab.train.run"],
 )
 def test_help_is_quick_and_no_error(module):
     done = subprocess.run(
@@ -66,7 +67,7 @@ def test_help_is_quick_and_no_error(module):
         assert first in text
     flag = {"attnlab.train.run": "--quiet", "experiments.report": "--runs"}
     flag |= {"experiments.align": "--run", "experiments.sweep": "--only"}
-    flag |= {"experiments.evaluate": "--reverse"}
+    flag |= {"experiments.evaluate": "--reverse", "experiments.data": "--plot"}
     assert flag.get(module, "--config") in done.stdout
 
 
@@ -111,6 +112,9 @@ def test_help_is_quick_and_no_error(module):
         ("sweep", [SWEEP, "--only=zz"], "no row contains 'zz'"),
         ("sweep", [SWEEP, "--confg=3"], "Unknown command line flag 'confg'"),
         ("train", [TRAIN, "again"], "unexpected argument 'again'"),
+        ("data", [TRAIN], "say `describe`, not nothing"),
+        ("data", ["describe"], "give --config="),
+        ("data", ["describe", TRAIN, "--plot=a.gif"], "choose a .png or a .pdf file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -47,7 +47,7 @@ class ToyBatch(NamedTuple):
 class ToyBatches:
     """Batches of a step; the last of an epoch of five has another shape."""
 
-    pairs, dropped = 18, 0
+    pairs, dropped, longest = 18, 0, 12
 
     def __len__(self):
         return 5
@@ -416,8 +416,8 @@ def test_run_says_how_many_pairs_are_too_long(tmp_path, monkeypatch, capsys):
     result = run_module.run(tiny_folder(tmp_path), console=False)
     assert (result["dropped_pairs"], result["training_pairs"]) == (3, 18)
     assert capsys.readouterr().err == (
-        "3 of 18 training pairs are longer than the largest bucket, 12 with the end "
-        "mark (data.edges), and left out\n"
+        "3 of 18 training pairs are longer than 12 with the end mark (data.edges), and "
+        "left out\n"
     )
 
 
