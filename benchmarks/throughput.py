@@ -1,6 +1,6 @@
 """Throughput: eight small runs as a sweep, against one after the other.
 
-    python -m benchmarks.throughput [--steps 150] [--cold]
+    python -m benchmarks.throughput [--steps 100] [--cold]
 
 Four variants by two seeds, of width 128, from their config.json to their result.json
 with all that a run does: loading, compiling, training, dev evaluations, checkpoints,
@@ -219,7 +219,7 @@ def compilation(first: Compilation, halves: Sequence[Any]) -> list[turns.Figure]
 
 def main() -> None:
     parser = turns.parser(__doc__, rounds=1)
-    parser.add_argument("--steps", type=int, default=150, help="updates of a run")
+    parser.add_argument("--steps", type=int, default=100, help="updates of a run")
     parser.add_argument("--cold", action="store_true", help="the other side too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
