@@ -73,6 +73,7 @@ def main(arguments: Sequence[str]) -> int:
             cache=workdir / ".compiled",
             notify=display.notify,
             poll=display.poll,
+            say=display.say,
         )
     written = write_report(workdir)
     table = next(path for path in written if path.name == "table.txt")

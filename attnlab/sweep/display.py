@@ -46,7 +46,7 @@ class Display:
 
     def __enter__(self) -> "Display":
         if self.ended:
-            self._say(f"{self.ended} of {self.total} runs are finished already")
+            self.say(f"{self.ended} of {self.total} runs are finished already")
         self.progress.start()
         return self
 
@@ -60,7 +60,7 @@ class Display:
             steps = runs.read_json(folder / runs.CONFIG)["train"]["steps"]
             self.bars[folder] = self.progress.add_task(name, total=steps, numbers="")
             if not self.live:
-                self._say(f"start   {name}")
+                self.say(f"start   {name}")
             return
         self.progress.remove_task(self.bars.pop(folder))
         self.ended += 1
@@ -74,13 +74,13 @@ class Display:
                 if result.get(name) is not None
             )
             took = f"{result['seconds']:.0f} s"
-            self._say(f"done    {name}  {numbers}  {took}  {place}")
+            self.say(f"done    {name}  {numbers}  {took}  {place}")
         else:
             try:
                 error = runs.read_json(folder / runs.ERROR)["error"]
             except (OSError, ValueError):  # another sweep is trying it again
                 error = "see its folder"
-            self._say(f"FAILED  {name}  {error}  {place}")
+            self.say(f"FAILED  {name}  {error}  {place}")
 
     def poll(self) -> None:
         """Bring the bars up to the last line of each run's metrics."""
@@ -92,7 +92,8 @@ class Display:
                 bar, completed=last.get("step", 0), numbers="  ".join(numbers)
             )
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 

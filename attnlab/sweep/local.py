@@ -1,4 +1,4 @@
-"""Runs on this machine: one process a run, one pinned process a core."""
+"""Runs on this machine: one pinned process a core, for one run or for replicas."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attnlab import runs
+from attnlab.sweep import groups
 
 LOG = "log.txt"
 POLL_SECONDS = 0.2
@@ -17,9 +18,9 @@ OPTIONS = ("--quiet", "--wait")  # a run left over from a killed sweep is waited
 
 
 class Going(NamedTuple):
-    """A run under way."""
+    """Runs under way in one process."""
 
-    folder: Path
+    folders: list[Path]
     process: subprocess.Popen
     core: int | None
 
@@ -38,15 +39,18 @@ def run_all(
     cache: Path | None = None,
     notify: Callable[[str, Path], None] = lambda event, folder: None,
     poll: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Finish the runs of `folders`, in their order, `processes` at a time.
 
     Finished runs are skipped. Every run is a process of its own (its memory, its crash)
-    pinned to a core, since small models gain nothing from a second one. `cache` is
-    where compiled programs are shared between runs. A run that fails leaves its
-    error.json and log.txt, and the others go on. `notify` hears "start", "done" and
-    "failed"; `poll` is called several times a second. Interrupted, the runs under way
-    are ended, to be resumed next time.
+    pinned to a core, since small models gain nothing from a second one; where replicas
+    pay, a process trains several. `cache` is where compiled programs are shared between
+    runs, and where it is kept whether replicas pay: without it every run is on its own.
+    A run that fails leaves its error.json and log.txt, and the others go on. `notify`
+    hears "start", "done" and "failed"; `poll` is called several times a second; `say`
+    is told how the runs go. Interrupted, the runs under way are ended, to be resumed
+    next time.
     """
     waiting = [f for f in folders if not (f / runs.RESULT).exists()]
     free = list(cores())
@@ -54,59 +58,105 @@ def run_all(
         if processes < 1:
             raise ValueError(f"processes is {processes}; it must be positive")
         free = [free[k % len(free)] for k in range(processes)]
+    jobs = [[folder] for folder in waiting]
+    if cache is not None and waiting:
+        alike = groups.grouped(waiting)
+        decision = _decide(alike, free[0], cache, poll)
+        say(groups.reason(alike, decision))
+        if decision is not None and decision.pays:
+            jobs = groups.programs(alike, decision, len(free))
     going: list[Going] = []
     try:
-        while waiting or going:
-            while waiting and free:
-                folder = waiting.pop(0)
-                notify("start", folder)
-                going.append(_start(folder, free.pop(0), cache))
+        while jobs or going:
+            while jobs and free:
+                job = jobs.pop(0)
+                for folder in job:
+                    notify("start", folder)
+                going.append(_start(job, free.pop(0), cache))
             time.sleep(POLL_SECONDS)
             poll()
-            for run in [run for run in going if run.process.poll() is not None]:
-                going.remove(run)
-                free.append(run.core)
-                notify(_outcome(run), run.folder)
+            for job in [job for job in going if job.process.poll() is not None]:
+                going.remove(job)
+                free.append(job.core)
+                for folder in job.folders:
+                    notify(_outcome(job, folder), folder)
     finally:
-        for run in going:
-            run.process.terminate()
-        for run in going:
-            run.process.wait()
+        for job in going:
+            job.process.terminate()
+        for job in going:
+            job.process.wait()
 
 
-def _start(folder: Path, core: int | None, cache: Path | None) -> Going:
-    environment = {
+def _decide(
+    alike: list[list[Path]],
+    core: int | None,
+    cache: Path,
+    poll: Callable[[], None],
+) -> groups.Decision | None:
+    """Whether replicas pay, measured where it is not known; None if that fails."""
+    several = [group for group in alike if len(group) > 1]
+    decision = groups.recall(cache) if several else None
+    while several and decision is None:
+        words = ["attnlab.sweep.groups", str(cache), *map(str, several[0])]
+        process = _launch(words, several.pop(0)[0] / LOG, core, cache)
+        try:
+            while process.poll() is None:
+                time.sleep(POLL_SECONDS)
+                poll()
+        finally:
+            process.terminate()
+            process.wait()
+        decision = groups.recall(cache)
+    return decision
+
+
+def _start(folders: list[Path], core: int | None, cache: Path | None) -> Going:
+    words = ["attnlab.train.run", *map(str, folders), *OPTIONS]
+    return Going(folders, _launch(words, folders[0] / LOG, core, cache), core)
+
+
+def _launch(
+    words: Sequence[str], log: Path, core: int | None, cache: Path | None
+) -> subprocess.Popen:
+    """`python -m words` on a core, what it prints added to a file."""
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words],
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            env={**environment(cache), **os.environ},
+        )
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(process.pid, {core})
+    return process
+
+
+def environment(cache: Path | None) -> dict[str, str]:
+    """What the process of a run finds in its environment, unless the shell differs."""
+    variables = {
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # runs share an accelerator
     }
     if cache is not None:
-        environment |= {
+        variables |= {
             "JAX_COMPILATION_CACHE_DIR": str(cache.absolute()),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }
-    with open(folder / LOG, "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "attnlab.train.run", str(folder), *OPTIONS],
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env={**environment, **os.environ},
-        )
-    if core is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(process.pid, {core})
-    return Going(folder, process, core)
+    return variables
 
 
-def _outcome(run: Going) -> str:
-    if (run.folder / runs.RESULT).exists():
+def _outcome(job: Going, folder: Path) -> str:
+    if (folder / runs.RESULT).exists():
         return "done"
-    if not (run.folder / runs.ERROR).exists():  # it had no time to say why
-        code = run.process.returncode
+    if not (folder / runs.ERROR).exists():  # it had no time to say why
+        code = job.process.returncode
         how = (
             f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         )
-        message = f"the process ended with {how}; see {LOG}"
-        runs.write_json(run.folder / runs.ERROR, {"error": message})
+        log = os.path.relpath(job.folders[0] / LOG, folder)
+        message = f"the process ended with {how}; see {log}"
+        runs.write_json(folder / runs.ERROR, {"error": message})
     return "failed"

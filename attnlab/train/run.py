@@ -1,6 +1,6 @@
-"""One run, from its config.json to its result.json.
+"""One run, from its config.json to its result.json, or several as one program.
 
-python -m attnlab.train.run RUN_FOLDER     is what a sweep starts for every run
+python -m attnlab.train.run RUN_FOLDER...     is what a sweep starts
 """
 
 import argparse
@@ -11,8 +11,8 @@ import platform
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -57,17 +57,76 @@ def run(
     with only_one(folder, wait):
         if (folder / runs.RESULT).exists():
             return runs.read_json(folder / runs.RESULT)
-        (folder / runs.ERROR).unlink(missing_ok=True)
-        try:
-            return _run(folder, runs.read_json(folder / runs.CONFIG), console)
-        except Exception as error:
-            record = {
-                "error": f"{type(error).__name__}: {error}",
-                "step": getattr(error, "step", None),
-                "traceback": traceback.format_exc(),
-            }
-            runs.write_json(folder / runs.ERROR, record)
-            raise
+        with _recorded(folder):
+            return _run(folder, console)
+
+
+def run_together(
+    folders: Sequence[str | os.PathLike], *, wait: bool = False
+) -> dict[Path, Exception]:
+    """Train the runs of several folders as replicas of one program.
+
+    Each folder ends up as `run` leaves it; finished ones are skipped. Returns the
+    errors of those that failed. ValueError where the configurations differ in more
+    than replicas may (see `attnlab.train.replicas`).
+    """
+    from attnlab.train.replicas import Replica, check_alike, train_together
+
+    failed: dict[Path, Exception] = {}
+    with ExitStack() as stack:
+        places = sorted({Path(folder) for folder in folders})  # so none waits in a ring
+        for folder in places:
+            stack.enter_context(only_one(folder, wait))
+        places = [folder for folder in places if not (folder / runs.RESULT).exists()]
+        if not places:
+            return failed
+        for folder in places:
+            stack.enter_context(_recorded(folder))
+        configs = [runs.read_json(folder / runs.CONFIG) for folder in places]
+        check_alike(configs)
+        replicas = []
+        for folder, config in zip(places, configs, strict=True):
+            task = _prepare(folder, config, beside=len(places))
+            if replicas:  # compiled once, for all
+                task = replicas[0].task._replace(batches=task.batches)
+            writer = _writer(folder, config, console=False)
+            stack.callback(writer.close)
+            replicas.append(
+                Replica(
+                    task,
+                    config["train"],
+                    folder,
+                    config["seed"],
+                    writer,
+                    learned_fingerprint(config),
+                )
+            )
+        outcomes = train_together(replicas)
+        for own, config, outcome in zip(replicas, configs, outcomes, strict=True):
+            try:
+                with _recorded(own.folder):
+                    if isinstance(outcome, Exception):
+                        raise outcome
+                    _conclude(own.folder, config, own.task, outcome, own.writer)
+            except Exception as error:
+                failed[own.folder] = error
+    return failed
+
+
+@contextmanager
+def _recorded(folder: Path) -> Iterator[None]:
+    """What goes wrong inside is also written to error.json."""
+    (folder / runs.ERROR).unlink(missing_ok=True)
+    try:
+        yield
+    except Exception as error:
+        record = {
+            "error": f"{type(error).__name__}: {error}",
+            "step": getattr(error, "step", None),
+            "traceback": traceback.format_exc(),
+        }
+        runs.write_json(folder / runs.ERROR, record)
+        raise
 
 
 class BusyRun(RuntimeError):
@@ -85,26 +144,11 @@ def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
         yield
 
 
-def _run(folder: Path, config: Mapping[str, Any], console: bool) -> dict[str, Any]:
-    from attnlab.tasks.translate import count_parameters
+def _run(folder: Path, console: bool) -> dict[str, Any]:
     from attnlab.train.loop import train
 
-    for name in ("absl", "jax"):  # checkpoints and missing accelerators, at length
-        logging.getLogger(name).setLevel(logging.ERROR)
-    makers = tasks()
-    if config["task"] not in makers:
-        choices = ", ".join(makers)
-        raise ValueError(f"unknown task {config['task']!r}; choose {choices}")
-    runs.write_json(folder / runs.ENVIRONMENT, environment())
-    task = makers[config["task"]](config, folder)
-    if task.batches.dropped:
-        print(
-            f"{task.batches.dropped} of {task.batches.pairs} training pairs are longer "
-            f"than {task.batches.longest} with the end mark "
-            f"({'data.edges' if config['data']['edges'] else 'data.longest'}), "
-            "and left out",
-            file=sys.stderr,
-        )
+    config = runs.read_json(folder / runs.CONFIG)
+    task = _prepare(folder, config)
     writer = _writer(folder, config, console)
     try:
         trained = train(
@@ -115,28 +159,59 @@ def _run(folder: Path, config: Mapping[str, Any], console: bool) -> dict[str, An
             writer=writer,
             fingerprint=learned_fingerprint(config),
         )
-        results = task.finish(trained.params, folder)
-        result = {
-            "row": config["row"],
-            "slug": config["slug"],
-            "order": config["order"],
-            "seed": config["seed"],
-            **results,
-            "training_pairs": task.batches.pairs,
-            "dropped_pairs": task.batches.dropped,
-            "parameters": count_parameters(trained.params),
-            "tokens_per_second": trained.progress.tokens / trained.progress.timed,
-            "seconds_per_step": seconds_per_step(trained),
-            "seconds": trained.progress.seconds,
-            "steps": trained.step,
-            "best_step": trained.best_step,
-            "stopped": trained.progress.stopped,
-        }
-        runs.write_json(folder / runs.RESULT, result)
-        final = {k: v for k, v in results.items() if isinstance(v, float)}
-        writer.write(trained.step, "test", final)
+        return _conclude(folder, config, task, trained, writer)
     finally:
         writer.close()
+
+
+def _prepare(folder: Path, config: Mapping[str, Any], beside: int = 1) -> Any:
+    """The task of a run, whose environment is written down: `beside` is the number of
+    replicas in its program."""
+    for name in ("absl", "jax"):  # checkpoints and missing accelerators, at length
+        logging.getLogger(name).setLevel(logging.ERROR)
+    makers = tasks()
+    if config["task"] not in makers:
+        choices = ", ".join(makers)
+        raise ValueError(f"unknown task {config['task']!r}; choose {choices}")
+    runs.write_json(folder / runs.ENVIRONMENT, environment() | {"replicas": beside})
+    task = makers[config["task"]](config, folder)
+    if task.batches.dropped:
+        print(
+            f"{task.batches.dropped} of {task.batches.pairs} training pairs are longer "
+            f"than {task.batches.longest} with the end mark "
+            f"({'data.edges' if config['data']['edges'] else 'data.longest'}), "
+            "and left out",
+            file=sys.stderr,
+        )
+    return task
+
+
+def _conclude(
+    folder: Path, config: Mapping[str, Any], task: Any, trained: Any, writer: Writer
+) -> dict[str, Any]:
+    """Test the best parameters and write result.json; returns what it says."""
+    from attnlab.tasks.translate import count_parameters
+
+    results = task.finish(trained.params, folder)
+    result = {
+        "row": config["row"],
+        "slug": config["slug"],
+        "order": config["order"],
+        "seed": config["seed"],
+        **results,
+        "training_pairs": task.batches.pairs,
+        "dropped_pairs": task.batches.dropped,
+        "parameters": count_parameters(trained.params),
+        "tokens_per_second": trained.progress.tokens / trained.progress.timed,
+        "seconds_per_step": seconds_per_step(trained),
+        "seconds": trained.progress.seconds,
+        "steps": trained.step,
+        "best_step": trained.best_step,
+        "stopped": trained.progress.stopped,
+    }
+    runs.write_json(folder / runs.RESULT, result)
+    final = {k: v for k, v in results.items() if isinstance(v, float)}
+    writer.write(trained.step, "test", final)
     return runs.read_json(folder / runs.RESULT)
 
 
@@ -215,15 +290,22 @@ def _commit() -> str | None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Train the run of one run folder.")
-    parser.add_argument("folder", help="a folder that holds config.json")
+    parser = argparse.ArgumentParser(
+        description="Train the run of one run folder, or of several as one program."
+    )
+    parser.add_argument("folder", nargs="+", help="a folder that holds config.json")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser.add_argument(
         "--wait", action="store_true", help="wait for another process that trains it"
     )
     options = parser.parse_args(arguments)
-    run(options.folder, console=not options.quiet, wait=options.wait)
-    return 0
+    if len(options.folder) == 1:
+        run(options.folder[0], console=not options.quiet, wait=options.wait)
+        return 0
+    failed = run_together(options.folder, wait=options.wait)
+    for folder, error in failed.items():
+        print(f"{folder}: {type(error).__name__}: {error}", file=sys.stderr)
+    return int(bool(failed))
 
 
 if __name__ == "__main__":

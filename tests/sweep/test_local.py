@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attnlab import runs
-from attnlab.sweep import rows
+from attnlab.sweep import groups, rows
 from attnlab.sweep.display import Display
 from attnlab.sweep.local import LOG, cores, run_all
 from tests.tiny import plan
@@ -18,6 +18,13 @@ from tests.tiny import plan
 STAND_IN = """#!{python}
 import json, os, pathlib, signal, sys, time
 folder = pathlib.Path(sys.argv[3])
+if sys.argv[2] == "attnlab.sweep.groups":
+    with open(folder / "measured", "a") as measured:
+        measured.write(" ".join(sys.argv[4:]) + "\\n")
+    gain = json.loads((folder / "gain").read_text())
+    decision = {{"device": "cpu", "cpu": True, "replicas": 2, "gain": gain}}
+    (folder / "replicas.json").write_text(json.dumps({{"here": decision}}))
+    sys.exit()
 with open(folder / "tries", "a") as tries:
     tries.write(json.dumps({{
         "pid": os.getpid(),
@@ -39,7 +46,8 @@ if act == "sleeps":
     time.sleep(60)
 time.sleep(0.2)
 result = {{"bleu": 1.0, "seconds": time.monotonic()}}
-(folder / "result.json").write_text(json.dumps(result))
+for folder in sys.argv[3:-2]:
+    (pathlib.Path(folder) / "result.json").write_text(json.dumps(result))
 """
 
 
@@ -53,8 +61,8 @@ def stand_in(tmp_path, monkeypatch):
 
     def make(*acts: str) -> list[Path]:
         folders = [tmp_path / "sweep" / str(k) / "0" for k in range(len(acts))]
-        for folder, act in zip(folders, acts, strict=True):
-            runs.write_json(folder / runs.CONFIG, {"train": {"steps": 1}})
+        for k, (folder, act) in enumerate(zip(folders, acts, strict=True)):
+            runs.write_json(folder / runs.CONFIG, {"model": k, "train": {"steps": 1}})
             (folder / "act").write_text(act)
         return folders
 
@@ -152,6 +160,87 @@ def test_what_the_shell_says_of_the_cache_outranks(stand_in, tmp_path, monkeypat
     (folder,) = stand_in("works")
     run_all([folder], cache=tmp_path / "cache")
     assert tries(folder)[0]["cache"] == "/somewhere"
+
+
+@pytest.fixture
+def alike(stand_in, tmp_path, monkeypatch):
+    """Four runs, of which the first and the third are alike; and a cache."""
+    monkeypatch.setattr(groups, "hardware", lambda: "here")
+    folders, cache = stand_in(*["works"] * 4), tmp_path / "cache"
+    for folder in (folders[0], folders[2]):
+        runs.write_json(folder / runs.CONFIG, {"model": 0, "train": {"steps": 1}})
+    cache.mkdir()
+    return folders, cache
+
+
+def sweep_in(cache: Path, folders: list[Path], gain) -> tuple[list[str], list]:
+    """What a sweep says, and its events, where replicas gain as much."""
+    (cache / "gain").write_text(str(gain))
+    said, events = [], []
+    run_all(
+        folders,
+        processes=2,
+        cache=cache,
+        notify=lambda *event: events.append(event),
+        say=said.append,
+    )
+    return said, events
+
+
+def test_replicas_that_pay_share_a_process(alike):
+    folders, cache = alike
+    said, events = sweep_in(cache, folders, 2.0)
+    assert said == [
+        "replicas of one program: 2 in one program are 2.00 times as fast as in turn "
+        "on cpu"
+    ]
+    (call,) = tries(folders[0])
+    names = [str(folders[k]) for k in (0, 2)]
+    assert call["arguments"][1:] == ["attnlab.train.run", *names, "--quiet", "--wait"]
+    assert not (folders[2] / "tries").exists()  # it has no process of its own
+    assert sorted(events) == sorted(
+        (event, folder) for folder in folders for event in ("start", "done")
+    )
+
+
+def test_replicas_that_do_not_pay_are_measured_once_and_run_alone(alike):
+    folders, cache = alike
+    said, events = sweep_in(cache, folders, 0.97)
+    assert said == [
+        "one process a run: 2 in one program are 0.97 times as fast as in turn on cpu, "
+        "and have to be 1.15"
+    ]
+    assert [folder for event, folder in events if event == "start"] == folders
+    assert all(len(tries(folder)) == 1 for folder in folders)
+    for folder in folders:
+        (folder / runs.RESULT).unlink()
+    assert sweep_in(cache, folders, 5.0)[0] == said
+    measured = (cache / "measured").read_text().splitlines()
+    assert measured == [f"{folders[0]} {folders[2]}"]
+
+
+def test_runs_go_alone_where_measuring_fails_or_no_two_are_alike(alike):
+    folders, cache = alike
+    said, _ = sweep_in(cache, folders, "no number")
+    assert said == ["one process a run: replicas could not be measured"]
+    assert "JSONDecodeError" in (folders[0] / LOG).read_text()
+    assert all((folder / runs.RESULT).exists() for folder in folders)
+    for folder in folders:
+        (folder / runs.RESULT).unlink()
+    said, _ = sweep_in(cache, folders[:2], 2.0)
+    assert said == ["one process a run: no two differ in seed and learning rate alone"]
+    assert len((cache / "measured").read_text().splitlines()) == 1
+    assert sweep_in(cache, folders[:2], 2.0)[0] == []  # nothing is left to run
+
+
+def test_all_of_a_killed_program_are_failed_and_name_its_log(alike):
+    folders, cache = alike
+    (folders[0] / "act").write_text("killed")
+    _, events = sweep_in(cache, folders, 2.0)
+    assert sorted(f for event, f in events if event == "failed") == folders[:3:2]
+    errors = [runs.read_json(folders[k] / runs.ERROR)["error"] for k in (0, 2)]
+    killed = "the process ended with signal SIGKILL; see"
+    assert errors == [f"{killed} {LOG}", f"{killed} ../../0/0/{LOG}"]
 
 
 @pytest.mark.parametrize("processes", [0, -1])

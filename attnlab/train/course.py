@@ -1,0 +1,181 @@
+"""The course of one run beside its updates: resume, log, evaluate, save, stop."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from attnlab import runs
+from attnlab.tasks.base import Task
+from attnlab.train.checkpoint import Checkpoints
+from attnlab.train.optimisers import make_schedule
+from attnlab.train.step import TrainState
+from attnlab.train.writers import Writer
+
+STOP_ON = {"bleu": 1.0, "perplexity": -1.0}  # sign that makes more of it better
+
+
+class NonFiniteLoss(ArithmeticError):
+    """A loss or a parameter is not a finite number; `step` is the update that did it.
+
+    It is not tried again: the same update from the same checkpoint gives the same.
+    """
+
+    def __init__(self, what: str, step: int, last: int | None):
+        where = f"checkpoint of step {last}" if last else "no checkpoint before it"
+        super().__init__(f"{what} at step {step}; last finite: {where}")
+        self.step = step
+
+
+class Progress(NamedTuple):
+    """What a checkpoint keeps beside the state, as JSON.
+
+    best and bad: the best dev metric (more is better) and evaluations since.
+    tokens and timed: target tokens and the seconds they took, compilations left out.
+    seconds: all the time spent. stopped: "early" or "finished" once training is over.
+    """
+
+    best: float | None = None
+    bad: int = 0
+    tokens: int = 0
+    timed: float = 0.0
+    seconds: float = 0.0
+    stopped: str | None = None
+
+
+class Trained(NamedTuple):
+    """The best parameters, the step they are from, and how training went."""
+
+    params: Any
+    best_step: int
+    step: int
+    progress: Progress
+
+
+class Updates(NamedTuple):
+    """The updates since the last reading of the clock.
+
+    loss, tokens: [N], summed over each batch. untimed: tokens of those that compiled.
+    passed: seconds that the others took. seconds: since training began here.
+    """
+
+    loss: np.ndarray
+    tokens: np.ndarray
+    untimed: int
+    passed: float
+    seconds: float
+
+
+class Course:
+    """One run as its updates see it: where it is, and whether it goes on.
+
+    It is over when `progress.stopped` says so, or when `error` is the NonFiniteLoss
+    that ended it.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        settings: Mapping[str, Any],
+        folder: Path,
+        *,
+        writer: Writer,
+        fingerprint: str | None = None,
+    ):
+        if settings["stop_on"] not in STOP_ON:
+            choices = ", ".join(STOP_ON)
+            raise ValueError(
+                f"unknown stop_on {settings['stop_on']!r}; choose {choices}"
+            )
+        self.task, self.settings = task, settings
+        self.folder, self.writer = folder, writer
+        self.schedule = make_schedule(settings, len(task.batches))
+        self.checkpoints = Checkpoints(
+            folder / runs.CHECKPOINTS, fingerprint=fingerprint
+        )
+        self.step = 0
+        self.progress = Progress()
+        self.before = 0.0  # seconds spent before this process
+        self.error: NonFiniteLoss | None = None
+
+    @property
+    def going(self) -> bool:
+        return self.error is None and self.progress.stopped is None
+
+    def resume(self, state: TrainState) -> TrainState:
+        """The state of the newest checkpoint, or `state` where there is none."""
+        restored = self.checkpoints.restore(state)
+        if restored is not None:
+            state, self.progress = restored.state, Progress(**restored.extra)
+        self.step, self.before = int(state.step), self.progress.seconds
+        runs.truncate_metrics(self.folder, self.step)
+        return state
+
+    def log(self, updates: Updates) -> None:
+        """Write what the updates came to; the first loss that is not finite ends it."""
+        first = self.step + 1
+        self.step += len(updates.loss)
+        wrong = np.flatnonzero(~np.isfinite(updates.loss))
+        if len(wrong):
+            what = f"loss is {updates.loss[wrong[0]]}"
+            self._fail(what, first + int(wrong[0]))
+            return
+        tokens = int(updates.tokens.sum())
+        timed = tokens - updates.untimed
+        self.progress = self.progress._replace(
+            tokens=self.progress.tokens + timed,
+            timed=self.progress.timed + updates.passed,
+        )
+        values = {
+            "loss": updates.loss.sum() / max(tokens, 1),
+            "tokens_per_second": timed / updates.passed,
+            "seconds": self.before + updates.seconds,
+            "learning_rate": float(np.asarray(self.schedule(self.step - 1))),
+        }
+        self.writer.write(self.step, "train", values)
+
+    def evaluate(self, state: TrainState, seconds: Callable[[], float]) -> None:
+        """Write the dev metrics, judge them, save; a parameter that is not finite ends
+        it. `seconds()` have passed since training began here."""
+        # A finite loss can have a gradient that is not: never save what it leaves.
+        for path, leaf in jax.tree_util.tree_flatten_with_path(state.params)[0]:
+            if not np.isfinite(np.asarray(leaf)).all():
+                name = jax.tree_util.keystr(path, simple=True, separator="/")
+                self._fail(f"parameter {name} is not finite", self.step)
+                return
+        dev = self.task.validate(state.params)
+        self.writer.write(self.step, "dev", dev)
+        metric = STOP_ON[self.settings["stop_on"]] * dev[self.settings["stop_on"]]
+        judged = _judge(self.progress, metric, self.step, self.settings)
+        self.progress = judged._replace(seconds=self.before + seconds())
+        self.checkpoints.save(self.step, state, self.progress._asdict(), metric)
+
+    def best(self, template: TrainState) -> Trained:
+        """What training came to; raises what ended it."""
+        if self.error is not None:
+            raise self.error
+        best = self.checkpoints.restore_best(template)
+        if best is None:
+            raise RuntimeError(f"no checkpoint of {self.checkpoints.folder} verifies")
+        return Trained(best.state.params, best.step, self.step, self.progress)
+
+    def _fail(self, what: str, step: int) -> None:
+        self.error = NonFiniteLoss(what, step, self.checkpoints.latest_step)
+
+
+def _judge(progress: Progress, metric: float, step: int, settings) -> Progress:
+    """Patience after an evaluation; a metric that is not finite never improves."""
+    improved = math.isfinite(metric) and (
+        progress.best is None or metric > progress.best
+    )
+    best = metric if improved else progress.best
+    bad = 0 if improved else progress.bad + 1
+    stopped = None
+    if settings["patience"] and bad >= settings["patience"]:
+        stopped = "early"
+    if step >= settings["steps"]:
+        stopped = "finished"
+    return progress._replace(best=best, bad=bad, stopped=stopped)

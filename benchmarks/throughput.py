@@ -1,0 +1,248 @@
+"""Throughput: eight small runs as a sweep, against one after the other.
+
+    python -m benchmarks.throughput [--steps 100] [--cold]
+
+Four variants by two seeds, of width 128, from their config.json to their result.json
+with all that a run does: loading, compiling, training, dev evaluations, checkpoints,
+the test set. A sweep goes through `attnlab.sweep.local` (a pinned process a core,
+replicas if they pay); the other side starts the same runs one after the other, each
+with all cores to itself. Both find the programs that a first sweep has compiled, and
+take turns by halves of the sweep. `--cold` also times the other side without them.
+
+Compilations are counted in the processes of the runs, by JAX's own monitoring.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from attnlab import runs
+from attnlab.sweep import rows
+from attnlab.sweep.local import LOG, environment, run_all
+from attnlab.tasks.translate import translate
+from benchmarks import turns
+from configs.base import get_config
+
+SETTINGS: dict[str, Any] = {
+    "data.synthetic.train": 4000,
+    "data.synthetic.dev": 100,
+    "data.synthetic.test": 100,
+    "data.synthetic.words": 300,
+    "data.edges": (12, 24),
+    "model.encoder_hidden": 64,
+    "model.half_width": 5,
+    "train.batch_size": 32,
+    "train.evaluate_every": 100,
+    "evaluate.edges": (24,),
+    "evaluate.sentences": 100,
+    "wandb.mode": "disabled",
+}
+WIDTHS = ("embedding", "hidden", "attention_hidden", "readouts")
+# Every process of a run starts with this: it writes the spans of time in which JAX
+# traced, compiled and loaded, when the process ends.
+COUNTING = """
+import atexit, json, os
+from jax import monitoring
+spans, loads = [], []
+monitoring.register_event_time_span_listener(
+    lambda event, start, end, **_: spans.append((event, start, end)))
+monitoring.register_event_duration_secs_listener(
+    lambda event, seconds, **_: loads.append((event, seconds)))
+def write():
+    with open(f"{os.environ['COUNTED']}/{os.getpid()}.json", "w") as file:
+        json.dump({"spans": spans, "loads": loads}, file)
+atexit.register(write)
+"""
+COMPILED = "/jax/core/compile/backend_compile_duration"
+LOADED = "/jax/compilation_cache/cache_retrieval_time_sec"
+
+
+def sweep(add):
+    for seed in range(2):
+        add("global (dot)", score="dot", seed=seed)
+        add("global (general)", score="general", seed=seed)
+        add("global (additive)", score="additive", seed=seed)
+        add("local-p (general)", window="local-p", score="general", seed=seed)
+
+
+class Compilation(NamedTuple):
+    """Seconds in all processes of a sweep: the compiler itself, reading what it made
+    before, and tracing and lowering."""
+
+    compiling: float
+    loading: float
+    tracing: float
+
+    @classmethod
+    def counted(cls, folder: Path) -> "Compilation":
+        compiling = loading = tracing = 0.0
+        for path in folder.glob("*.json"):
+            record = json.loads(path.read_text())
+            loaded = sum(s for event, s in record["loads"] if event == LOADED)
+            spans = [(start, end) for _, start, end in record["spans"]]
+            backend = [(a, b) for event, a, b in record["spans"] if event == COMPILED]
+            compiling += _covered(backend) - loaded
+            loading += loaded
+            tracing += _covered(spans) - _covered(backend)
+        return cls(compiling, loading, tracing)
+
+
+def _covered(spans: Sequence[tuple[float, float]]) -> float:
+    """Seconds that lie in any span; one trace contains others."""
+    total, until = 0.0, 0.0
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def in_a_sweep(folders: Sequence[Path], cache: Path) -> None:
+    """As experiments.sweep does it."""
+    run_all(folders, cache=cache, say=lambda line: print(f"  {line}", flush=True))
+    for folder in folders:
+        if not (folder / runs.RESULT).exists():
+            raise SystemExit((folder / LOG).read_text(encoding="utf-8"))
+
+
+def one_after_another(folders: Sequence[Path], cache: Path) -> None:
+    """Each run as a process with all cores."""
+    for folder in folders:
+        with open(folder / LOG, "ab") as log:
+            subprocess.run(
+                [sys.executable, "-m", "attnlab.train.run", str(folder), "--quiet"],
+                env={**environment(cache), **os.environ},
+                stdout=log,
+                stderr=log,
+                check=True,
+            )
+
+
+class Side(NamedTuple):
+    """A way to finish the runs of some folders (and where programs may be kept), and
+    how many times as fast as it a sweep has to be."""
+
+    finish: Callable[[Sequence[Path], Path], None]
+    target: str = ""
+
+
+# A further side (another library, say) is a line here and takes its turns with these.
+SWEEP, TURN = "a sweep", "one after another"
+SIDES = {SWEEP: Side(in_a_sweep), TURN: Side(one_after_another, ">= 1.5")}
+
+
+class Bench:
+    """Fresh work folders of the same runs, and a count of what they compile."""
+
+    def __init__(self, root: Path, steps: int):
+        self.root = root
+        chosen = SETTINGS | {f"model.{name}": 128 for name in WIDTHS}
+        self.planned = rows.plan(get_config(), sweep, chosen | {"train.steps": steps})
+        starts = root / "starts"
+        starts.mkdir()
+        (starts / "sitecustomize.py").write_text(COUNTING, encoding="utf-8")
+        os.environ["PYTHONPATH"] = f"{starts}:{turns.ROOT}"
+        os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # each side says its own
+
+    def time(
+        self, name: str, side: str, cache: Path, part: Sequence[int] = range(8)
+    ) -> tuple[float, Compilation]:
+        """Seconds of some of the runs, in a folder of that name."""
+        counts = self.root / f"{name}-counts"
+        counts.mkdir()
+        os.environ["COUNTED"] = str(counts)
+        folders = rows.write_folders([self.planned[k] for k in part], self.root / name)
+        start = time.perf_counter()
+        SIDES[side].finish(folders, cache)
+        passed = time.perf_counter() - start
+        print(f"  {name}: {len(folders)} runs in {passed:.1f} s", flush=True)
+        return passed, Compilation.counted(counts)
+
+    def shapes(self) -> int:
+        """The compiled training shapes of a row; all have the batches of the first."""
+        with tempfile.TemporaryDirectory() as folder:
+            return len(translate(self.planned[0].config, Path(folder)).batches.shapes)
+
+
+def rates(taken: Mapping[str, Sequence[Any]], note: str) -> list[turns.Figure]:
+    """Runs per hour of each side, from its (seconds, Compilation) of eight runs or of
+    several halves of them."""
+    found = []
+    for side, parts in taken.items():
+        seconds = sum(passed for passed, _ in parts)
+        count = 8 if len(parts) == 1 else 4 * len(parts)
+        detail = f"{count} runs in {seconds:.1f} s, {note}"
+        name = f"runs per hour, {side}"
+        found.append(turns.Figure(name, 3600 * count / seconds, "", detail=detail))
+    return found
+
+
+def against(taken: Mapping[str, Sequence[Any]]) -> list[turns.Figure]:
+    """How many times as fast a sweep is as each other side, half by half."""
+    found = []
+    own = [passed for passed, _ in taken[SWEEP]]
+    for side in taken.keys() - {SWEEP}:
+        others = [passed for passed, _ in taken[side]]
+        halves = [f"{a / b:.2f}" for a, b in zip(others, own, strict=True)]
+        detail = f"halves {', '.join(halves)}"
+        value, target = sum(others) / sum(own), SIDES[side].target
+        name = f"a sweep against {side}"
+        found.append(turns.Figure(name, value, target=target, detail=detail))
+    return found
+
+
+def compilation(first: Compilation, halves: Sequence[Any]) -> list[turns.Figure]:
+    """What a second sweep still spends on programs, beside the first."""
+    again = Compilation(*map(sum, zip(*(one for _, one in halves), strict=True)))
+    count = len(halves) // 2  # sweeps in those halves
+    again = Compilation(*(seconds / count for seconds in again))
+    share = 100 * again.compiling / first.compiling
+    detail = f"{again.compiling:.2f} s of {first.compiling:.1f} s, all processes"
+    return [
+        turns.Figure("compiling, second sweep of first", share, "%", "<= 10", detail),
+        *(
+            turns.Figure(
+                f"{name}, second sweep",
+                getattr(again, name),
+                "s",
+                detail=f"first sweep {getattr(first, name):.1f} s, all processes",
+            )
+            for name in ("loading", "tracing")
+        ),
+    ]
+
+
+def main() -> None:
+    parser = turns.parser(__doc__, rounds=1)
+    parser.add_argument("--steps", type=int, default=100, help="updates of a run")
+    parser.add_argument("--cold", action="store_true", help="the other side too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        bench, cache = Bench(root, options.steps), root / "compiled"
+        cold = {SWEEP: [bench.time("first", SWEEP, cache)]}
+        if options.cold:
+            cold[TURN] = [bench.time("first-other", TURN, root / "compiled-other")]
+        warm: dict[str, list[Any]] = {side: [] for side in SIDES}
+        halves = ((0, 1, 4, 5), (2, 3, 6, 7))  # both seeds of two variants
+        for number, part in enumerate(halves * options.rounds):
+            for side in list(SIDES)[:: -1 if number % 2 else 1]:
+                name = f"{side.replace(' ', '-')}-{number}"
+                warm[side].append(bench.time(name, side, cache, part))
+        figures = [
+            *rates(warm, "programs compiled before"),
+            *rates(cold, "nothing compiled before"),
+            *against(warm),
+            *compilation(cold[SWEEP][0][1], warm[SWEEP]),
+            turns.Figure("training shapes of a row", bench.shapes(), "", "<= 6"),
+        ]
+        turns.finish("throughput", figures, options.json)
+
+
+if __name__ == "__main__":
+    main()
