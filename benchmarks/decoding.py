@@ -1,113 +1,208 @@
-"""Times the parts of decoding that could be written in several ways, side by side.
+"""Sentences a second of greedy and beam search on Multi30k's test set, against PyTorch.
 
-    python -m benchmarks.decoding [--rows 640] [--vocabulary 10000] [--beams 5]
+    python -m benchmarks.decoding [--rounds 5] [--parts]
 
-The ways of one table take turns in one process, so that a busy machine disturbs all of
-them alike. A ratio is the first way's time over this one's (median over rounds of two
-neighbours in time): below 1 is slower than the first.
+The model has the shape of bahdanau2014 (GRUs of 256, 10,000 words a side) and weights
+of a training so short that most translations are poor, but they end: 400 updates, made
+once and kept in runs/bench/decoding. Ours is timed from words to words with their
+alignments, PyTorch from word ids to word ids and theirs; both sort by length.
 """
 
-import argparse
-import platform
-import statistics
-import time
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
 from unittest import mock
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from attnlab.decoding import beam, greedy
+import attnlab
+from attnlab.data import corpus
+from attnlab.data.vocab import EOS
+from attnlab.decoding import slots
 from attnlab.decoding.largest import largest, top_k
+from attnlab.tasks import translator as tasks
+from attnlab.tasks.translator import Search, Translator
+from attnlab.trained import TrainedRun
+from benchmarks import turns
+from benchmarks.problem import by_path
+from benchmarks.turns import Figure, Peer, in_turns, ratio, spread
+
+TRAINED = turns.ROOT / "runs/bench/decoding"
+SETTINGS = {
+    "data.min_count": 1,
+    "model.cell": "gru",  # which torch has a fused kernel for
+    "model.dropout": 0.1,
+    "train.steps": 400,
+    "train.warmup": 50,
+    "train.label_smoothing": 0.0,
+    "train.evaluate_every": 50,
+    "evaluate.dev_sentences": 1,
+    "evaluate.beams": 1,
+    "wandb.mode": "disabled",
+}
+PEER_ROWS = {1: 256, 5: 64}  # sentences a batch; best of 64 to 512 and 32 to 128
 
 
-def compare(title, ways, *arguments, rounds):
-    """Prints the median and best milliseconds of each way and its ratio."""
-    compiled = {name: jax.jit(way) for name, way in ways.items()}
-    for way in compiled.values():
-        jax.block_until_ready(way(*arguments))
-    times = {name: [] for name in compiled}
-    names = list(compiled)
-    for turn in range(rounds):
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
-            start = time.perf_counter()
-            jax.block_until_ready(compiled[name](*arguments))
-            times[name].append(1000 * (time.perf_counter() - start))
-    print(f"\n{title}\n{'way':<28}{'median ms':>12}{'best ms':>10}{'ratio':>8}")
-    for name, taken in times.items():
-        pairs = zip(times[names[0]], taken, strict=True)
-        ratio = statistics.median(a / b for a, b in pairs)
-        median = statistics.median(taken)
-        print(f"{name:<28}{median:>12.2f}{min(taken):>10.2f}{ratio:>8.2f}")
+def trained() -> TrainedRun:
+    """The model, trained on the first call; a training that was stopped goes on."""
+    if not (TRAINED / "result.json").exists():
+        print(f"training the weights, into {TRAINED} (minutes, once)", flush=True)
+        flags = [f"--config.{name}={value}" for name, value in SETTINGS.items()]
+        command = [sys.executable, "-m", "experiments.train", *flags]
+        command += ["--config=configs/multi30k.py", f"--workdir={TRAINED}"]
+        subprocess.run(command, check=True, cwd=turns.ROOT, stdout=subprocess.DEVNULL)
+    return attnlab.load(TRAINED)
 
 
-def model(rng, batch, size, hidden, vocabulary):
-    """A random recurrent step with dot attention over [B, S, H], and its start."""
-    rng_cell, rng_out, rng_keys = jax.random.split(rng, 3)
-    cell = jax.random.normal(rng_cell, (3 * hidden, hidden)) / hidden**0.5
-    out = jax.random.normal(rng_out, (vocabulary, hidden)) / hidden**0.5
-    keys = jax.random.normal(rng_keys, (batch, size, hidden))
-
-    def step(state, tokens):
-        weights = jax.nn.softmax(jnp.einsum("bh,bsh->bs", state, keys))
-        context = jnp.einsum("bs,bsh->bh", weights, keys)
-        state = jnp.tanh(jnp.concatenate([state, out[tokens], context], -1) @ cell)
-        return state, state @ out.T, weights
-
-    return step, jnp.zeros((batch, hidden))
-
-
-def main():
-    parser = argparse.ArgumentParser(description="Times greedy, beam and their parts.")
-    parser.add_argument("--rows", type=int, default=640, help="sentences x beams")
-    parser.add_argument("--vocabulary", type=int, default=10_000)
-    parser.add_argument("--beams", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=15)
-    arguments = parser.parse_args()
-    rows, vocabulary, k = arguments.rows, arguments.vocabulary, arguments.beams
-    rounds = arguments.rounds
-    device = jax.devices()[0]
-    print(
-        f"jax {jax.__version__} on {device.platform} ({device.device_kind}),", end=" "
+def hand_over(peer: Peer, run, sources, folder: Path) -> None:
+    """Give the peer the weights, and the sentences in their order."""
+    ids = [run.translator.source.encode(words).ids for words in sources]
+    everyone = [len(each) + 1 for each in ids]
+    limits = np.ceil(np.float32(Search().ratio) * np.array(everyone, np.float32)) + 10
+    source = np.zeros((len(ids), max(everyone)), np.int64)
+    for row, each in zip(source, ids, strict=True):
+        row[: len(each) + 1] = (*each, EOS)
+    arrays = {"source": source, "lengths": np.array(everyone), "limits": limits}
+    arrays = {name: array.astype(np.int64) for name, array in arrays.items()}
+    np.savez(folder / "params.npz", **by_path(run.params))
+    np.savez(folder / "sentences.npz", **arrays)
+    model = run.translator.model
+    peer.call(
+        "make",
+        folder=str(folder),
+        decoder=model.decoder,
+        sizes=[model.source_size, model.target_size],
+        width=model.hidden,
     )
-    print(f"{platform.machine()}, Python {platform.python_version()}")
 
-    rng_scores, rng_model = jax.random.split(jax.random.key(0))
-    scores = jax.random.normal(rng_scores, (rows, vocabulary))
-    # k maxima one after the other were tried and dropped: 4.5 times lax.top_k's time.
+
+def alike(run, ours, folder: Path) -> tuple[float, float]:
+    """Share of translations with the same words as the peer's, and the largest
+    difference of weights in those."""
+    same, apart = 0, 0.0
+    with np.load(folder / "found.npz") as found:
+        for each, tokens, weights in zip(
+            ours, found["tokens"], found["alignments"], strict=True
+        ):
+            words = run.translator.target.decode(tokens[(tokens > 0) & (tokens != EOS)])
+            if list(each.target) == words:
+                same += 1
+                rows, columns = each.alignment.shape
+                difference = np.abs(each.alignment - weights[:rows, :columns])
+                apart = max(apart, float(difference.max(initial=0)))
+    return same / len(ours), apart
+
+
+def like(translator: Translator) -> Translator:
+    """A translator of the same model, with programs of its own."""
+    return Translator(
+        translator.model,
+        translator.source,
+        translator.target,
+        batch_size=translator.batch_size,
+        edges=translator.edges,
+    )
+
+
+def without_leaving(translate):
+    """`translate` by programs that run every row until the last sentence ends."""
+    with (
+        mock.patch.object(Translator, "slots", lambda self, search: sys.maxsize),
+        mock.patch.object(slots, "MANY", sys.maxsize),
+    ):
+        return translate()
+
+
+def without_alignments(translate):
+    """`translate` by a program that keeps no weights: none to carry, trace or merge."""
+
+    def nothing(weights, *where):
+        del where
+        return weights[:, :0]
+
+    with mock.patch.multiple(tasks, dense=nothing, merge_words=nothing):
+        return translate()
+
+
+def compare(run, sources, peer: Peer, beams: int, rounds: int, folder: Path):
+    """Figures of one kind of search: PyTorch, ours, and ours without what it gains."""
+    search = Search(beams=beams)
+    name = "greedy" if beams == 1 else f"beam {beams}"
+    plain, bare = like(run.translator), like(run.translator)
+
+    def ours(translator):
+        return lambda: translator.translate(run.params, sources, search)
+
+    theirs = {"beams": beams, "rows": PEER_ROWS[beams]}
     ways = {
-        "two-level top_k": lambda x: top_k(x, k),
-        "lax.top_k": lambda x: lax.top_k(x, k),
+        "PyTorch": lambda: peer.call("translate", **theirs),
+        "attnlab": ours(run.translator),
+        "no alignments": lambda: without_alignments(ours(bare)),
+        "nobody leaves": lambda: without_leaving(ours(plain)),
     }
-    for got, expected in zip(top_k(scores, k), lax.top_k(scores, k), strict=True):
-        np.testing.assert_array_equal(got, expected)
-    compare(f"top {k} of [{rows}, {vocabulary}]", ways, scores, rounds=rounds)
-    ways = {
-        "maximum, then its place": largest,
-        "max and argmax": lambda x: (jnp.max(x, axis=-1), jnp.argmax(x, axis=-1)),
-    }
-    compare(f"largest of [{rows}, {vocabulary}]", ways, scores, rounds=rounds)
+    for way in ways.values():
+        way()
+    peer.call("translate", keep=True, **theirs)
+    same, apart = alike(run, ways["attnlab"](), folder)
+    taken = in_turns(ways, rounds)
+    print(f"\n{name}, {len(sources)} sentences")
+    for way, seconds in taken.items():
+        speed = len(sources) / float(np.median(seconds))
+        print(f"  {way:<16}{speed:>8.0f} sentences/s   {spread(seconds)}")
+    lead = ratio(taken["PyTorch"], taken["attnlab"])
+    cost = 100 * (ratio(taken["attnlab"], taken["no alignments"]) - 1)
+    saved = ratio(taken["nobody leaves"], taken["attnlab"])
+    detail = f"weights at most {apart:.1g} apart in these"
+    return [
+        Figure(f"{name} against PyTorch", lead, "x", ">= 1.3", "sentences/s"),
+        Figure(f"{name}, same words as PyTorch", 100 * same, "%", ">= 99", detail),
+        Figure(f"{name}, cost of alignments", cost, "%", "<= 5", "of the time without"),
+        Figure(f"{name}, gained by leaving", saved, "x", "", "over whole queues"),
+    ]
 
-    batch, steps = rows // k, 10
-    step, state = model(rng_model, batch, 24, 256, vocabulary)
-    options = {"batch": batch, "max_length": steps, "minimums": steps}
 
-    def with_lax(carry):
-        # The compiled program keeps what it was traced with.
-        with mock.patch("attnlab.decoding.beam.top_k", lax.top_k):
-            return beam(step, carry, beams=k, **options)
+def parts(rows: int = 320, vocabulary: int = 10_000, rounds: int = 15) -> None:
+    """Prints what `largest` and `top_k` gain over the primitives."""
+    scores = jax.random.normal(jax.random.key(0), (rows, vocabulary))
+    for title, ways in {
+        "top 5": {
+            "two levels": partial(top_k, k=5),
+            "lax.top_k": lambda x: lax.top_k(x, 5),
+        },
+        "largest": {
+            "maximum, then its place": largest,
+            "max and argmax": lambda x: (x.max(axis=-1), x.argmax(axis=-1)),
+        },
+    }.items():
+        compiled = {name: partial(jax.jit(way), scores) for name, way in ways.items()}
+        for way in compiled.values():
+            jax.block_until_ready(way())
+        taken = in_turns(compiled, rounds)
+        print(f"\n{title} of [{rows}, {vocabulary}]")
+        for name, seconds in taken.items():
+            print(f"  {name:<26}{spread(seconds)}")
 
-    ways = {
-        f"beam {k}, two-level top_k": lambda carry: beam(
-            step, carry, beams=k, **options
-        ),
-        f"beam {k}, lax.top_k": with_lax,
-        "greedy": lambda carry: greedy(step, carry, **options),
-    }
-    title = f"{steps} steps of {batch} sentences, width 256, vocabulary {vocabulary}"
-    compare(title, ways, state, rounds=rounds)
+
+def main() -> None:
+    parser = turns.parser(__doc__, rounds=5)
+    parser.add_argument("--parts", action="store_true", help="time the parts as well")
+    options = parser.parse_args()
+    run = trained()
+    test = corpus.load("multi30k", source="de", target="en", silver=False).test
+    sources = [pair.source for pair in test]
+    figures = []
+    with tempfile.TemporaryDirectory() as name, Peer("decoding.py") as peer:
+        folder = Path(name)
+        hand_over(peer, run, sources, folder)
+        for beams, rounds in ((1, options.rounds), (5, max(3, options.rounds - 2))):
+            figures += compare(run, sources, peer, beams, rounds, folder)
+    if options.parts:
+        parts()
+    turns.finish("decoding", figures, options.json)
 
 
 if __name__ == "__main__":

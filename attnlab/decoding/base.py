@@ -1,9 +1,10 @@
 """What greedy and beam search share: the step, the result, and which tokens may follow.
 
-Both search with a pure function `step(carry, tokens) -> (carry, logits, weights)` over
-the B sentences of a batch: `tokens` [B] are the previous words, every leaf of `carry`
-has the leading axis B, `logits` are [B, V] and `weights` [B, S]. What does not change
-from word to word (parameters, encoded sentences) is closed over, never carried.
+Both search with a pure function `step(memory, carry, tokens) -> (carry, logits,
+weights)` over B sentences: `tokens` [B] are the previous words, every leaf of `carry`
+and of `memory` has the leading axis B, `logits` are [B, V] and `weights` [B, S].
+`memory` is what does not change from word to word (encoded sentences). A row must
+depend on no other, for sentences come and go. Parameters are closed over.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-Step = Callable[[Any, jax.Array], tuple[Any, jax.Array, jax.Array]]
+Step = Callable[[Any, Any, jax.Array], tuple[Any, jax.Array, jax.Array]]
 PerSentence = int | Sequence[int] | jax.Array | None
 
 
@@ -36,17 +37,20 @@ class Shapes(NamedTuple):
     scores: Any  # dtype to sum log-probabilities in: float32 or wider
 
 
-def check(step: Step, carry, tokens, *, size, banned) -> Shapes:
+def check(step: Step, memory, carry, tokens, *, size, banned) -> Shapes:
     """Shapes found by tracing `step` once; ValueError names what does not fit."""
     batch = tokens.shape[0]
     leaves = jax.tree_util.tree_leaves_with_path(carry)
-    for path, leaf in leaves:
+    remembered = jax.tree_util.tree_leaves_with_path(memory)
+    named = [("carry", *leaf) for leaf in leaves]
+    named += [("memory", *leaf) for leaf in remembered]
+    for name, path, leaf in named:
         if jnp.shape(leaf)[:1] != (batch,):
             raise ValueError(
-                f"carry{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}, "
+                f"{name}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}, "
                 f"its first axis must be the batch of {batch}"
             )
-    after, logits, weights = jax.eval_shape(step, carry, tokens)
+    after, logits, weights = jax.eval_shape(step, memory, carry, tokens)
     before = jax.eval_shape(lambda c: c, carry)
     if jax.tree.structure(before) != jax.tree.structure(after):
         raise ValueError(

@@ -16,6 +16,7 @@ from attnlab.decoding.base import (
     per_sentence,
 )
 from attnlab.decoding.largest import top_k
+from attnlab.decoding.slots import through_slots
 
 # Divisors of the summed log-probability; none shrinks as a sentence grows.
 LENGTH_PENALTIES: dict[str, Callable[[jax.Array, float], jax.Array]] = {
@@ -27,26 +28,41 @@ LENGTH_PENALTIES: dict[str, Callable[[jax.Array, float], jax.Array]] = {
 STOPS = ("all", "best")
 
 
-class _Search(NamedTuple):
-    time: jax.Array  # []
-    carry: Any  # leaves [B, K, ...]
-    previous: jax.Array  # [B, K]
-    totals: jax.Array  # [B, K] summed log-probability; -inf: an empty place
+class _Rows(NamedTuple):
+    """Sentences being searched, R of them with K hypotheses each."""
+
+    memory: Any  # leaves [R, ...]
+    carry: Any  # leaves [R, K, ...]
+    previous: jax.Array  # [R, K]
+    time: jax.Array  # [R] words so far
+    totals: jax.Array  # [R, K] summed log-probability; -inf: an empty place
+    lengths: jax.Array  # [R, K]
+    ended: jax.Array  # [R, K] True after EOS
+    closed: jax.Array  # [R, K] True when kept as it is: ended, at its limit, or beaten
+    limit: jax.Array  # [R]
+    minimum: jax.Array  # [R]
+
+
+class _Found(NamedTuple):
+    """Every sentence's steps, and its hypotheses after the last of them."""
+
+    tokens: jax.Array  # [B, L, K], as chosen
+    parents: jax.Array  # [B, L, K], the place that was continued
+    weights: jax.Array  # [B, L, K, S], in the order of the step's input
+    totals: jax.Array  # [B, K]
     lengths: jax.Array  # [B, K]
-    ended: jax.Array  # [B, K] True after EOS
-    closed: jax.Array  # [B, K] True when kept as it is: ended, at its limit, or beaten
-    tokens: jax.Array  # [L, B, K], as chosen
-    parents: jax.Array  # [L, B, K], the place that was continued
-    weights: jax.Array  # [L, B, K, S], in the order of the step's input
+    ended: jax.Array  # [B, K]
 
 
 def beam(
     step: Step,
+    memory,
     carry,
     *,
     batch: int,
     beams: int,
     max_length: int,
+    slots: int | None = None,
     size: int | None = None,
     limits: PerSentence = None,
     minimums: PerSentence = 0,
@@ -66,8 +82,7 @@ def beam(
     half the source length with `length_penalty="none"`.
 
     Arguments as in `greedy`; `carry` has B rows and is repeated inside. `step` is
-    vmapped over the beam, so what it closes over (the encoded sentences) is shared
-    by the K hypotheses and not copied.
+    vmapped over the beam, so that the K hypotheses share their sentence's `memory`.
 
     `length_penalty` divides the summed log-probability of whole hypotheses:
 
@@ -91,78 +106,105 @@ def beam(
     if stop not in STOPS:
         raise ValueError(f"unknown stop {stop!r}; choose {', '.join(STOPS)}")
     start = jnp.full((batch,), bos, jnp.int32)
-    shapes = check(step, carry, start, size=size, banned=(bos, eos, pad, *banned))
+    shapes = check(
+        step, memory, carry, start, size=size, banned=(bos, eos, pad, *banned)
+    )
     limit = per_sentence("limits", limits, max_length, batch).clip(0, max_length)
-    minimum = per_sentence("minimums", minimums, 0, batch)
     penalty = LENGTH_PENALTIES[length_penalty]
-    step_all = jax.vmap(step, in_axes=1, out_axes=1)
+    step_all = jax.vmap(step, in_axes=(None, 1, 1), out_axes=1)
 
-    def is_open(search: _Search):
-        return ~search.closed & (search.totals > -jnp.inf)
+    def is_open(rows: _Rows):
+        return ~rows.closed & (rows.totals > -jnp.inf)
 
-    def unfinished(search: _Search):
-        return (search.time < max_length) & jnp.any(is_open(search))
-
-    def advance(search: _Search) -> _Search:
-        time, totals = search.time, search.totals
-        carry, logits, weights = step_all(search.carry, search.previous)
+    def advance(rows: _Rows, sentence, found: _Found):
+        time, totals = rows.time, rows.totals
+        carry, logits, weights = step_all(rows.memory, rows.carry, rows.previous)
         logits = logits.astype(shapes.scores)
-        early = jnp.broadcast_to((time < minimum)[:, None], totals.shape)
+        early = jnp.broadcast_to((time < rows.minimum)[:, None], totals.shape)
         masked = allowed(logits, early, eos=eos, banned=banned)
-        best, words = top_k(masked, min(beams, logits.shape[-1]))  # [B, K, N]
+        best, words = top_k(masked, min(beams, logits.shape[-1]))  # [R, K, N]
         gains = best - jax.nn.logsumexp(logits, axis=-1, keepdims=True)
         reached = jnp.where(
-            is_open(search)[..., None], totals[..., None] + gains, -jnp.inf
+            is_open(rows)[..., None], totals[..., None] + gains, -jnp.inf
         )
         # A closed hypothesis has one continuation, itself, and it comes first.
-        keep = search.closed & (totals > -jnp.inf)
+        keep = rows.closed & (totals > -jnp.inf)
         reached = reached.at[..., 0].set(jnp.where(keep, jnp.inf, reached[..., 0]))
-        reached, places = lax.top_k(reached.reshape(batch, -1), beams)  # [B, K]
+        reached, places = lax.top_k(reached.reshape(len(time), -1), beams)  # [R, K]
         parents = places // words.shape[-1]
         kept, real = reached == jnp.inf, reached > -jnp.inf
 
-        words = jnp.take_along_axis(words.reshape(batch, -1), places, axis=1)
+        words = jnp.take_along_axis(words.reshape(len(time), -1), places, axis=1)
         words = jnp.where(kept | ~real, pad, words)
         totals = jnp.where(kept, _take(totals, parents), reached)
-        lengths = jnp.where(kept, _take(search.lengths, parents), (time + 1) * real)
-        ended = jnp.where(kept, _take(search.ended, parents), real & (words == eos))
-        closed = kept | ended | (time + 1 >= limit)[:, None]
+        lengths = (time + 1)[:, None] * real
+        lengths = jnp.where(kept, _take(rows.lengths, parents), lengths)
+        ended = jnp.where(kept, _take(rows.ended, parents), real & (words == eos))
+        closed = kept | ended | (time + 1 >= rows.limit)[:, None]
         if stop == "best":
             scores = totals / penalty(lengths, alpha)
             # Totals only fall, and no penalty is kinder than that of the limit.
-            hopes = totals / penalty(limit, alpha)[:, None]
+            hopes = totals / penalty(rows.limit, alpha)[:, None]
             champion = jnp.max(jnp.where(ended, scores, -jnp.inf), axis=1)
             hope = jnp.max(jnp.where(closed, -jnp.inf, hopes), axis=1)
             closed |= (champion >= hope)[:, None]
-        return _Search(
-            time=time + 1,
+
+        sentence = jnp.where(jnp.any(is_open(rows), axis=1), sentence, batch)
+
+        def write(array, now, *at):
+            return array.at[sentence, *at].set(now, mode="drop")
+
+        found = _Found(
+            tokens=write(found.tokens, words, time),
+            parents=write(found.parents, parents, time),
+            weights=write(found.weights, weights, time),
+            totals=write(found.totals, totals),
+            lengths=write(found.lengths, lengths),
+            ended=write(found.ended, ended),
+        )
+        rows = _Rows(
+            memory=rows.memory,
             carry=jax.tree.map(lambda leaf: _take(leaf, parents), carry),
             previous=words,
+            time=time + 1,
             totals=totals,
             lengths=lengths,
             ended=ended,
             closed=closed,
-            tokens=search.tokens.at[time].set(words),
-            parents=search.parents.at[time].set(parents),
-            weights=search.weights.at[time].set(weights),
+            limit=rows.limit,
+            minimum=rows.minimum,
         )
+        return rows, found
 
     place = lax.broadcasted_iota(jnp.int32, (batch, beams), 1)
-    found = lax.while_loop(
-        unfinished,
+    waiting = _Rows(
+        memory=memory,
+        carry=jax.tree.map(lambda leaf: _repeat(leaf, beams), carry),
+        previous=_repeat(start, beams),
+        time=jnp.zeros((batch,), jnp.int32),
+        totals=jnp.where(place == 0, 0.0, -jnp.inf).astype(shapes.scores),
+        lengths=jnp.zeros((batch, beams), jnp.int32),
+        ended=jnp.zeros((batch, beams), bool),
+        closed=_repeat(limit <= 0, beams),
+        limit=limit,
+        minimum=per_sentence("minimums", minimums, 0, batch),
+    )
+    history = (batch, max_length, beams)
+    nothing = _Found(
+        tokens=jnp.full(history, pad, jnp.int32),
+        parents=jnp.broadcast_to(place[:, None], history),
+        weights=jnp.zeros((*history, shapes.size), shapes.weights),
+        totals=waiting.totals,
+        lengths=waiting.lengths,
+        ended=waiting.ended,
+    )
+    found = through_slots(
         advance,
-        _Search(
-            time=jnp.int32(0),
-            carry=jax.tree.map(lambda leaf: _repeat(leaf, beams), carry),
-            previous=_repeat(start, beams),
-            totals=jnp.where(place == 0, 0.0, -jnp.inf).astype(shapes.scores),
-            lengths=jnp.zeros((batch, beams), jnp.int32),
-            ended=jnp.zeros((batch, beams), bool),
-            closed=_repeat(limit <= 0, beams),
-            tokens=jnp.full((max_length, batch, beams), pad, jnp.int32),
-            parents=jnp.broadcast_to(place, (max_length, batch, beams)),
-            weights=jnp.zeros((max_length, batch, beams, shapes.size), shapes.weights),
-        ),
+        lambda rows: jnp.any(is_open(rows), axis=1),
+        waiting,
+        nothing,
+        order=jnp.argsort(-limit).astype(jnp.int32),
+        slots=slots,
     )
     scores = found.totals / penalty(found.lengths, alpha)
     unended = (~found.ended).astype(jnp.int32)
@@ -178,21 +220,23 @@ def beam(
     )
 
 
-def _trace(found: _Search, order):
+def _trace(found: _Found, order):
     """Tokens [B, K, L] and weights [B, K, L, S] of the hypotheses in places `order`.
 
     The back-pointers are followed once, from the last step; reordering all the weights
     at every step would cost L times as much.
     """
 
-    def back(places, at):
-        tokens, parents, weights = at
+    def back(places, parents):
         origins = _take(parents, places)
-        return origins, (_take(tokens, places), _take(weights, origins))
+        return origins, (places, origins)
 
-    history = (found.tokens, found.parents, found.weights)
-    _, (tokens, weights) = lax.scan(back, order, history, reverse=True)
-    return jnp.moveaxis(tokens, 0, 2), jnp.moveaxis(weights, 0, 2)
+    steps = jnp.swapaxes(found.parents, 0, 1)
+    _, (places, origins) = lax.scan(back, order, steps, reverse=True)  # [L, B, K]
+    places, origins = jnp.moveaxis(places, 0, 2), jnp.moveaxis(origins, 0, 2)
+    batch, _, length = places.shape
+    at = jnp.arange(batch)[:, None, None], jnp.arange(length)[None, None, :]
+    return found.tokens[*at, places], found.weights[*at, origins]
 
 
 def _repeat(leaf, beams: int):

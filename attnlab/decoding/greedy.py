@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 from attnlab.decoding.base import (
     Decoded,
@@ -16,25 +15,30 @@ from attnlab.decoding.base import (
     per_sentence,
 )
 from attnlab.decoding.largest import largest
+from attnlab.decoding.slots import through_slots
 
 
-class _Search(NamedTuple):
-    time: jax.Array  # []
+class _Rows(NamedTuple):
+    """Sentences being searched, R of them."""
+
+    memory: Any
     carry: Any
-    previous: jax.Array  # [B]
-    closed: jax.Array  # [B] True once a sentence takes no more words
-    lengths: jax.Array  # [B]
-    scores: jax.Array  # [B]
-    tokens: jax.Array  # [L, B]
-    alignments: jax.Array  # [L, B, S]
+    previous: jax.Array  # [R]
+    time: jax.Array  # [R] words so far
+    closed: jax.Array  # [R] True once a sentence takes no more words
+    score: jax.Array  # [R]
+    limit: jax.Array  # [R]
+    minimum: jax.Array  # [R]
 
 
 def greedy(
     step: Step,
+    memory,
     carry,
     *,
     batch: int,
     max_length: int,
+    slots: int | None = None,
     size: int | None = None,
     limits: PerSentence = None,
     minimums: PerSentence = 0,
@@ -43,59 +47,69 @@ def greedy(
     pad: int = 0,
     banned: Sequence[int] = (0, 1),
 ) -> Decoded:
-    """The likeliest next word until the end mark, for B = `batch` sentences at once.
+    """The likeliest next word until the end mark, for each of B = `batch` sentences.
 
-    `step` is described in `attnlab.decoding.base`. A sentence takes at most `limits`
-    [B] tokens (at most `max_length`, the static L; 0 leaves it empty, for filler rows),
-    and at least `minimums` [B] words before its end mark. `banned` tokens are never
-    chosen: (0, 1, 3) adds the unknown word to padding and start. `size` is S, checked
-    where given. Scores are summed log-probabilities. Runs until every sentence is
-    closed; compile at the caller. Raises ValueError where shapes do not fit.
+    `step` is described in `attnlab.decoding.base`; `memory` and `carry` are those of
+    all sentences. `slots` of them are searched at once (all, if None), and one that
+    ends makes room for the next. A sentence takes at most `limits` [B] tokens (at most
+    `max_length`, the static L; 0 leaves it empty, for filler rows), and at least
+    `minimums` [B] words before its end mark. `banned` tokens are never chosen:
+    (0, 1, 3) adds the unknown word to padding and start. `size` is S, checked where
+    given. Scores are summed log-probabilities. Compile at the caller. Raises ValueError
+    where shapes do not fit.
     """
     start = jnp.full((batch,), bos, jnp.int32)
-    shapes = check(step, carry, start, size=size, banned=(bos, eos, pad, *banned))
+    shapes = check(
+        step, memory, carry, start, size=size, banned=(bos, eos, pad, *banned)
+    )
     limit = per_sentence("limits", limits, max_length, batch).clip(0, max_length)
-    minimum = per_sentence("minimums", minimums, 0, batch)
 
-    def unfinished(search: _Search):
-        return (search.time < max_length) & ~jnp.all(search.closed)
-
-    def advance(search: _Search) -> _Search:
-        time, closed = search.time, search.closed
-        carry, logits, weights = step(search.carry, search.previous)
+    def advance(rows: _Rows, sentence, found: Decoded):
+        carry, logits, weights = step(rows.memory, rows.carry, rows.previous)
         logits = logits.astype(shapes.scores)
-        best, tokens = largest(allowed(logits, time < minimum, eos=eos, banned=banned))
-        gained = best - jax.nn.logsumexp(logits, axis=-1)
-        tokens = jnp.where(closed, pad, tokens)
-        weights = jnp.where(closed[:, None], 0, weights)
-        return _Search(
-            time=time + 1,
+        early = rows.time < rows.minimum
+        best, tokens = largest(allowed(logits, early, eos=eos, banned=banned))
+        score = rows.score + best - jax.nn.logsumexp(logits, axis=-1)
+        sentence = jnp.where(rows.closed, batch, sentence)
+        time = rows.time + 1
+        found = Decoded(
+            tokens=found.tokens.at[sentence, rows.time].set(tokens, mode="drop"),
+            lengths=found.lengths.at[sentence].set(time, mode="drop"),
+            scores=found.scores.at[sentence].set(score, mode="drop"),
+            alignments=found.alignments.at[sentence, rows.time].set(
+                weights, mode="drop"
+            ),
+        )
+        rows = rows._replace(
             carry=carry,
             previous=tokens,
-            closed=closed | (tokens == eos) | (time + 1 >= limit),
-            lengths=search.lengths + ~closed,
-            scores=search.scores + jnp.where(closed, 0, gained),
-            tokens=search.tokens.at[time].set(tokens),
-            alignments=search.alignments.at[time].set(weights),
+            time=time,
+            closed=rows.closed | (tokens == eos) | (time >= rows.limit),
+            score=score,
         )
+        return rows, found
 
-    found = lax.while_loop(
-        unfinished,
-        advance,
-        _Search(
-            time=jnp.int32(0),
-            carry=carry,
-            previous=start,
-            closed=limit <= 0,
-            lengths=jnp.zeros((batch,), jnp.int32),
-            scores=jnp.zeros((batch,), shapes.scores),
-            tokens=jnp.full((max_length, batch), pad, jnp.int32),
-            alignments=jnp.zeros((max_length, batch, shapes.size), shapes.weights),
-        ),
+    waiting = _Rows(
+        memory=memory,
+        carry=carry,
+        previous=start,
+        time=jnp.zeros((batch,), jnp.int32),
+        closed=limit <= 0,
+        score=jnp.zeros((batch,), shapes.scores),
+        limit=limit,
+        minimum=per_sentence("minimums", minimums, 0, batch),
     )
-    return Decoded(
-        found.tokens.T,
-        found.lengths,
-        found.scores,
-        jnp.swapaxes(found.alignments, 0, 1),
+    nothing = Decoded(
+        tokens=jnp.full((batch, max_length), pad, jnp.int32),
+        lengths=jnp.zeros((batch,), jnp.int32),
+        scores=jnp.zeros((batch,), shapes.scores),
+        alignments=jnp.zeros((batch, max_length, shapes.size), shapes.weights),
+    )
+    return through_slots(
+        advance,
+        lambda rows: ~rows.closed,
+        waiting,
+        nothing,
+        order=jnp.argsort(-limit).astype(jnp.int32),
+        slots=slots,
     )

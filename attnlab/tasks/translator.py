@@ -11,7 +11,7 @@ import numpy as np
 from attnlab.attention.alignment import dense
 from attnlab.attention.base import Draw
 from attnlab.data.batching import encode_pairs, in_order
-from attnlab.data.pairs import Pair
+from attnlab.data.queues import queues
 from attnlab.data.subwords import Codec
 from attnlab.data.vocab import EOS
 from attnlab.decoding import beam, greedy, replace_unknown
@@ -23,6 +23,9 @@ from attnlab.tasks.steps import apply, forced, likelihoods, steps_of
 ALIGNMENTS = ("prior", "posterior")
 PREDICTIONS = ("expected", "marginal", "argmax")
 LARGEST = Draw(None)
+# Words of a queue of sentences, for each of the batch size. More would leave fewer
+# slots idle at its end, but pad its sentences to a longer one.
+TOKENS = 24
 
 
 class Translation(NamedTuple):
@@ -59,7 +62,8 @@ class Translator:
     """Batches sentences, runs the compiled model, cuts padding, merges subwords.
 
     Parameters are an argument of every method, so one translator serves a whole
-    training run. `edges` are the widths that sentences are padded to.
+    training run. `edges` are the widths that sentences are padded to. `batch_size` is
+    the pairs that are scored, and the hypotheses that are searched, at once.
 
     `predict` says how a word's probability follows from what may be read:
     "expected"   p(word | the expected value is read): soft attention's own
@@ -137,12 +141,20 @@ class Translator:
     ) -> list[Translation]:
         """The best translation of each sentence (a sequence of words)."""
         if search not in self._decode:
-            decode = partial(_decode, self.model, self.predict, self.feed, search)
+            decode = partial(_decode, self, search)
             self._decode[search] = jax.jit(decode)
         found: list[Any] = [None] * len(sources)
-        for rows, batch in self._batches([Pair(tuple(s), ()) for s in sources]):
-            decoded = jax.tree.map(np.asarray, self._decode[search](params, batch))
-            for row, place in enumerate(rows):
+        ids = [self.source.encode(tuple(words)).ids for words in sources]
+        slots = self.slots(search)
+        waiting = queues(ids, TOKENS * self.batch_size, self.edges, slots)
+        # All are under way before the first is read: reading takes time as well.
+        started = [
+            self._decode[search](params, queue.source, queue.source_lengths)
+            for queue in waiting
+        ]
+        for queue, done in zip(waiting, started, strict=True):
+            decoded = jax.tree.map(np.asarray, done)
+            for row, place in enumerate(queue.members):
                 ids = decoded.tokens[row][: decoded.lengths[row]]
                 found[place] = self._read(
                     tuple(sources[place]),
@@ -152,6 +164,10 @@ class Translator:
                     search.replace_unknown,
                 )
         return found
+
+    def slots(self, search: Search) -> int:
+        """How many sentences are searched at once: `batch_size` hypotheses."""
+        return max(1, self.batch_size // search.beams)
 
     def _read(self, source, ids, weights, score, replace: bool) -> Translation:
         words, owner = _words_of(self.target, ids)
@@ -207,14 +223,11 @@ def _posterior(model: Seq2Seq, params, batch: Any) -> jax.Array:
     return dense(found, unrolled.positions, batch.source.shape[1])
 
 
-def _decode(
-    model: Seq2Seq, predict: str, feed: str, search: Search, params, batch: Any
-):
+def _decode(translator: Translator, search: Search, params, source, lengths):
     """Best hypotheses: tokens [B, L], lengths [B], scores [B], alignments [B, L, S]."""
-    rows, size = batch.source.shape
-    memory, state = apply(
-        model, params, batch.source, batch.source_lengths, method="start"
-    )
+    model, predict, feed = translator.model, translator.predict, translator.feed
+    rows, size = source.shape
+    memory, state = apply(model, params, source, lengths, method="start")
 
     mixed = predict != "expected" and (predict, feed) != ("argmax", "sampled")
     options: dict[str, Any] = {"method": "step"}
@@ -224,23 +237,24 @@ def _decode(
     elif predict == "argmax":
         options |= {"draw": LARGEST}
 
-    def step(state, tokens):
+    def step(memory, state, tokens):
         state, logits, aligned = apply(model, params, memory, state, tokens, **options)
         return state, logits, dense(aligned.weights, aligned.positions, size)
 
-    limits = jnp.ceil(search.ratio * batch.source_lengths).astype(jnp.int32) + 10
-    limits = jnp.where(batch.source_lengths > 0, limits, 0)
-    shared = dict(
+    limits = jnp.ceil(search.ratio * lengths).astype(jnp.int32) + 10
+    limits = jnp.where(lengths > 0, limits, 0)
+    shared: dict[str, Any] = dict(
         batch=rows,
         max_length=int(np.ceil(search.ratio * size)) + 10,
-        size=size,
         limits=limits,
+        slots=translator.slots(search),
         banned=(0, 1),
     )
     if search.beams == 1:
-        return greedy(step, state, **shared)
+        return greedy(step, memory, state, **shared)
     found = beam(
         step,
+        memory,
         state,
         beams=search.beams,
         length_penalty=search.length_penalty,

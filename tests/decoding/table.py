@@ -18,10 +18,11 @@ class Table(NamedTuple):
     def start(self):
         return {"code": jnp.zeros(self.rows.shape[0], jnp.int32)}
 
-    def step(self, carry, tokens):
-        batch, codes, _ = self.rows.shape  # an array of JAX does as well
+    @staticmethod
+    def step(rows, carry, tokens):
+        batch, codes, _ = rows.shape
         code = fold(carry["code"], tokens, codes)
-        logits = jnp.asarray(self.rows)[jnp.arange(batch), code]
+        logits = jnp.asarray(rows)[jnp.arange(batch), code]
         # The weights tell the history: its code, and the word that was read.
         weights = jnp.stack([code, tokens], axis=-1).astype(jnp.float32)
         return {"code": code}, logits, weights

@@ -13,7 +13,13 @@ def run(model, beams, length, **options):
     def search(carry):
         batch = model.rows.shape[0]
         return beam(
-            model.step, carry, batch=batch, beams=beams, max_length=length, **options
+            Table.step,
+            model.rows,
+            carry,
+            batch=batch,
+            beams=beams,
+            max_length=length,
+            **options,
         )
 
     return jax.jit(search)(model.start())
@@ -60,7 +66,9 @@ def test_beam_of_one_is_greedy(penalty, stop):
     limits, minimums = [0, 1, 3, 9, 9, 9, 9, 5], [0, 0, 2, 0, 0, 0, 4, 9]
     options = {"limits": limits, "minimums": minimums, "banned": (0, 1, 3)}
     one = run(model, 1, 9, length_penalty=penalty, stop=stop, **options)
-    best = greedy(model.step, model.start(), batch=8, max_length=9, **options)
+    best = greedy(
+        Table.step, model.rows, model.start(), batch=8, max_length=9, **options
+    )
     np.testing.assert_array_equal(one.tokens[:, 0], best.tokens)
     np.testing.assert_array_equal(one.lengths[:, 0], best.lengths)
     np.testing.assert_array_equal(one.alignments[:, 0], best.alignments)
@@ -84,7 +92,7 @@ def test_wide_beam_is_brute_force(name, seed):
 def test_wide_beam_with_limits_and_minimums():
     model = table(9, batch=5, vocabulary=5, scale=1.0)
     limits, minimums = [0, 1, 3, 4, 2], [0, 0, 2, 3, 4]
-    found = run(model, 40, 4, limits=limits, minimums=minimums)
+    found = run(model, 40, 4, limits=limits, minimums=minimums, slots=2)
     for sentence in range(5):
         expected = brute_force(
             model, sentence, limit=limits[sentence], minimum=minimums[sentence]
@@ -93,10 +101,10 @@ def test_wide_beam_with_limits_and_minimums():
     follows_back_pointers(model, found)
 
 
-@pytest.mark.parametrize("beams", [2, 3, 5])
-def test_narrow_beam_equals_a_loop(beams):
+@pytest.mark.parametrize(("beams", "slots"), [(2, None), (3, 1), (5, 4)])
+def test_narrow_beam_equals_a_loop(beams, slots):
     model = table(beams, batch=6, vocabulary=8, scale=1.5)
-    found = run(model, beams, 7)
+    found = run(model, beams, 7, slots=slots)
     for sentence in range(6):
         equal(hypotheses(found, sentence), loop(model, sentence, beams, 7))
     follows_back_pointers(model, found)
@@ -120,12 +128,12 @@ def loop(model, sentence, beams, limit):
 @pytest.mark.parametrize("name", LENGTH_PENALTIES)
 def test_stopping_at_the_best_finds_the_same_best_in_fewer_steps(name):
     def search(rows, *, stop):
-        def step(carry, tokens):
+        def step(rows, carry, tokens):
             jax.debug.callback(lambda: steps.append(1))
-            return Table(rows).step(carry, tokens)
+            return Table.step(rows, carry, tokens)
 
         options = {"beams": 4, "max_length": 25, "length_penalty": name, "stop": stop}
-        return beam(step, Table(rows).start(), batch=1, **options)
+        return beam(step, rows, Table(rows).start(), batch=1, **options)
 
     steps, fewer = [], 0
     full, early = (jax.jit(partial(search, stop=stop)) for stop in ("all", "best"))
@@ -149,7 +157,7 @@ def test_neighbours_in_the_batch_change_nothing(stop):
     def search(rows):
         start = Table(rows).start()
         options = {"batch": len(rows), "beams": 4, "max_length": 12, "stop": stop}
-        return beam(Table(rows).step, start, **options)
+        return beam(Table.step, rows, start, **options)
 
     rows = table(13, batch=5, vocabulary=9).rows
     whole = search(rows)
@@ -163,7 +171,8 @@ def test_jit_equals_plain():
     model = table(17, batch=4, vocabulary=9)
 
     def search(carry, limits):
-        return beam(model.step, carry, batch=4, beams=3, max_length=8, limits=limits)
+        options = {"batch": 4, "beams": 3, "max_length": 8}
+        return beam(Table.step, model.rows, carry, limits=limits, **options)
 
     limits = jnp.array([8, 2, 0, 5])
     plain = search(model.start(), limits)
@@ -183,14 +192,14 @@ def test_a_long_vocabulary_uses_the_same_search():
 def test_every_leaf_of_the_carry_follows_its_hypothesis():
     model = table(23, batch=3, vocabulary=6)
 
-    def step(carry, tokens):
-        inner, logits, weights = model.step(carry["inner"], tokens)
+    def step(rows, carry, tokens):
+        inner, logits, weights = Table.step(rows, carry["inner"], tokens)
         past = carry["past"].at[:, 1:].set(carry["past"][:, :-1])
         past = past.at[:, 0].set(tokens)
         return {"inner": inner, "past": past}, logits, past.astype(jnp.float32)
 
     carry = {"inner": model.start(), "past": jnp.zeros((3, 6), jnp.int32)}
-    found = beam(step, carry, batch=3, beams=4, max_length=6)
+    found = beam(step, model.rows, carry, batch=3, beams=4, max_length=6)
     for tokens, length, rows in zip(
         np.asarray(found.tokens).reshape(12, 6),
         np.asarray(found.lengths).reshape(12),
@@ -212,4 +221,4 @@ def test_errors_name_the_choices():
     with pytest.raises(ValueError, match="alpha is -1"):
         run(model, 2, 4, alpha=-1)
     with pytest.raises(ValueError, match="first axis must be the batch of 3"):
-        beam(model.step, jnp.zeros(()), batch=3, beams=2, max_length=4)
+        beam(Table.step, model.rows, jnp.zeros(()), batch=3, beams=2, max_length=4)

@@ -258,13 +258,14 @@ def test_one_beam_is_greedy_search():
     def search(params):
         memory, state = model.apply(params, source, lengths, method="start")
 
-        def step(state, tokens):
+        def step(memory, state, tokens):
             state, logits, aligned = model.apply(
                 params, memory, state, tokens, method="step"
             )
             return state, logits, aligned.weights
 
-        return beam(step, state, batch=3, beams=1, max_length=22, banned=(PAD, BOS))
+        options = {"batch": 3, "beams": 1, "max_length": 22}
+        return beam(step, memory, state, banned=(PAD, BOS), **options)
 
     found = search(params)
     expected = translator.translate(params, [pair.source for pair in PAIRS[:3]])
