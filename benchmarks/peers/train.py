@@ -4,11 +4,13 @@ A folder holds params.npz (attnlab's parameters by path) and batches.npz (arrays
 "0/source", "0/source_lengths", "0/target", "0/target_lengths", "1/source", ...).
 """
 
+import ctypes
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from resident import peak_of, resident
 from seq2seq import Seq2Seq
 from serve import seconds, serve
 from tutorial import Tutorial
@@ -96,6 +98,16 @@ def evaluate(name: str, which: list[int]) -> float:
     return seconds(work)
 
 
+def peak(**shape: Any) -> int:
+    """Bytes that an update of a model of random parameters takes at its peak."""
+    before = resident()
+    training = Training(Seq2Seq(**shape), fused=True)
+    for _ in range(2):
+        training.update(batches[0])
+    ctypes.CDLL(None).malloc_trim(0)
+    return peak_of(lambda: training.update(batches[0])) - before
+
+
 if __name__ == "__main__":
-    functions = (make, load, loss, gradient, update, evaluate)
+    functions = (make, load, loss, gradient, update, evaluate, peak)
     serve({function.__name__: function for function in functions})
