@@ -6,8 +6,9 @@ Real Multi30k sentences in batches of 128 (benchmarks/problem.py), real target w
 counted. First both sides are checked to find the same loss and gradient from the same
 parameters. Then, in turns:
 
-- updates on the same batches: good PyTorch, and the tutorial's PyTorch, over ours; and
-  the matrix products of our updates alone (benchmarks/products.py) over our updates;
+- updates on the same batches: good PyTorch, and the tutorial's with our readout, over
+  ours; and the matrix products of our updates alone (benchmarks/products.py);
+- tokens/s against the tutorial as it is, with its batches and its output layer;
 - a whole epoch, each side in its own way: ours in buckets of few shapes, PyTorch's in
   pools of 20 batches sorted by length and padded to the longest, input and the losses
   and greedy translations of the dev set included, compilation not (it is printed);
@@ -73,9 +74,8 @@ def check_equal(problem: Problem, peer: Peer, batch) -> None:
     norm = float(optax.global_norm(gradient))
     theirs = peer.call("loss", name="good", batch=0)
     np.testing.assert_allclose(theirs, float(loss), rtol=1e-5)
-    np.testing.assert_allclose(
-        peer.call("gradient", name="good", batch=0), norm, rtol=1e-3
-    )
+    theirs = peer.call("gradient", name="good", batch=0)
+    np.testing.assert_allclose(theirs, norm, rtol=1e-4)
 
 
 def limit(shape: str, batch, config, sizes) -> list[products.Product]:
@@ -120,14 +120,8 @@ def updates(shape: str, rounds: int) -> list[Figure]:
             "good PyTorch": lambda: peer.call("update", name="good", which=everything),
         }
         if shape == "bahdanau2014":
-            peer.call(
-                "make",
-                name="tutorial",
-                folder="",
-                kind="tutorial",
-                sizes=sizes,
-                width=256,
-            )
+            tutorial = {"kind": "tutorial", "sizes": sizes, "width": 256}
+            peer.call("make", name="tutorial", folder="", **tutorial)
             ways["tutorial PyTorch"] = lambda: peer.call(
                 "update", name="tutorial", which=everything
             )
@@ -139,7 +133,7 @@ def updates(shape: str, rounds: int) -> list[Figure]:
     for name, times in taken.items():
         rate = tokens / statistics.median(times)
         print(f"  {name:<20}{spread(times):<34}{rate:>8.0f} tokens/s")
-    targets = {"good PyTorch": ">= 1.0", "tutorial PyTorch": ">= 3.0"}
+    targets = {"good PyTorch": ">= 1.0", "tutorial PyTorch": ""}
     detail = f"{spread(taken['attnlab'])} for {len(batches)} updates"
     figures = [
         Figure(
@@ -158,6 +152,76 @@ def updates(shape: str, rounds: int) -> list[Figure]:
     ]
 
 
+def tutorial(rounds: int, batches: int = 4) -> list[Figure]:
+    """Tokens/s against the tutorial as it is: its batches of random sentences, and its
+    output layer that reads all 4 x width."""
+    problem = Problem.of(settings("bahdanau2014"))
+    pairs_ids, _ = texts(problem.config)
+    ours, theirs = sample(problem.task), random(pairs_ids, 128)[:batches]
+    held = [problem.state]
+    step = jax.jit(problem.step, donate_argnums=0)
+
+    def update():
+        for batch in ours:
+            held[0], _ = step(held[0], batch)
+        return held[0].step
+
+    with Peer("train.py") as peer:
+        hand_over(peer, problem, theirs, "good")
+        sizes = problem.peer_arguments()["sizes"]
+        shape = {"kind": "tutorial", "sizes": sizes, "width": 256, "maxout": False}
+        peer.call("make", name="tutorial", folder="", **shape)
+        which = list(range(batches))
+        ways = {
+            "attnlab": update,
+            "tutorial PyTorch": lambda: peer.call(
+                "update", name="tutorial", which=which
+            ),
+        }
+        for way in ways.values():
+            way(), way()
+        taken = in_turns(ways, rounds)
+    words = {
+        name: sum(int(batch.target_lengths.sum()) for batch in given)
+        for name, given in (("attnlab", ours), ("tutorial PyTorch", theirs))
+    }
+    rates = {name: words[name] / np.array(times) for name, times in taken.items()}
+    print("\nthe tutorial as it is, with batches of random sentences")
+    for name, rate in rates.items():
+        print(f"  {name:<20}{np.median(rate):>8.0f} tokens/s")
+    mine, other = rates.values()
+    return [
+        Figure(
+            "bahdanau2014: tokens/s over the tutorial as it is",
+            float(np.median(mine / other)),
+            target=">= 3.0",
+            detail=f"{np.median(mine):.0f} against {np.median(other):.0f} tokens/s",
+        )
+    ]
+
+
+def texts(config):
+    """The training and development pairs of a configuration as ids."""
+    corpus = load_corpus(config)
+    codecs = make_codecs(config, corpus)
+    return [encode_pairs(part, *codecs) for part in (corpus.train, corpus.dev)]
+
+
+def padded(part):
+    """A batch of these pairs, each side padded to its longest sentence."""
+    longest = [max(len(pair[side]) for pair in part) + 1 for side in (0, 1)]
+    batch = in_order(part, len(part), (max(longest),))[0][1]
+    source, target = batch.source[:, : longest[0]], batch.target[:, : longest[1]]
+    return batch._replace(source=source, target=target)
+
+
+def random(pairs_ids, batch_size: int, seed: int = 0):
+    """An epoch's batches of random sentences, as the tutorial makes them."""
+    order = np.random.default_rng(seed).permutation(len(pairs_ids))
+    cuts = range(0, len(order), batch_size)
+    return [padded([pairs_ids[k] for k in order[c : c + batch_size]]) for c in cuts]
+
+
 def pooled(pairs_ids, batch_size: int, pool: int = 20, seed: int = 0):
     """An epoch's batches as PyTorch users make them: shuffled, sorted by length within
     pools of `pool` batches, padded to the longest of the batch."""
@@ -171,41 +235,33 @@ def pooled(pairs_ids, batch_size: int, pool: int = 20, seed: int = 0):
             key=lambda k: (len(pairs_ids[k][1]), len(pairs_ids[k][0])),
         )
         for first in range(0, len(members), batch_size):
-            part = [pairs_ids[k] for k in members[first : first + batch_size]]
-            longest = [max(len(pair[side]) for pair in part) + 1 for side in (0, 1)]
-            batch = in_order(part, len(part), (max(longest),))[0][1]
-            source, target = (
-                batch.source[:, : longest[0]],
-                batch.target[:, : longest[1]],
-            )
-            found.append(batch._replace(source=source, target=target))
+            part = members[first : first + batch_size]
+            found.append(padded([pairs_ids[k] for k in part]))
     return [found[k] for k in rng.permutation(len(found))]
 
 
 def epoch(share: float, chunks: int = 8) -> list[Figure]:
     """An epoch of each side, in turns of an eighth."""
-    config = settings("bahdanau2014")
+    config = settings("bahdanau2014", **{"evaluate.dev_sentences": 10_000})
     problem = Problem.of(config)
-    corpus = load_corpus(config)
-    codecs = make_codecs(config, corpus)
-    train, dev = (encode_pairs(part, *codecs) for part in (corpus.train, corpus.dev))
+    train, dev = texts(config)
     task = problem.task
     count = int(len(task.batches) * share)
     theirs = pooled(train, 128)[: int(len(train) / 128 * share)]
-    dev_batches = [batch for _, batch in in_order(dev, 128)]
-    held = [problem.state]
-    step = jax.jit(problem.step, donate_argnums=0)
-    began = time.perf_counter()
-    shapes = {(b.source.shape, b.target.shape): b for b in epoch_of(task)}
-    for batch in shapes.values():
-        held[0], _ = step(held[0], batch)
-    task.validate(held[0].params)
-    compiling = time.perf_counter() - began
+    dev_batches = pooled(dev, 128)
     seconds = {"attnlab": 0.0, "good PyTorch": 0.0}
     tokens = {"attnlab": 0, "good PyTorch": 0}
     with Peer("train.py") as peer:
         hand_over(peer, problem, [*theirs, *dev_batches], "good")
         peer.call("update", name="good", which=[0, 1])
+        held = [problem.state]
+        step = jax.jit(problem.step, donate_argnums=0)
+        began = time.perf_counter()
+        shapes = {(b.source.shape, b.target.shape): b for b in epoch_of(task)}
+        for batch in shapes.values():
+            held[0], _ = step(held[0], batch)
+        task.validate(held[0].params)
+        compiling = time.perf_counter() - began
         for chunk in range(chunks):
             part = range(chunk * count // chunks, (chunk + 1) * count // chunks)
             start = time.perf_counter()
@@ -306,6 +362,7 @@ def main():
     figures = []
     for shape in SHAPES:
         figures += updates(shape, options.rounds)
+    figures += tutorial(options.rounds)
     if options.epoch:
         figures += epoch(options.epoch)
     if options.updates:

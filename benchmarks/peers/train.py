@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from decoding import greedy
 from resident import peak_of, resident
 from seq2seq import Seq2Seq
 from serve import seconds, serve
@@ -68,13 +69,24 @@ def loss(name: str, batch: int) -> float:
 
 
 def gradient(name: str, batch: int) -> float:
-    """The norm of the gradient of a batch's loss."""
+    """The norm of the gradient of a batch's loss.
+
+    torch has a second bias beside the recurrent matrix; attnlab has it only for the
+    candidate of a GRU, where it is not the first one over again.
+    """
     model = held[name].model
     model.zero_grad(set_to_none=True)
     model.loss(*batches[batch]).backward()
-    norms = [p.grad.norm() for p in model.parameters() if p.grad is not None]
+    squares = []
+    for path, parameter in model.named_parameters():
+        slope = parameter.grad
+        assert slope is not None
+        if "bias_hh" in path:
+            gates = len(slope) // model.width
+            slope = slope[-model.width :] if gates == 3 else slope[:0]
+        squares.append(slope.square().sum())
     model.zero_grad(set_to_none=True)
-    return float(torch.stack(norms).norm())
+    return float(torch.stack(squares).sum().sqrt())
 
 
 def update(name: str, which: list[int]) -> float:
@@ -88,12 +100,15 @@ def update(name: str, which: list[int]) -> float:
 
 
 def evaluate(name: str, which: list[int]) -> float:
-    """Seconds that the losses of these batches take."""
+    """Seconds that the losses and greedy translations of these batches take."""
+    model = held[name].model
 
     def work():
         with torch.inference_mode():
             for number in which:
-                held[name].model.loss(*batches[number])
+                source, lengths, *_ = batch = batches[number]
+                model.loss(*batch)
+                greedy(model, source, lengths, (1.5 * lengths + 10).long())
 
     return seconds(work)
 
