@@ -4,7 +4,8 @@
 #   make test     the tests that need neither downloaded data nor long training, two
 #                 files at a time
 #   make lint     ruff, its formatter, and pyright on attnlab/
-#   make bench    the benchmark scripts
+#   make bench    the benchmarks, against PyTorch too; writes benchmarks/results.md
+#   make peers    what they are measured against, in environments of its own (2 GB)
 #   make setup    the environment alone
 #
 # PYTHON (3.11 or newer) makes the environment and VENV is its folder, so a second
@@ -28,7 +29,7 @@ endif
 endif
 endif
 
-.PHONY: setup sweep test lint bench constraints
+.PHONY: setup sweep test lint bench peers constraints
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -46,9 +47,17 @@ lint: $(VENV)/.installed-lint
 	$(PY) -m ruff format --check .
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(PY) -m pyright --pythonpath $(PY)
 
-bench: $(VENV)/.installed
-	@for script in benchmarks/*.py; do \
-	  echo "== $$script"; PYTHONPATH=. $(PY) "$$script" || exit 1; done
+bench: $(VENV)/.installed peers
+	$(PY) -m benchmarks
+
+peers: .venv-peers/.installed .venv-joeynmt/.installed
+
+.venv-peers/.installed: benchmarks/peers/requirements.txt
+.venv-joeynmt/.installed: benchmarks/peers/requirements-joeynmt.txt
+.venv-peers/.installed .venv-joeynmt/.installed: | $(PY)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --requirement $<
+	@touch $@
 
 # The newest versions that fit together, for each of the two lines of JAX.
 constraints: $(VENV)/.installed-lint
