@@ -70,11 +70,6 @@ def run(folder: Path) -> dict[str, Any]:
     model = Seq2Seq(**settings["shape"])
     with np.load(folder / "params.npz") as params:
         model.load(dict(params))
-    if (
-        model.kind == "luong"
-    ):  # a second bias of LSTMs, that would learn at twice the rate
-        for name, value in model.named_parameters():
-            value.requires_grad_("bias_hh" not in name)
     training = Training(model, fused=True)
     batches = read(folder / "train.npz")
     dev, test = read(folder / "dev.npz"), read(folder / "test.npz")

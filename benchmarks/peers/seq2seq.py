@@ -162,6 +162,8 @@ class Seq2Seq(nn.Module):
             bias = torch.from_numpy(gates(params[f"{name}/bias"]))
             getattr(module, f"bias_ih{ends}").copy_(bias)
             hidden = getattr(module, f"bias_hh{ends}").zero_()
+            if kind == "lstm":  # two biases of one sum would learn at twice the rate
+                hidden.requires_grad_(False)
             if kind == "gru":
                 candidate = torch.from_numpy(params[f"{name}/candidate_bias"])
                 hidden[-len(candidate) :].copy_(candidate)
