@@ -55,7 +55,9 @@ class Problem(NamedTuple):
             task = translate(config, Path(folder))
         train = config["train"]
         tx = make_optimiser(train, make_schedule(train, len(task.batches)))
-        state = jax.jit(partial(init_state, task.init, tx, task.learner, 0))()
+        state = jax.jit(
+            partial(init_state, task.init, tx, task.learner, config["seed"])
+        )()
         step = partial(train_step, loss=task.loss, tx=tx)
         return cls(config, task, state, step)
 

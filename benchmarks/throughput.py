@@ -1,13 +1,22 @@
-"""Throughput: eight small runs as a sweep, against one after the other.
+"""Throughput: eight small runs as a sweep, against one after the other, PyTorch's too.
 
     python -m benchmarks.throughput [--steps 100] [--cold]
 
-Four variants by two seeds, of width 128, from their config.json to their result.json
-with all that a run does: loading, compiling, training, dev evaluations, checkpoints,
-the test set. A sweep goes through `attnlab.sweep.local` (a pinned process a core,
-replicas if they pay); the other side starts the same runs one after the other, each
-with all cores to itself. Both find the programs that a first sweep has compiled, and
-take turns by halves of the sweep. `--cold` also times the other side without them.
+Four models that both libraries have by two seeds, of width 128. A sweep goes through
+`attnlab.sweep.local` (a pinned process a core, replicas if they pay). One after another
+starts the same runs, each with all cores to itself. Either way a run goes from its
+config.json to its result.json with all that it does: vocabularies, compiling, training,
+dev evaluations, checkpoints, the test set, its BLEU and its alignments against gold.
+PyTorch has a process a run too, with all cores: it starts, reads attnlab's parameters
+and batches, trains, evaluates and saves as often, and translates the test set. To its
+advantage it has no vocabularies to build, no BLEU to score and no gold to align; both
+must reach the same test perplexity.
+
+A sweep and attnlab's runs one after another find the programs that a first sweep has
+compiled. All take turns by halves of the sweep. `--cold` also times attnlab's runs one
+after another without those programs. The runs are as short as lets all sides have
+their turn in minutes, so that starting a process weighs more than it does in a run of
+thousands of updates; `--steps` makes them longer.
 
 Compilations are counted in the processes of the runs, by JAX's own monitoring.
 """
@@ -22,11 +31,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from attnlab import runs
+from attnlab.data.batching import Batch, encode_pairs, in_order
 from attnlab.sweep import rows
 from attnlab.sweep.local import LOG, environment, run_all
-from attnlab.tasks.translate import translate
+from attnlab.tasks.translate import load_corpus, make_codecs, translate
 from benchmarks import turns
+from benchmarks.problem import BAHDANAU, LUONG, Problem, by_path
 from configs.base import get_config
 
 SETTINGS: dict[str, Any] = {
@@ -35,9 +48,10 @@ SETTINGS: dict[str, Any] = {
     "data.synthetic.test": 100,
     "data.synthetic.words": 300,
     "data.edges": (12, 24),
-    "model.encoder_hidden": 64,
-    "model.half_width": 5,
     "train.batch_size": 32,
+    "train.learning_rate": 1e-3,
+    "train.schedule": "constant",
+    "train.stop_on": "perplexity",
     "train.evaluate_every": 100,
     "evaluate.edges": (24,),
     "evaluate.sentences": 100,
@@ -65,10 +79,10 @@ LOADED = "/jax/compilation_cache/cache_retrieval_time_sec"
 
 def sweep(add):
     for seed in range(2):
-        add("global (dot)", score="dot", seed=seed)
-        add("global (general)", score="general", seed=seed)
-        add("global (additive)", score="additive", seed=seed)
-        add("local-p (general)", window="local-p", score="general", seed=seed)
+        add("Bahdanau", **BAHDANAU, seed=seed)
+        add("Luong", **LUONG | {"layers": 1}, seed=seed)
+        add("Luong, no feeding", **LUONG | {"input_feeding": False}, seed=seed)
+        add("Luong, two layers", **LUONG, seed=seed)
 
 
 class Compilation(NamedTuple):
@@ -123,17 +137,65 @@ def one_after_another(folders: Sequence[Path], cache: Path) -> None:
             )
 
 
+def hand_over(folder: Path) -> None:
+    """Write what benchmarks/peers/run.py needs for the run of a folder."""
+    config = runs.read_json(folder / runs.CONFIG)
+    problem = Problem.of(config)
+    steps, evaluate = config["train"]["steps"], config["evaluate"]
+    corpus = load_corpus(config)
+    codecs = make_codecs(config, corpus)
+    splits = {"train": [problem.task.batches.at(step) for step in range(steps)]}
+    for name, pairs in (("dev", corpus.dev), ("test", corpus.test)):
+        ids = encode_pairs(pairs, *codecs)
+        padded = in_order(ids, evaluate["sentences"], evaluate["edges"])
+        splits[name] = [batch for _, batch in padded]
+    for name, batches in splits.items():
+        np.savez(folder / f"{name}.npz", **stacked(batches))
+    np.savez(folder / "params.npz", **by_path(problem.state.params))
+    settings = {
+        "shape": problem.peer_arguments(),
+        "steps": steps,
+        "evaluate_every": config["train"]["evaluate_every"],
+        "ratio": evaluate["ratio"],
+    }
+    runs.write_json(folder / "run.json", settings)
+
+
+def stacked(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
+    """One array of all batches a field, zeros where a batch is smaller."""
+    found = {}
+    for field in Batch._fields:
+        arrays = [getattr(batch, field) for batch in batches]
+        shape = np.max([array.shape for array in arrays], axis=0)
+        found[field] = np.zeros((len(arrays), *shape), np.int32)
+        for whole, array in zip(found[field], arrays, strict=True):
+            whole[tuple(map(slice, array.shape))] = array
+    return found
+
+
+def in_pytorch(folders: Sequence[Path], cache: Path) -> None:
+    """Each run as a process of PyTorch with all cores."""
+    del cache
+    for folder in folders:
+        command = [*turns.peer_command("run.py"), str(folder)]
+        subprocess.run(command, env=turns.peer_environment(), check=True)
+
+
 class Side(NamedTuple):
-    """A way to finish the runs of some folders (and where programs may be kept), and
-    how many times as fast as it a sweep has to be."""
+    """A way to finish the runs of some folders (and where programs may be kept), how
+    many times as fast as it a sweep has to be, and what it finds in a folder."""
 
     finish: Callable[[Sequence[Path], Path], None]
     target: str = ""
+    prepare: Callable[[Path], None] = lambda folder: None
 
 
-# A further side (another library, say) is a line here and takes its turns with these.
-SWEEP, TURN = "a sweep", "one after another"
-SIDES = {SWEEP: Side(in_a_sweep), TURN: Side(one_after_another, ">= 1.5")}
+SWEEP, TURN, TORCH = "a sweep", "one after another", "PyTorch one after another"
+SIDES = {
+    SWEEP: Side(in_a_sweep),
+    TURN: Side(one_after_another, ">= 1.5"),
+    TORCH: Side(in_pytorch, ">= 2", hand_over),
+}
 
 
 class Bench:
@@ -157,11 +219,24 @@ class Bench:
         counts.mkdir()
         os.environ["COUNTED"] = str(counts)
         folders = rows.write_folders([self.planned[k] for k in part], self.root / name)
+        for folder in folders:
+            SIDES[side].prepare(folder)
         start = time.perf_counter()
         SIDES[side].finish(folders, cache)
         passed = time.perf_counter() - start
         print(f"  {name}: {len(folders)} runs in {passed:.1f} s", flush=True)
         return passed, Compilation.counted(counts)
+
+    def apart(self, one: str, other: str) -> float:
+        """By how much, of 1, two sides' test perplexities of a run differ at most."""
+        found = []
+        for result in (self.root / one).glob(f"*/*/{runs.RESULT}"):
+            same = self.root / other / result.relative_to(self.root / one)
+            ours, theirs = (
+                runs.read_json(path)["perplexity"] for path in (result, same)
+            )
+            found.append(abs(ours / theirs - 1))
+        return max(found)
 
     def shapes(self) -> int:
         """The compiled training shapes of a row; all have the batches of the first."""
@@ -186,7 +261,7 @@ def against(taken: Mapping[str, Sequence[Any]]) -> list[turns.Figure]:
     """How many times as fast a sweep is as each other side, half by half."""
     found = []
     own = [passed for passed, _ in taken[SWEEP]]
-    for side in taken.keys() - {SWEEP}:
+    for side in [side for side in taken if side != SWEEP]:
         others = [passed for passed, _ in taken[side]]
         halves = [f"{a / b:.2f}" for a, b in zip(others, own, strict=True)]
         detail = f"halves {', '.join(halves)}"
@@ -222,6 +297,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100, help="updates of a run")
     parser.add_argument("--cold", action="store_true", help="the other side too")
     options = parser.parse_args()
+    turns.peer_command("run.py")  # no Python for it is told now, not in a minute
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         bench, cache = Bench(root, options.steps), root / "compiled"
@@ -229,16 +305,20 @@ def main() -> None:
         if options.cold:
             cold[TURN] = [bench.time("first-other", TURN, root / "compiled-other")]
         warm: dict[str, list[Any]] = {side: [] for side in SIDES}
+        apart = []
         halves = ((0, 1, 4, 5), (2, 3, 6, 7))  # both seeds of two variants
         for number, part in enumerate(halves * options.rounds):
             for side in list(SIDES)[:: -1 if number % 2 else 1]:
-                name = f"{side.replace(' ', '-')}-{number}"
+                name = f"{side}, part {number}"
                 warm[side].append(bench.time(name, side, cache, part))
+            names = (f"{side}, part {number}" for side in (SWEEP, TORCH))
+            apart.append(100 * bench.apart(*names))
         figures = [
             *rates(warm, "programs compiled before"),
             *rates(cold, "nothing compiled before"),
             *against(warm),
             *compilation(cold[SWEEP][0][1], warm[SWEEP]),
+            turns.Figure("test perplexity, PyTorch's of ours", max(apart), "%", "<= 1"),
             turns.Figure("training shapes of a row", bench.shapes(), "", "<= 6"),
         ]
         turns.finish("throughput", figures, options.json)

@@ -72,6 +72,24 @@ def spread(taken: Sequence[float]) -> str:
     return f"{1e3 * middle:.4g} ms ({1e3 * low:.4g}-{1e3 * high:.4g})"
 
 
+def peer_command(script: str) -> list[str]:
+    """What runs a file of benchmarks/peers; exits where there is no Python for it."""
+    python = os.environ.get("ATTNLAB_PEERS", str(ROOT / ".venv-peers/bin/python"))
+    if not Path(python).exists():
+        raise SystemExit(
+            f"there is no {python} to run the PyTorch side: `make peers` makes it, "
+            "or name a Python that has torch in ATTNLAB_PEERS"
+        )
+    return [python, str(PEERS / script)]
+
+
+def peer_environment() -> dict[str, str]:
+    """This process's, without what is there for JAX: threads are torch's to choose,
+    and packages its own."""
+    ours = ("OPENBLAS", "PYTHONPATH")
+    return {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+
+
 class Peer:
     """A process of the other side, in its own environment; it computes when asked.
 
@@ -80,21 +98,12 @@ class Peer:
     """
 
     def __init__(self, script: str, **environment: str):
-        python = os.environ.get("ATTNLAB_PEERS", str(ROOT / ".venv-peers/bin/python"))
-        if not Path(python).exists():
-            raise SystemExit(
-                f"there is no {python} to run the PyTorch side: `make peers` makes it, "
-                "or name a Python that has torch in ATTNLAB_PEERS"
-            )
-        inherited = {
-            k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS")
-        }
         self.process = subprocess.Popen(
-            [python, str(PEERS / script)],
+            peer_command(script),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=inherited | environment,
+            env=peer_environment() | environment,
         )
 
     def call(self, function: str, /, **arguments: Any) -> Any:

@@ -44,31 +44,61 @@ def step(model: Seq2Seq, memory, state: Tensor, words: Tensor):
     return state.view(batch, beams, width), said.view(batch, beams, -1), weights
 
 
+def start(model: Seq2Seq, source: Tensor, lengths: Tensor):
+    """Memory, and what the decoder carries from word to word: a row a sentence."""
+    memory, state = model.encode(source, lengths)
+    if model.kind == "bahdanau":
+        return memory, (state,)
+    layers, cells = (part.transpose(0, 1) for part in state)  # [B, N, H]
+    return memory, (layers, cells, layers.new_zeros(len(source), model.width))
+
+
+def advance(model: Seq2Seq, memory, carry, words: Tensor):
+    """Carry, log-probabilities [B, V] and weights [B, S] after `words` [B]."""
+    if model.kind == "bahdanau":
+        state, said, weights = step(model, memory, carry[0][:, None], words[:, None])
+        return (state[:, 0],), said[:, 0], weights[:, 0]
+    embedded, (layers, cells, feed) = model.target_words(words), carry
+    if model.feeding:
+        states = list(zip(layers.unbind(1), cells.unbind(1), strict=True))
+        states, feed, weights = model.climb(states, feed, embedded, memory)
+        layers, cells = (torch.stack(part, 1) for part in zip(*states, strict=True))
+    else:
+        state = tuple(part.transpose(0, 1).contiguous() for part in (layers, cells))
+        query, state = model.stack(embedded[:, None], state)
+        layers, cells = (part.transpose(0, 1) for part in state)
+        context, weights = model.attend(query[:, 0], memory)
+        feed = torch.tanh(model.combine(torch.cat([context, query[:, 0]], -1)))
+    said = model.vocabulary(feed).log_softmax(-1)
+    said[:, :BANNED] = -torch.inf
+    return (layers, cells, feed), said, weights
+
+
 def greedy(model: Seq2Seq, source: Tensor, lengths: Tensor, limits: Tensor):
     """Tokens [B, L] and alignments [B, L, S] of a batch."""
-    memory, state = model.encode(source, lengths)
-    state = state[:, None]
+    memory, carry = start(model, source, lengths)
     batch, most = len(source), int(limits.max())
     tokens = torch.zeros(batch, most, dtype=torch.long)
     alignments = torch.zeros(batch, most, source.shape[1])
     scores = torch.zeros(batch)
     rows = torch.arange(batch)
-    words = torch.full((batch, 1), BOS)
+    words = torch.full((batch,), BOS)
     is_open = torch.ones(batch, dtype=torch.bool)
     for time in range(most):
-        state, said, weights = step(model, memory, state, words)
+        carry, said, weights = advance(model, memory, carry, words)
         gained, words = said.max(-1)
         now = rows[is_open]
-        tokens[now, time] = words[is_open, 0]
-        alignments[now, time] = weights[is_open, 0]
-        scores[now] += gained[is_open, 0]
-        is_open &= (words[:, 0] != EOS) & (time + 1 < limits[rows])
+        tokens[now, time] = words[is_open]
+        alignments[now, time] = weights[is_open]
+        scores[now] += gained[is_open]
+        is_open &= (words != EOS) & (time + 1 < limits[rows])
         left = int(is_open.sum())
         if left == 0:
             break
         if left <= SHRINK * len(rows):
             memory = tuple(part[is_open] for part in memory)
-            state, words, rows = state[is_open], words[is_open], rows[is_open]
+            carry = tuple(part[is_open] for part in carry)
+            words, rows = words[is_open], rows[is_open]
             is_open = is_open[is_open]
     return tokens, alignments
 
