@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.dtypes import float0
 
+from attnlab.precision import wide, wide_product, wide_type
+
 
 class Sums(NamedTuple):
     """Totals of a batch: negative log-likelihood in nats, and predicted tokens."""
@@ -55,7 +57,7 @@ def _fold(work, carry, count: jax.Array, rows: int):
 
 
 def _logits(readouts, kernel, bias):
-    return readouts @ kernel + bias[None]
+    return wide_product(readouts, kernel) + wide(bias)[None]
 
 
 def _hits(logits, targets):
@@ -72,7 +74,8 @@ def cross_entropy(readouts, kernel, bias, targets, mask, smoothing=0.0, rows=256
     smoothing (Szegedy et al. 2016) mixes `smoothing` of the uniform distribution into
     the target. Works through blocks of `rows` real rows, so cost and memory follow the
     real tokens and [N, V] never exists. The gradient is formed in the forward pass, one
-    block at a time.
+    block at a time. The products read what is given, bfloat16 too; logits, the loss and
+    the sums over blocks are float32.
     """
     loss, _ = _forward(readouts, kernel, bias, targets, mask, smoothing, rows)
     return loss
@@ -83,7 +86,7 @@ def _forward(readouts, kernel, bias, targets, mask, smoothing, rows):
     count = mask.sum()
 
     def work(sums, start, size):
-        loss, d_readouts, d_kernel, d_bias = sums
+        loss, *slopes = sums
         block = jax.lax.dynamic_slice_in_dim(ordered, start, size)
         gold = jax.lax.dynamic_slice_in_dim(golds, start, size)
         real = start + jnp.arange(size) < count
@@ -96,25 +99,44 @@ def _forward(readouts, kernel, bias, targets, mask, smoothing, rows):
         slope = jnp.exp(logits - norm) - (1.0 - smoothing) * _hits(logits, gold)
         slope = slope - smoothing / logits.shape[-1]
         slope = jnp.where(real[:, None], slope, 0.0)
-        d_block = slope @ kernel.T
-        return (
-            loss + jnp.where(real[:, None], nats, 0.0).sum(),
-            jax.lax.dynamic_update_slice_in_dim(d_readouts, d_block, start, 0),
-            d_kernel + block.T @ slope,
-            d_bias + slope.sum(axis=0),
-        )
+        loss = loss + jnp.where(real[:, None], nats, 0.0).sum()
+        return loss, *_add_slopes(slopes, slope, block, kernel, start)
 
-    zeros = jax.tree.map(jnp.zeros_like, (ordered, kernel, bias))
-    sums = (jnp.zeros((), readouts.dtype), *zeros)
-    loss, d_rows, d_kernel, d_bias = _fold(work, sums, count, rows)
+    nothing = jnp.zeros((), wide_type(readouts.dtype))
+    sums = (nothing, *_no_slopes(ordered, kernel, bias))
+    loss, *slopes = _fold(work, sums, count, rows)
+    return loss, _gradients(slopes, order, readouts, kernel, bias)
+
+
+def _no_slopes(ordered, kernel, bias):
+    return (
+        jnp.zeros_like(ordered),
+        jnp.zeros_like(wide(kernel)),
+        jnp.zeros_like(wide(bias)),
+    )
+
+
+def _add_slopes(sums, slope, block, kernel, start):
+    """Gradients after a block [N, R] whose logits have the gradient `slope` [N, V]."""
+    d_readouts, d_kernel, d_bias = sums
+    factor = slope.astype(kernel.dtype)
+    return (
+        jax.lax.dynamic_update_slice_in_dim(d_readouts, factor @ kernel.T, start, 0),
+        d_kernel + wide_product(block.T, factor),
+        d_bias + slope.sum(axis=0),
+    )
+
+
+def _gradients(slopes, order, readouts, kernel, bias):
+    d_rows, d_kernel, d_bias = slopes
     d_readouts = jnp.zeros_like(readouts).at[order].add(d_rows)
-    return loss, (d_readouts, d_kernel, d_bias)
+    return d_readouts, d_kernel.astype(kernel.dtype), d_bias.astype(bias.dtype)
 
 
 def _backward(smoothing, rows, saved, slope):
     del smoothing, rows
     gradients, targets_shape, mask_shape = saved
-    scaled = tuple(slope * gradient for gradient in gradients)
+    scaled = tuple((slope * gradient).astype(gradient.dtype) for gradient in gradients)
     none = (np.zeros(targets_shape, float0), np.zeros(mask_shape, float0))
     return scaled + none
 
@@ -138,9 +160,9 @@ def _log_likelihoods(readouts, kernel, bias, targets, mask, rows):
         nats = jnp.where(start + jnp.arange(size) < count, nats, 0.0)
         return jax.lax.dynamic_update_slice_in_dim(found, -nats, start, 0)
 
-    nothing = jnp.zeros_like(ordered[:, 0])
+    nothing = jnp.zeros(ordered.shape[:1], wide_type(readouts.dtype))
     found = _fold(work, nothing, count, rows)
-    return jnp.zeros_like(readouts[:, 0]).at[order].add(found)
+    return jnp.zeros_like(nothing[: len(readouts)]).at[order].add(found)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
@@ -165,25 +187,17 @@ def _likelihoods_backward(rows, saved, slopes):
     ordered_slopes = slopes[order]
 
     def work(sums, start, size):
-        d_readouts, d_kernel, d_bias = sums
         block = jax.lax.dynamic_slice_in_dim(ordered, start, size)
         gold = jax.lax.dynamic_slice_in_dim(golds, start, size)
         scale = jax.lax.dynamic_slice_in_dim(ordered_slopes, start, size)
         scale = jnp.where(start + jnp.arange(size) < count, scale, 0.0)
         logits = _logits(block, kernel, bias)
         slope = (_hits(logits, gold) - jax.nn.softmax(logits)) * scale[:, None]
-        d_block = slope @ kernel.T
-        return (
-            jax.lax.dynamic_update_slice_in_dim(d_readouts, d_block, start, 0),
-            d_kernel + block.T @ slope,
-            d_bias + slope.sum(axis=0),
-        )
+        return _add_slopes(sums, slope, block, kernel, start)
 
-    sums = jax.tree.map(jnp.zeros_like, (ordered, kernel, bias))
-    d_rows, d_kernel, d_bias = _fold(work, sums, count, rows)
-    d_readouts = jnp.zeros_like(readouts).at[order].add(d_rows)
+    slopes = _fold(work, _no_slopes(ordered, kernel, bias), count, rows)
     none = (np.zeros(targets.shape, float0), np.zeros(mask.shape, float0))
-    return d_readouts, d_kernel, d_bias, *none
+    return *_gradients(slopes, order, readouts, kernel, bias), *none
 
 
 log_likelihoods.defvjp(_likelihoods_forward, _likelihoods_backward)

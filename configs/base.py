@@ -107,6 +107,7 @@ def get_config() -> ConfigDict:
     train.token_budget = (
         0  # if set: padded tokens of a batch's wider side, instead of batch_size
     )
+    train.compute = "float32"  # or bfloat16: the model only; state, evaluation stay
     train.optimiser = "adam"  # sgd, adadelta
     train.learning_rate = 2e-3
     train.schedule = "cosine"  # constant, luong

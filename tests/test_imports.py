@@ -21,16 +21,17 @@ class Import(NamedTuple):
     module: str  # dotted: a package, a module of it, or a name inside the module
 
 
-_modelling = {"masking", "attention", "layers", "models"}
+_modelling = {"masking", "precision", "attention", "layers", "models"}
 _beside = {"losses", "estimators", "decoding", "metrics", "data", "runs"}
 
 # part of attnlab/ -> the other parts it may import
 PARTS: dict[str, set[str]] = {
     "masking": set(),
-    "attention": {"masking"},
-    "layers": {"masking", "attention"},
-    "models": {"masking", "attention", "layers"},
-    "losses": {"masking"},
+    "precision": set(),
+    "attention": {"masking", "precision"},
+    "layers": {"masking", "precision", "attention"},
+    "models": {"masking", "precision", "attention", "layers"},
+    "losses": {"masking", "precision"},
     "estimators": {"masking"},
     "decoding": {"masking"},
     "metrics": set(),
@@ -46,6 +47,7 @@ PARTS: dict[str, set[str]] = {
 # part -> the only packages besides the standard library and attnlab that it may import
 PACKAGES: dict[str, set[str]] = {
     "masking": {"jax"},
+    "precision": {"jax"},
     "attention": {"jax"},
     "losses": {"jax", "numpy"},
     "estimators": {"jax", "numpy"},

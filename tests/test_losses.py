@@ -182,3 +182,36 @@ def test_log_likelihoods_are_minus_the_cross_entropy():
     both = (READOUTS, KERNEL, BIAS, TARGETS, MASK)
     total = log_likelihoods(*both).sum()
     assert float(total) == pytest.approx(-float(cross_entropy(*both)), rel=1e-5)
+
+
+def many(rows):
+    """Readouts, kernel and bias in bfloat16, and targets and mask, of many rows."""
+    draw = np.random.default_rng(5)
+    arrays = [draw.normal(size=size) for size in ((rows, 8), (8, SIZE), (SIZE,))]
+    targets = jnp.asarray(draw.integers(0, SIZE, rows))
+    return [jnp.asarray(a, jnp.bfloat16) for a in arrays], targets, targets >= 0
+
+
+@pytest.mark.parametrize("loss", [cross_entropy, log_likelihoods])
+def test_bfloat16_is_summed_in_float32(loss):
+    """Values as of float32 arithmetic, gradients to bfloat16's last of 8 bits."""
+    arrays, targets, mask = many(4000)  # bfloat16 sums of 250 blocks would stand still
+
+    @jax.jit
+    def both(arrays):
+        def total(arrays):
+            found = loss(*arrays, targets, mask, rows=16)
+            return found.sum(), found
+
+        return jax.value_and_grad(total, has_aux=True)(arrays)
+
+    (total, found), gradients = both(arrays)
+    wide = [array.astype(jnp.float32) for array in arrays]
+    (exact, exactly), slopes = both(wide)
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(total, exact, rtol=1e-5)
+    np.testing.assert_allclose(found, exactly, rtol=1e-4, atol=1e-5)
+    for gradient, slope in zip(gradients, slopes, strict=True):
+        assert gradient.dtype == jnp.bfloat16
+        off = np.linalg.norm(gradient.astype(jnp.float32) - slope)
+        assert off < 2**-8 * np.linalg.norm(slope)

@@ -106,6 +106,7 @@ class Aligned(NamedTuple):
     `weights` sum to at most one (to less under a prior, to zero if nothing is
     attendable) and are exactly zero at masked positions. `positions` may lie outside
     the sentence, with weight zero; `alignment.dense` puts both onto the sentence.
+    Where values are bfloat16, the context is too, and the weights are float32.
     """
 
     context: jax.Array  # [C], of the values at `reads`

@@ -18,6 +18,7 @@ from attnlab.attention.base import (
 )
 from attnlab.attention.reads import soft
 from attnlab.masking import zero_padding
+from attnlab.precision import wide, wide_type
 
 SOFT = soft()
 
@@ -47,7 +48,9 @@ def attention(
         return Memory(values, keys, mask, jnp.asarray(length))
 
     def start(memory: Memory):
-        return jnp.zeros(memory.mask.shape, memory.values.dtype) if recurrent else ()
+        if not recurrent:
+            return ()
+        return jnp.zeros(memory.mask.shape, wide_type(memory.values.dtype))
 
     def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
         centre = window.centre(params["window"], query, memory.length, step)
@@ -61,7 +64,8 @@ def attention(
         if score.reach is not None:
             valid &= seen.positions < score.reach
 
-        scores = score.apply(params, query, seen.keys, seen.slots, seen.coverage)
+        found = score.apply(params, query, seen.keys, seen.slots, seen.coverage)
+        scores = wide(found)
         prior = window.prior(centre, seen.positions)
         if window.prior_on == "scores":
             weights = normaliser(scores * prior, valid)
@@ -69,7 +73,7 @@ def attention(
             weights = normaliser(scores, valid) * prior
 
         reads = read(weights, draw)
-        context = jnp.einsum("w,wc->c", reads, seen.values)
+        context = jnp.einsum("w,wc->c", reads.astype(seen.values.dtype), seen.values)
         if recurrent:
             carry = seen.add_to(carry, weights)
         return Aligned(

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from attnlab.attention.base import Aligned, Attention, Dims, Memory, Params
 from attnlab.attention.compose import check_memory
 from attnlab.masking import zero_padding
+from attnlab.precision import wide_type
 
 
 def none(reads: str = "last") -> Attention:
@@ -44,7 +45,7 @@ def none(reads: str = "last") -> Attention:
 
     def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
         del params, query, step, draw
-        size, dtype = memory.mask.shape[0], memory.values.dtype
+        size, dtype = memory.mask.shape[0], wide_type(memory.values.dtype)
         positions = jnp.arange(size, dtype=jnp.int32)
         aux = {"centre": jnp.zeros((), dtype)}
         nowhere = jnp.zeros(size, dtype)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from attnlab.attention.base import Dims, Params, Score
+from attnlab.precision import wide
 
 glorot = jax.nn.initializers.glorot_uniform()
 
@@ -181,8 +182,8 @@ def cosine() -> Score:
         }
 
     def unit(vectors):
-        square = jnp.sum(vectors**2, axis=-1, keepdims=True)
-        return vectors / jnp.sqrt(square + 1e-6)
+        square = jnp.sum(wide(vectors) ** 2, axis=-1, keepdims=True)
+        return (vectors / jnp.sqrt(square + 1e-6)).astype(vectors.dtype)
 
     def keys(params, values):
         del params
@@ -190,7 +191,7 @@ def cosine() -> Score:
 
     def apply(params, query, keys, positions, coverage):
         del positions, coverage
-        strength = jax.nn.softplus(query @ params["b"])[0]
+        strength = jax.nn.softplus(wide(query @ params["b"]))[0]
         return strength * jnp.einsum("wk,k->w", keys, unit(query @ params["w"]))
 
     return Score(init, keys, apply, dense_below=DENSE_BELOW_DOT)
@@ -220,7 +221,7 @@ def covered(score: Score) -> Score:
         return score.keys(params["score"], values)
 
     def apply(params, query, keys, positions, coverage):
-        keys = keys + jnp.outer(coverage, params["w"])
+        keys = keys + jnp.outer(coverage.astype(keys.dtype), params["w"])
         return score.apply(params["score"], query, keys, positions, coverage)
 
     return score._replace(init=init, keys=keys, apply=apply, recalls=True)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from attnlab.attention.base import Dims, Params, Window
+from attnlab.precision import wide, wide_type
 
 glorot = jax.nn.initializers.glorot_uniform()
 
@@ -20,7 +21,7 @@ def everywhere() -> Window:
 
     def centre(params, query, length, step):
         del params, length, step
-        return jnp.zeros((), query.dtype)  # no window: it means nothing
+        return jnp.zeros((), wide_type(query.dtype))  # no window: it means nothing
 
     return Window(init, centre, _no_prior)
 
@@ -40,7 +41,7 @@ def local_m(half_width: int) -> Window:
     def centre(params, query, length, step):
         del params
         last = jnp.maximum(length - 1, 0)  # a filler row has no words
-        return jnp.minimum(step, last).astype(query.dtype)
+        return jnp.minimum(step, last).astype(wide_type(query.dtype))
 
     return Window(init, centre, _no_prior, half_width)
 
@@ -69,7 +70,7 @@ def local_p(half_width: int, gaussian: str = "after") -> Window:
     def centre(params, query, length, step):
         del step  # the query alone decides where to look
         hidden = jnp.tanh(query @ params["w"])
-        return length * jax.nn.sigmoid(hidden @ params["v"])[0]
+        return length * jax.nn.sigmoid(wide(hidden @ params["v"]))[0]
 
     def prior(centre, positions):
         return jnp.exp(-2.0 * ((positions - centre) / half_width) ** 2)

@@ -33,7 +33,7 @@ def recur(
     Outputs stay in the order of the inputs either way.
     """
     projected = cell.project(params, time_major(inputs))  # the narrow side turned
-    start = cell.start(jnp.zeros((inputs.shape[0], hidden)))
+    start = cell.start(jnp.zeros((inputs.shape[0], hidden), projected.dtype))
 
     def step(carry, at):
         projected_t, keep = at

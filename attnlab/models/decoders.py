@@ -129,7 +129,7 @@ class BahdanauDecoder(nn.Module):
         batch = state.shape[0]
         return State(
             cells=(self.cell.start(state),),
-            feed=jnp.zeros((batch, 0)),
+            feed=jnp.zeros((batch, 0), state.dtype),
             attention=jax.vmap(self.attention.start)(memory),
             step=jnp.zeros((batch,), jnp.int32),
         )
@@ -239,10 +239,11 @@ class LuongDecoder(nn.Module):
                 cells.append(self.cell.start(state))
         else:  # the encoder's own carries, as in the paper
             cells = [final[0] for final in encoded.finals]
-        batch = encoded.values.shape[0]
+        batch, dtype = encoded.values.shape[0], encoded.values.dtype
+        fed = self.readouts if self.input_feeding else 0
         return State(
             cells=tuple(cells),
-            feed=jnp.zeros((batch, self.readouts if self.input_feeding else 0)),
+            feed=jnp.zeros((batch, fed), dtype),
             attention=jax.vmap(self.attention.start)(memory),
             step=jnp.zeros((batch,), jnp.int32),
         )
@@ -263,9 +264,9 @@ class LuongDecoder(nn.Module):
             carries.append(self.cell.step(params, carry, projected))
         return tuple(carries), self.cell.output(carries[-1])
 
-    def _masks(self, batch: int, train: bool):
+    def _masks(self, batch: int, dtype, train: bool):
         """Dropout between layers, one mask a sentence (Gal and Ghahramani 2016)."""
-        ones = jnp.ones((batch, self.hidden))
+        ones = jnp.ones((batch, self.hidden), dtype)
         between = range(self.layers - 1)
         if not (train and self.dropout):
             return [ones for _ in between]
@@ -289,7 +290,7 @@ class LuongDecoder(nn.Module):
 
     def unroll(self, memory, state: State, embedded, *, draw=None, train=False):
         batch, steps = embedded.shape[:2]
-        masks = self._masks(batch, train)
+        masks = self._masks(batch, embedded.dtype, train)
         words = time_major(embedded)
         projected = self._project(words)
         rngs = _keys(draw, steps)
@@ -342,7 +343,7 @@ class LuongDecoder(nn.Module):
         return jax.lax.scan(look, state.attention, each)[1]
 
     def step(self, memory, state: State, embedded, *, draw=None):
-        masks = self._masks(embedded.shape[0], train=False)
+        masks = self._masks(embedded.shape[0], embedded.dtype, train=False)
         state, query, aligned, attended = self._advance(
             memory, state, self._project(embedded), masks, draw
         )

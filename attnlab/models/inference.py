@@ -8,6 +8,7 @@ from jax.nn.initializers import glorot_uniform
 from attnlab.attention.normalisers import softmax
 from attnlab.layers.cells import Cell, dense
 from attnlab.models.encoder import Encoder
+from attnlab.precision import wide
 
 
 class Inference(nn.Module):
@@ -37,4 +38,4 @@ class Inference(nn.Module):
         scores = jnp.einsum("btk,bsk->bts", states, dense(values, self.bilinear))
         slots = jnp.clip(positions, 0, values.shape[1] - 1)
         scores = jnp.take_along_axis(scores, slots, axis=-1)
-        return jax.vmap(jax.vmap(softmax))(scores, weights > 0)
+        return jax.vmap(jax.vmap(softmax))(wide(scores), weights > 0)

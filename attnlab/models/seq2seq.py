@@ -9,7 +9,7 @@ from jax.nn.initializers import glorot_uniform, zeros
 
 from attnlab.attention.base import Aligned, Attention, Memory
 from attnlab.layers.cells import Cell, dense
-from attnlab.layers.embedding import dropout, embedding_init
+from attnlab.layers.embedding import dropout, embed, embedding_init
 from attnlab.masking import distribution, length_mask
 from attnlab.models.decoders import BahdanauDecoder, LuongDecoder, State, Unrolled
 from attnlab.models.encoder import Encoded, Encoder
@@ -133,7 +133,7 @@ class Seq2Seq(nn.Module):
 
     def encode(self, source, source_lengths, *, train: bool = False) -> Encoded:
         """Annotations of source [B, S]."""
-        embedded = self._drop(jnp.take(self.source_words, source, axis=0), train)
+        embedded = self._drop(embed(self.source_words, source), train)
         mask = length_mask(source_lengths, source.shape[1])
         return self.encode_layers(embedded, mask, train=train)
 
@@ -152,7 +152,7 @@ class Seq2Seq(nn.Module):
         self, memory: Memory, state: State, tokens, *, draw=None
     ) -> tuple[State, jax.Array, Aligned]:
         """One decoding step after `tokens` [B]: the state, logits [B, V], alignment."""
-        embedded = jnp.take(self.target_words, tokens, axis=0)
+        embedded = embed(self.target_words, tokens)
         state, _, readout, aligned = self.decode.step(
             memory, state, embedded, draw=draw
         )
@@ -166,7 +166,7 @@ class Seq2Seq(nn.Module):
         log sum_a p(a) p(word | a) over the `positions` likeliest, renormalised; the
         state is fed the expected value.
         """
-        embedded = jnp.take(self.target_words, tokens, axis=0)
+        embedded = embed(self.target_words, tokens)
         state, query, _, aligned = self.decode.step(memory, state, embedded)
         kept = min(positions, aligned.weights.shape[-1])
         largest, slots = jax.lax.top_k(aligned.weights, kept)
@@ -192,7 +192,7 @@ class Seq2Seq(nn.Module):
 
     def infer(self, target, target_lengths, values, weights, positions) -> jax.Array:
         """q(a | x, y) [B, T, W] of the inference network (see `Inference`)."""
-        embedded = jnp.take(self.target_words, target, axis=0)
+        embedded = embed(self.target_words, target)
         mask = length_mask(target_lengths, target.shape[1])
         return self.inferring(embedded, mask, values, weights, positions)
 
@@ -200,7 +200,7 @@ class Seq2Seq(nn.Module):
         """Embedded decoder inputs [B, T, E]: BOS, then target without its last."""
         before = jnp.full_like(target[:, :1], BOS)
         inputs = jnp.concatenate([before, target[:, :-1]], axis=1)
-        return self._drop(jnp.take(self.target_words, inputs, axis=0), train)
+        return self._drop(embed(self.target_words, inputs), train)
 
     def readout(self, queries, embedded, contexts, *, train: bool = False) -> jax.Array:
         """Readouts [..., R] for contexts [..., C] other than the attention's own."""

@@ -37,6 +37,7 @@ from attnlab.estimators import (
 from attnlab.losses import Sums, cross_entropy
 from attnlab.masking import distribution, safe_log, zero_padding
 from attnlab.models.seq2seq import Seq2Seq
+from attnlab.precision import COMPUTE, cast
 from attnlab.tasks.steps import forced, infer, likelihoods, real_steps, steps_of
 
 FEEDS = ("expected", "sampled")
@@ -83,6 +84,7 @@ def check_objective(config: Mapping[str, Any]) -> None:
         ("estimator.feed", feed, FEEDS),
         ("estimator.credit", credit, tuple(CREDITS)),
         ("estimator.baseline", chosen["baseline"], BASELINES),
+        ("train.compute", config["train"]["compute"], COMPUTE),
     ):
         if value not in known:
             listed = ", ".join(dict.fromkeys(known))
@@ -146,8 +148,18 @@ def make_loss(model: Seq2Seq, config: Settings) -> Loss:
     """loss(params, batch, rng, learner) -> (to minimise, (Sums, next learner)).
 
     The Sums hold minus the bound that the choices maximise; what is minimised has the
-    gradient of its estimator, and the entropy bonus.
+    gradient of its estimator, and the entropy bonus. The model computes in
+    `train.compute`; parameters, their gradients and the Sums are float32 regardless.
     """
+    exact = _loss(model, config)
+
+    def loss(params, batch: Any, rng, learner: Learner):
+        return exact(cast(params, config["train"]["compute"]), batch, rng, learner)
+
+    return loss
+
+
+def _loss(model: Seq2Seq, config: Settings) -> Loss:
     if config["estimator"]["learning"] == "cross-entropy":
         return _cross_entropy(model, config["train"]["label_smoothing"])
     feeds = {"expected": _expected_feed, "sampled": _sampled_feed}

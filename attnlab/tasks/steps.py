@@ -84,7 +84,7 @@ def steps_of(
         return read(contexts, real & (of_slot(probabilities, slots) > 0))
 
     def under(reads):
-        alignment = dense(reads, unrolled.positions, size)
+        alignment = dense(reads, unrolled.positions, size).astype(values.dtype)
         return read(jnp.einsum("bts,bsc->btc", alignment, values), real)
 
     return Steps(probabilities, at, under)

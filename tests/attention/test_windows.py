@@ -233,3 +233,24 @@ def test_bad_sentences_are_refused():
         attend.prepare(params, values, jnp.ones(9), 9)
     with pytest.raises(ValueError, match=r"length has shape \(1,\), must be one"):
         attend.prepare(params, values, mask, jnp.array([9]))
+
+
+@pytest.mark.parametrize("normaliser", NORMALISERS)
+def test_bfloat16_values_are_read_at_places_and_by_weights_of_float32(normaliser):
+    """bfloat16 would stand at 300, and the weights' sum off 1 by a percent."""
+    attend = attention(additive(), local_m(2), NORMALISERS[normaliser])
+    params = attend.init(jax.random.key(0), DIMS)
+    usual = memory_of(attend, params, 301, 301)
+    given = jax.tree.map(
+        lambda leaf: leaf.astype(jnp.bfloat16), (params, usual.values, jnp.arange(4.0))
+    )
+
+    @jax.jit
+    def look(params, values, query):
+        memory = attend.prepare(params, values, usual.mask, usual.length)
+        return read(attend, params, query, memory, step=299)
+
+    aligned = look(*given)
+    assert aligned.context.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(aligned.positions, range(297, 302))
+    assert aligned.weights.sum() == pytest.approx(1, abs=1e-6)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attnlab.layers.embedding import dropout, embedding_init
+from attnlab.layers.embedding import dropout, embed, embedding_init
 
 
 def test_embedded_words_have_unit_length_on_average(rng):
@@ -13,6 +13,16 @@ def test_embedded_words_have_unit_length_on_average(rng):
     assert table.shape == (500, 64)
     assert np.mean((table**2).sum(axis=1)) == pytest.approx(1.0, abs=0.02)
     assert table.mean() == pytest.approx(0.0, abs=0.005)
+
+
+def test_the_places_of_a_frequent_word_are_added_up_in_float32():
+    table = jnp.asarray([[1.5, -2.0], [0.25, 3.0]], jnp.bfloat16)
+    tokens = jnp.ones((2, 500), jnp.int32)
+    embedded, back = jax.vjp(lambda table: embed(table, tokens), table)
+    assert embedded.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(embedded[1, 7], table[1])
+    (slope,) = back(jnp.ones_like(embedded))
+    np.testing.assert_array_equal(slope, [[0, 0], [1000, 1000]])  # by ones: 256
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

@@ -55,6 +55,7 @@ HARD = {"model.read": "hard"} | REINFORCE
             HARD | {"estimator.baseline": "mean"},
             "estimator.baseline 'mean'; choose none, moving-average, soft, self-crit",
         ),
+        ({"train.compute": "half"}, "train.compute 'half'; choose float32, bfloat16$"),
         (REINFORCE, "soft read .* reinforce; estimator.learning: cross-entropy$"),
         (
             {"model.read": "hard"},

@@ -1,0 +1,38 @@
+"""Mixed precision: which numbers may be bfloat16, and which are float32 regardless.
+
+Parameters, their gradients, what the optimiser holds and every logged sum are float32.
+With "bfloat16" a loss casts its parameters once and the activations follow them, so
+that all matrix products read bfloat16. Normalisers, weights, centres of windows, logits
+and likelihoods are `wide`: 8 bits are too few for sums, places and logarithms.
+"""
+
+import jax
+import jax.numpy as jnp
+
+COMPUTE = ("float32", "bfloat16")
+
+
+def cast(params, compute: str):
+    """Parameters as the model computes with them; gradients come back as they were.
+
+    "float32" leaves them as they are, float64 among them.
+    """
+    if compute == "float32":
+        return params
+    return jax.tree.map(lambda leaf: leaf.astype(compute), params)
+
+
+def wide_type(dtype) -> jnp.dtype:
+    """`dtype`, but at least float32."""
+    return jnp.promote_types(dtype, jnp.float32)
+
+
+def wide(array: jax.Array) -> jax.Array:
+    """`array` in float32, unless it is that wide already."""
+    return array.astype(wide_type(array.dtype))
+
+
+def wide_product(left: jax.Array, right: jax.Array) -> jax.Array:
+    """left @ right, summed and returned `wide` from factors as they are."""
+    dtype = wide_type(jnp.result_type(left, right))
+    return jnp.matmul(left, right, preferred_element_type=dtype)
