@@ -162,7 +162,7 @@ class Seq2Seq(nn.Module):
             bias = torch.from_numpy(gates(params[f"{name}/bias"]))
             getattr(module, f"bias_ih{ends}").copy_(bias)
             hidden = getattr(module, f"bias_hh{ends}").zero_()
-            # Torch has two biases where we have one: their sum would learn twice as fast.
+            # two biases where we have one: their sum would learn twice as fast
             if kind == "lstm":
                 hidden.requires_grad_(False)
             if kind == "gru":
