@@ -69,24 +69,13 @@ def loss(name: str, batch: int) -> float:
 
 
 def gradient(name: str, batch: int) -> float:
-    """The norm of the gradient of a batch's loss.
-
-    torch has a second bias beside the recurrent matrix; attnlab has it only for the
-    candidate of a GRU, where it is not the first one over again.
-    """
+    """The norm of the gradient of a batch's loss."""
     model = held[name].model
     model.zero_grad(set_to_none=True)
     model.loss(*batches[batch]).backward()
-    squares = []
-    for path, parameter in model.named_parameters():
-        slope = parameter.grad
-        assert slope is not None
-        if "bias_hh" in path:
-            gates = len(slope) // model.width
-            slope = slope[-model.width :] if gates == 3 else slope[:0]
-        squares.append(slope.square().sum())
+    norms = [p.grad.norm() for p in model.parameters() if p.grad is not None]
     model.zero_grad(set_to_none=True)
-    return float(torch.stack(squares).sum().sqrt())
+    return float(torch.stack(norms).norm())
 
 
 def update(name: str, which: list[int]) -> float:
