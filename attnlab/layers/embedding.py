@@ -16,6 +16,7 @@ def embed(table: jax.Array, tokens: jax.Array) -> jax.Array:
 
     The gradient adds up the many places of a frequent word, in float32.
     """
+    table = jnp.asarray(table)
     return jnp.take(wide(table), tokens, axis=0).astype(table.dtype)
 
 
