@@ -1,6 +1,6 @@
 """An update and an epoch of training, against PyTorch and against the machine's limit.
 
-    python -m benchmarks.training [--rounds 7] [--epoch 1.0] [--updates 40]
+    python -m benchmarks.training [--rounds 5] [--epoch 0.5] [--updates 40]
 
 Real Multi30k sentences in batches of 128 (benchmarks/problem.py), real target words
 counted. First both sides are checked to find the same loss and gradient from the same
@@ -9,7 +9,7 @@ parameters. Then, in turns:
 - updates on the same batches: good PyTorch, and the tutorial's with our readout, over
   ours; and the matrix products of our updates alone (benchmarks/products.py);
 - tokens/s against the tutorial as it is, with its batches and its output layer;
-- a whole epoch, each side in its own way: ours in buckets of few shapes, PyTorch's in
+- an epoch or a share of it, each in its own way: ours in few shapes, PyTorch's in
   pools of 20 batches sorted by length and padded to the longest, input and the losses
   and greedy translations of the dev set included, compilation not (it is printed);
 - JoeyNMT as shipped (`make peers`), which says its own tokens/s.
@@ -355,8 +355,8 @@ def joeynmt(steps: int, turns: int = 2) -> list[Figure]:
 
 
 def main():
-    made = parser(__doc__, rounds=7)
-    made.add_argument("--epoch", type=float, default=1.0, help="share of an epoch")
+    made = parser(__doc__, rounds=5)
+    made.add_argument("--epoch", type=float, default=0.5, help="share of an epoch")
     made.add_argument("--updates", type=int, default=40, help="of JoeyNMT, a turn")
     options = made.parse_args()
     figures = []
