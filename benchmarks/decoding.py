@@ -191,6 +191,8 @@ def main() -> None:
     parser = turns.parser(__doc__, rounds=5)
     parser.add_argument("--parts", action="store_true", help="time the parts as well")
     options = parser.parse_args()
+    if not turns.data_folder():
+        raise SystemExit("Multi30k is needed: name the data folder in ATTNLAB_DATA")
     run = trained()
     test = corpus.load("multi30k", source="de", target="en", silver=False).test
     sources = [pair.source for pair in test]
