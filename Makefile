@@ -82,7 +82,7 @@ $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-lint: \
 	echo "installing attnlab$(extra$(subst .installed,,$(@F))) into $(VENV)\
 	 (the first time about 250 MB to download)"; \
 	{ $(PY) -m pip install --quiet uv && \
-	  $(PY) -m uv pip install --quiet --python $(PY) $$what; } || \
+	  $(PY) -m uv pip install --quiet --compile-bytecode --python $(PY) $$what; } || \
 	{ echo "uv did not manage it; installing with pip"; \
 	  $(PY) -m pip install --quiet $$what; }
 	@touch $(VENV)/.installed $@
