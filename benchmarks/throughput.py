@@ -1,6 +1,6 @@
 """Throughput: eight small runs as a sweep, against one after the other, PyTorch's too.
 
-    python -m benchmarks.throughput [--steps 100] [--cold]
+    python -m benchmarks.throughput [--steps 300] [--cold]
 
 Four models that both libraries have by two seeds, of width 128. A sweep goes through
 `attnlab.sweep.local` (a pinned process a core, replicas if they pay). One after another
@@ -295,7 +295,7 @@ def compilation(first: Compilation, halves: Sequence[Any]) -> list[turns.Figure]
 
 def main() -> None:
     parser = turns.parser(__doc__, rounds=1)
-    parser.add_argument("--steps", type=int, default=100, help="updates of a run")
+    parser.add_argument("--steps", type=int, default=300, help="updates of a run")
     parser.add_argument("--cold", action="store_true", help="the other side too")
     options = parser.parse_args()
     turns.peer_command("run.py")  # no Python for it is told now, not in a minute
