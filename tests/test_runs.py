@@ -420,3 +420,32 @@ def test_json_files_are_readable_by_others(tmp_path):
     runs.write_json(tmp_path / "x.json", {"a": math.inf})
     text = (tmp_path / "x.json").read_text()
     assert json.loads(text, parse_constant=pytest.fail) == {"a": None}
+
+
+def test_tallies_come_back(tmp_path):
+    counts = {"accuracy": [[1, 1], [0, 1]], "pointing": [[2.5, 3], [0, 0]]}
+    runs.write_tallies(tmp_path, ["a line", "ein Größeres"], counts)
+    found = runs.read_tallies(tmp_path)
+    assert found.examples == ["a line", "ein Größeres"]
+    assert {name: a.tolist() for name, a in found.counts.items()} == counts
+    runs.write_tallies(tmp_path, [], {})
+    assert runs.read_tallies(tmp_path) == ([], {})
+
+
+def test_tallies_that_do_not_fit_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"'accuracy' have shape \(1, 2\), must be"):
+        runs.write_tallies(tmp_path, ["a", "b"], {"accuracy": [[1, 1]]})
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"examples": np.zeros(0, np.uint8), "counts/x": np.ones((2, 2))},
+        {"counts/x": np.ones((2, 2))},
+        {"examples": np.array([97], np.uint8), "counts/x": np.array([[np.nan, 1]])},
+    ],
+)
+def test_damaged_tallies_name_their_file(tmp_path, arrays):
+    runs.write_arrays(tmp_path / runs.TALLIES, arrays)
+    with pytest.raises(ValueError, match="tallies.npz is damaged"):
+        runs.read_tallies(tmp_path)

@@ -1,0 +1,100 @@
+"""Run folders: what a run leaves on disk, written so that a kill cannot spoil it.
+
+    runs/<sweep>/<row-slug>/<seed>/
+      config.json       resolved settings, with "row", "slug", "seed" and "order"
+      environment.json  commit, versions, platform, device
+      metrics.jsonl     {"step": n, "kind": "train", ...} a line; also dev and test
+      result.json       written last: a folder without it is unfinished
+      error.json        instead of a result, for a run that failed
+      alignments.npz    attention matrices and gold links, by name of the test set
+      sources.txt       the test set, a sentence a line; likewise references.txt and
+                        hypotheses.txt (translation and captions)
+      losses.tsv        nats and predicted units of each test sentence
+      tallies.npz       other scores of each test example, as counts that add up
+      examples.npz      what the figures of a task show
+
+The folder is the only truth about a run: reports read it, wandb mirrors it. This part
+needs NumPy and nothing else, so that a report starts without JAX.
+"""
+
+from attnlab.runs.alignments import (
+    AlignedSentence,
+    Links,
+    read_alignments,
+    write_alignments,
+)
+from attnlab.runs.files import (
+    ALIGNMENTS,
+    CHECKPOINTS,
+    CONFIG,
+    ENVIRONMENT,
+    ERROR,
+    EXAMPLES,
+    HYPOTHESES,
+    LOSSES,
+    METRICS,
+    REFERENCES,
+    RESULT,
+    SOURCES,
+    TALLIES,
+    append_jsonl,
+    plain,
+    read_arrays,
+    read_json,
+    read_jsonl,
+    read_lines,
+    truncate_metrics,
+    write_arrays,
+    write_bytes,
+    write_json,
+    write_lines,
+)
+from attnlab.runs.folders import Run, damaged, find, fingerprint, slug
+from attnlab.runs.tallies import (
+    Tallies,
+    read_losses,
+    read_tallies,
+    write_losses,
+    write_tallies,
+)
+
+__all__ = [
+    "ALIGNMENTS",
+    "CHECKPOINTS",
+    "CONFIG",
+    "ENVIRONMENT",
+    "ERROR",
+    "EXAMPLES",
+    "HYPOTHESES",
+    "LOSSES",
+    "METRICS",
+    "REFERENCES",
+    "RESULT",
+    "SOURCES",
+    "TALLIES",
+    "AlignedSentence",
+    "Links",
+    "Run",
+    "Tallies",
+    "append_jsonl",
+    "damaged",
+    "find",
+    "fingerprint",
+    "plain",
+    "read_alignments",
+    "read_arrays",
+    "read_json",
+    "read_jsonl",
+    "read_lines",
+    "read_losses",
+    "read_tallies",
+    "slug",
+    "truncate_metrics",
+    "write_alignments",
+    "write_arrays",
+    "write_bytes",
+    "write_json",
+    "write_lines",
+    "write_losses",
+    "write_tallies",
+]

@@ -1,0 +1,105 @@
+"""Attention matrices of test sentences beside the links that people gave them."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from attnlab.runs.files import ALIGNMENTS, read_arrays, write_arrays
+
+Links = frozenset[tuple[int, int]]
+
+
+class AlignedSentence(NamedTuple):
+    """A sentence pair with the attention a model gave it and the links people gave it.
+
+    `weights` is [T, S], row t = target word t, column s = source word s, without rows
+    and columns for the end of sentence. `target` are the words the rows belong to: the
+    reference where the model was forced to say it, else its own translation. Links are
+    (t, s), 0-based; `possible` includes `sure`; both are empty without gold.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    weights: np.ndarray
+    sure: Links = frozenset()
+    possible: Links = frozenset()
+
+
+def write_alignments(
+    folder: str | os.PathLike, sets: Mapping[str, Sequence[AlignedSentence]]
+) -> None:
+    """Write alignments.npz atomically: {name of a test set: its sentences}.
+
+    A set becomes two arrays: all weights in a row as float32, and the words and links
+    as JSON text. The file needs no pickle, and equal content gives equal bytes.
+    """
+    arrays = {}
+    for name, sentences in sets.items():
+        weights = [_checked(name, place, pair) for place, pair in enumerate(sentences)]
+        words = [
+            {
+                "source": list(pair.source),
+                "target": list(pair.target),
+                "sure": sorted((int(t), int(s)) for t, s in pair.sure),
+                "possible": sorted((int(t), int(s)) for t, s in pair.possible),
+            }
+            for pair in sentences
+        ]
+        flat = [matrix.reshape(-1) for matrix in weights]
+        text = json.dumps(words, ensure_ascii=False).encode()
+        arrays[f"{name}/weights"] = np.concatenate(flat or [np.zeros(0, np.float32)])
+        arrays[f"{name}/sentences"] = np.frombuffer(text, np.uint8)
+    write_arrays(Path(folder) / ALIGNMENTS, arrays)
+
+
+def _checked(name: str, place: int, pair: AlignedSentence) -> np.ndarray:
+    """The weights [T, S] as float32, after a look at shape and links."""
+    weights = np.asarray(pair.weights, dtype=np.float32)
+    shape = (len(pair.target), len(pair.source))
+    if weights.shape != shape:
+        raise ValueError(
+            f"sentence {place} of {name!r}: weights have shape {weights.shape}, "
+            f"its words ask for {shape}"
+        )
+    for t, s in pair.sure | pair.possible:
+        if not (0 <= t < shape[0] and 0 <= s < shape[1]):
+            raise ValueError(
+                f"sentence {place} of {name!r}: link {(t, s)} is outside {shape}"
+            )
+    return weights
+
+
+def read_alignments(folder: str | os.PathLike) -> dict[str, list[AlignedSentence]]:
+    """What `write_alignments` wrote; errors name the file."""
+    path = Path(folder) / ALIGNMENTS
+    arrays = read_arrays(path)
+    try:
+        names = [key.removesuffix("/weights") for key in list(arrays)[::2]]
+        return {
+            name: _sentences(arrays[f"{name}/weights"], arrays[f"{name}/sentences"])
+            for name in names
+        }
+    except Exception as error:  # the JSON inside, or what it says
+        raise ValueError(f"{path} cannot be read: {error}") from error
+
+
+def _sentences(flat: np.ndarray, text: np.ndarray) -> list[AlignedSentence]:
+    words = json.loads(text.tobytes())
+    shapes = [(len(pair["target"]), len(pair["source"])) for pair in words]
+    ends = np.cumsum([0] + [rows * columns for rows, columns in shapes])
+    if ends[-1] != flat.size:
+        raise ValueError(f"{flat.size} weights for {ends[-1]} pairs of words")
+    return [
+        AlignedSentence(
+            tuple(pair["source"]),
+            tuple(pair["target"]),
+            flat[start : start + rows * columns].reshape(rows, columns),
+            frozenset((t, s) for t, s in pair["sure"]),
+            frozenset((t, s) for t, s in pair["possible"]),
+        )
+        for pair, (rows, columns), start in zip(words, shapes, ends[:-1], strict=True)
+    ]
