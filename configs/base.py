@@ -1,16 +1,21 @@
-"""Every setting, with its default; a config file starts from here and changes some."""
+"""Every setting of translation, with its default: a config file changes some of them.
+
+Those of training and of attention, which other systems share, are in parts.py.
+"""
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from configs.parts import attend, begin, estimate
+
 
 def get_config() -> ConfigDict:
     """The defaults: a small Luong model on the embedded language pair."""
-    config = ConfigDict()
-    config.task = "translate"
-    config.seed = 0
+    config = begin("translate")
+    estimate(config)
+    data, model = config.data, config.model
+    train, evaluate = config.train, config.evaluate
 
-    config.data = data = ConfigDict()
     data.name = "synthetic"  # synthetic, hansards, multi30k, tatoeba, europarl, files
     data.units = "words"  # or subwords (SentencePiece)
     data.source_vocabulary = 10_000  # largest size, the four special tokens included
@@ -62,17 +67,8 @@ def get_config() -> ConfigDict:
     data.files.source_language = "source"  # name them, and two runs can be told apart
     data.files.target_language = "target"
 
-    config.model = model = ConfigDict()
     model.preset = ""  # a paper's choices, see attnlab.attention.presets.PRESETS
-    model.score = "general"
-    model.window = "global"
-    model.normaliser = "softmax"
-    model.read = "soft"  # top-k, hard: one sample, learned as `estimator` says
-    model.k = 5  # positions of top-k
-    model.half_width = 10  # D of the local windows
-    model.gaussian = "after"  # local-p: the prior on weights (after) or scores (before)
-    model.coverage = False
-    model.max_length = 50  # table of the location score
+    attend(model)
     model.decoder = "luong"  # or bahdanau
     model.cell = "lstm"  # cho-gru, gru, lstm
     model.encoder = "bi"  # or uni
@@ -88,39 +84,11 @@ def get_config() -> ConfigDict:
     model.tied = False
     model.dropout = 0.0
 
-    config.estimator = estimator = ConfigDict()  # how a hard read learns
-    estimator.learning = "cross-entropy"  # reinforce, marginal, top-k, elbo, gumbel
-    estimator.feed = "expected"  # what the next state sees; or sampled
-    estimator.samples = 1  # of reinforce, elbo and gumbel; 0 enumerates the first two
-    estimator.baseline = "soft"  # none, moving-average, self-critical
-    estimator.credit = "step"  # of a sampled position; to-go or sentence: sampled feed
-    estimator.reward_weight = 1.0  # of reinforce beside the likelihood (Xu: 0.1)
-    estimator.entropy = 0.0  # bonus a step, in nats (Xu: 0.002)
-    estimator.coin = 0.0  # share of sentences that read expected values (Xu: 0.5)
-    estimator.decay = 0.9  # of the moving average
-    estimator.temperature = 1.0  # of gumbel, at the first update
-    estimator.final_temperature = 0.5  # at the last
-
-    config.train = train = ConfigDict()
-    train.steps = 1500
-    train.batch_size = 64
-    train.token_budget = (
-        0  # if set: padded tokens of a batch's wider side, instead of batch_size
-    )
-    train.compute = "float32"  # or bfloat16: the model only; state, evaluation stay
-    train.optimiser = "adam"  # sgd, adadelta
-    train.learning_rate = 2e-3
-    train.schedule = "cosine"  # constant, luong
-    train.warmup = 0
-    train.halve_after = 5  # epochs, for the luong schedule
-    train.clip = 1.0
+    # If set: padded tokens of a batch's wider side, instead of batch_size.
+    train.token_budget = 0
     train.label_smoothing = 0.0
-    train.log_every = 50
-    train.evaluate_every = 500
     train.stop_on = "bleu"  # or perplexity: chooses the best checkpoint
-    train.patience = 0  # evaluations without improvement before stopping; 0: never
 
-    config.evaluate = evaluate = ConfigDict()
     evaluate.sentences = 128  # rows of an evaluation batch
     evaluate.edges = ()  # widths of those; (): data.edges, or 8 to 48 in 7 steps
     evaluate.dev_sentences = 200  # how many of the dev set are looked at while training
@@ -135,7 +103,4 @@ def get_config() -> ConfigDict:
     evaluate.lowercase = False
     evaluate.gold = ""  # the gold set of the AER column; "": the corpus's first
 
-    config.wandb = ConfigDict()
-    config.wandb.mode = "offline"  # online, disabled
-    config.wandb.project = "attnlab"
     return config.lock()  # so that a misspelt setting in a config file fails

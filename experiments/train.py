@@ -23,6 +23,15 @@ _CONFIG = config_flags.DEFINE_config_file(
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
 
 
+def variant(config) -> str:
+    """What a run of these settings is called where no sweep names it."""
+    model = config.model
+    if model.get("preset") or "window" not in model:
+        return model.get("preset") or config.task
+    hard = "" if model.read == "soft" else f", {config.estimator.learning}"
+    return f"{model.window} ({model.score}){hard}"
+
+
 def main(arguments: Sequence[str]) -> None:
     if arguments:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
@@ -37,9 +46,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         config = rows.resolve(_CONFIG.value, {}, overrides)
         file = config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0]
-        model = config.model
-        hard = "" if model.read == "soft" else f", {config.estimator.learning}"
-        name = model.preset or f"{model.window} ({model.score}){hard}"
+        name = variant(config)
         slug = runs.slug(name)
         default = Path("runs") / Path(file).stem / slug / str(config.seed)
         folder = Path(_WORKDIR.value or default)

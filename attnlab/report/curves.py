@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from attnlab.metrics import aer, bleu
+from attnlab.metrics.named import METRICS
 from attnlab.report.evidence import Alignments, Evidence, Texts
 from attnlab.report.figures import Bins, Series
 from attnlab.report.rows import Row
 from attnlab.runs import Run
 
-DEVELOPMENT = {"perplexity": "perplexity", "bleu": "BLEU", "aer": "AER"}
+DEVELOPMENT = {key: METRICS[key].title for key in METRICS if METRICS[key].better}
 DISTANCES = (1, 2, 3, 5, 8, 12, 20)
 FEWEST = 10  # sentences or links in a bin, else it joins the next
 

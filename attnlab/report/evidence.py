@@ -16,8 +16,10 @@ from attnlab.runs import (
     LOSSES,
     REFERENCES,
     SOURCES,
+    TALLIES,
     AlignedSentence,
     Run,
+    Tallies,
 )
 
 LARGEST_MEAN = 700.0  # nats a unit; the exponential of 710 overflows
@@ -70,20 +72,26 @@ class Evidence(NamedTuple):
     texts: list[Texts | None]
     alignments: list[Alignments | None]
     losses: list[Losses | None]
+    tallies: list[Tallies | None]
     notes: list[tuple[int, str]]
 
 
 def read(row: Row) -> Evidence:
     """The evidence of a row, with notes on what cannot be used and why."""
-    texts, alignments, losses, notes = [], [], [], []
-    readers = ((texts, _texts), (alignments, _alignments), (losses, _losses))
+    texts, alignments, losses, tallies, notes = [], [], [], [], []
+    readers = (
+        (texts, _texts),
+        (alignments, _alignments),
+        (losses, _losses),
+        (tallies, _tallies),
+    )
     for run in row.finished:
         for found, reader in readers:
             value, problem = reader(run)
             found.append(value)
             if problem:
                 notes.append((run.seed, problem))
-    return Evidence(texts, alignments, losses, notes)
+    return Evidence(texts, alignments, losses, tallies, notes)
 
 
 def pooled_texts(evidence: Evidence) -> tuple[list[str], np.ndarray] | None:
@@ -106,6 +114,26 @@ def pooled_losses(evidence: Evidence) -> tuple[list[Any], np.ndarray] | None:
     return _pooled([some and (some.sentences, some.counts) for some in evidence.losses])
 
 
+def pooled_tallies(
+    evidence: Evidence, score: str
+) -> tuple[list[str], np.ndarray] | None:
+    """Examples and tallies of a score [N, 2] summed over the seeds, as `pooled_texts`.
+
+    None where no seed has them.
+    """
+    return _pooled(
+        [
+            some and score in some.counts and (some.examples, some.counts[score])
+            for some in evidence.tallies
+        ]
+    )
+
+
+def ratio(totals: np.ndarray) -> np.ndarray:
+    """Scores [...] of tallies [..., 2] summed over examples."""
+    return totals[..., 0] / totals[..., 1]
+
+
 def perplexity(totals: np.ndarray) -> np.ndarray:
     """Perplexities [...] of summed nats and units [..., 2]."""
     mean = totals[..., 0] / totals[..., 1]
@@ -113,7 +141,7 @@ def perplexity(totals: np.ndarray) -> np.ndarray:
 
 
 def _pooled(seeds: Sequence[Any]) -> Any:
-    if not seeds or None in [seed and True for seed in seeds]:
+    if not seeds or not all(seeds):
         return None
     sentences = seeds[0][0]
     if any(other != sentences for other, _ in seeds):
@@ -125,6 +153,8 @@ def _texts(run: Run) -> tuple[Texts | None, str]:
     names = (SOURCES, REFERENCES, HYPOTHESES)
     sources, references, hypotheses = (run.lines(name) for name in names)
     if sources is None or references is None or hypotheses is None:
+        if "bleu" not in (run.result or {}):  # its task does not translate
+            return None, ""
         absent = [name for name in names if run.lines(name) is None]
         return None, f"no {', '.join(absent)}, so its BLEU is not tested"
     if not len(sources) == len(references) == len(hypotheses):
@@ -175,6 +205,8 @@ def _losses(run: Run) -> tuple[Losses | None, str]:
     except ValueError as error:
         return None, f"{run.reason(error)}, {untested}"
     if losses is None or references is None:
+        if "perplexity" not in (run.result or {}):
+            return None, ""
         absent = LOSSES if losses is None else REFERENCES
         return None, f"no {absent}, {untested}"
     nats, units = losses
@@ -191,6 +223,20 @@ def _losses(run: Run) -> tuple[Losses | None, str]:
     stated = (run.result or {}).get("perplexity")
     again = float(perplexity(found.counts.sum(axis=0)))
     return found, _disagreement("perplexity", stated, again, LOSSES, 1e-3 * again)
+
+
+def _tallies(run: Run) -> tuple[Tallies | None, str]:
+    try:
+        tallies = run.tallies()
+    except ValueError as error:
+        return None, f"{run.reason(error)}, so its scores are not tested"
+    for score, counts in tallies.counts.items() if tallies else ():
+        stated = (run.result or {}).get(score)
+        again = float(ratio(counts.sum(axis=0)))
+        problem = _disagreement(score, stated, again, TALLIES, 1e-3 * abs(again))
+        if problem:
+            return tallies, problem
+    return tallies, ""
 
 
 def main_set(run: Run, sets: dict[str, list[AlignedSentence]]) -> str | None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from attnlab.metrics.significance import paired_bootstrap
 from attnlab.report.evidence import Evidence
 from attnlab.report.rows import Row, named
-from attnlab.report.table import COLUMNS, LEVEL, TESTED, column_means
+from attnlab.report.table import COLUMNS, LEVEL, column_means, tested
 
 SIGN = "<="
 
@@ -52,19 +52,22 @@ def check(
     """Every neighbouring pair of `chain`, "first <= second <= third".
 
     Rows go by name or slug, and may have commas and blanks in their names; one with
-    "<=" in its name goes by its slug. key: one of TESTED. ValueErrors say what is wrong
-    with the chain.
+    "<=" in its name goes by its slug. key: a score of theirs. ValueErrors say what is
+    wrong with the chain.
     """
     parts = [part.strip() for part in chain.split(SIGN)]
     if len(parts) < 2:
         raise ValueError(f"{chain!r} is no order; write 'ROW {SIGN} ROW {SIGN} ...'")
     names = [named(rows, part, "to put in order").name for part in parts]
-    if key not in TESTED:
-        choices = ", ".join(TESTED)
+    present = [
+        column.key for column in COLUMNS if column.better and column_means(rows, column)
+    ]
+    if key not in present:
+        choices = ", ".join(present)
         raise ValueError(f"no order by {key!r}; choose {choices}")
     (column,) = (column for column in COLUMNS if column.key == key)
     means = {name: cell.mean for name, cell in column_means(rows, column).items()}
-    gather, score = TESTED[key]
+    gather, score = tested(column)
     steps = []
     for first, second in zip(names, names[1:], strict=False):
         step = Step(first, second, None)
@@ -83,8 +86,8 @@ def sentences(steps: Sequence[Step], key: str = "perplexity") -> list[str]:
     """What was asked, and a line a pair with its means, difference and verdict."""
     (column,) = (column for column in COLUMNS if column.key == key)
     chain = f" {SIGN} ".join([steps[0].first, *(step.second for step in steps)])
-    tested = sum(step.p_value is not None for step in steps)
-    corrected = f", not corrected for {tested} pairs" if tested > 1 else ""
+    pairs = sum(step.p_value is not None for step in steps)
+    corrected = f", not corrected for {pairs} pairs" if pairs > 1 else ""
     lines = [
         f"Order asked for in {column.title}: {chain}. Means over seeds; two-sided p of "
         f"the paired bootstrap over test sentences, their counts summed over all seeds "

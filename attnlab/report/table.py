@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from attnlab.metrics import aer, bleu
+from attnlab.metrics.named import METRICS
 from attnlab.metrics.significance import Score, paired_bootstrap, spread
 from attnlab.report import legend
 from attnlab.report.evidence import (
@@ -14,7 +16,9 @@ from attnlab.report.evidence import (
     perplexity,
     pooled_alignments,
     pooled_losses,
+    pooled_tallies,
     pooled_texts,
+    ratio,
 )
 from attnlab.report.rows import Row, failure, is_hard, listed, missing, named
 
@@ -23,7 +27,7 @@ LEVEL = 0.05
 
 
 class Column(NamedTuple):
-    """A number of result.json, shown times `scale`.
+    """A number of result.json, shown times `scale`; there where any run has it.
 
     better: +1 high, -1 low, 0 neither (never in bold). hard: only for sweeps with a
     hard read.
@@ -37,13 +41,9 @@ class Column(NamedTuple):
     hard: bool = False
 
 
+ONLY_HARD = ("aer_posterior", "perplexity_argmax", "attention_entropy")
 COLUMNS = (
-    Column("bleu", "BLEU", 1, +1),
-    Column("aer", "AER", 3, -1),
-    Column("aer_posterior", "AER post.", 3, -1, hard=True),
-    Column("perplexity", "perplexity", 2, -1),
-    Column("perplexity_argmax", "by argmax", 2, -1, hard=True),
-    Column("attention_entropy", "entropy", 2, 0, hard=True),
+    *(Column(key, *METRICS[key], hard=key in ONLY_HARD) for key in METRICS),
     Column("parameters", "parameters", 0, 0),
     # Speeds depend on what else the machine did, so none is called the best.
     Column("tokens_per_second", "tokens/s", 0, 0),
@@ -51,12 +51,20 @@ COLUMNS = (
 )
 
 
-# How the sentences of a column are pooled, and how their counts are scored.
+# How the examples of a column are pooled, and how their counts are scored; the counts
+# of any other column are looked for in tallies.npz.
 TESTED: dict[str, tuple[Any, Score]] = {
     "bleu": (pooled_texts, bleu.score),
     "aer": (pooled_alignments, aer.score),
     "perplexity": (pooled_losses, perplexity),
 }
+
+
+def tested(column: Column) -> tuple[Any, Score]:
+    """(evidence -> (examples, counts) or None, counts -> score) of a column."""
+    if column.key in TESTED:
+        return TESTED[column.key]
+    return partial(pooled_tallies, score=column.key), ratio
 
 
 class Cell(NamedTuple):
@@ -99,16 +107,16 @@ def tabulate(
 ) -> Table:
     """The table of rows with their evidence {row name: Evidence}.
 
-    In BLEU, AER and perplexity every row is tested against the row `baseline` (name or
-    slug), or by default against the row with the best mean. Failed runs follow their
-    row.
+    In every score whose counts are kept by example, each row is tested against the row
+    `baseline` (name or slug), or by default against the row with the best mean. Failed
+    runs follow their row.
     """
     chosen = None if baseline is None else named(rows, baseline, "to compare with").name
     cells: dict[str, dict[str, Cell]] = {row.name: {} for row in rows}
     tests, columns = [], []
     for column in COLUMNS:
         means = column_means(rows, column)
-        if column.hard and not (means and any(map(is_hard, rows))):
+        if not means or (column.hard and not any(map(is_hard, rows))):
             continue
         columns.append(column)
         best = _best(means, column)
@@ -171,9 +179,11 @@ def _test(
     evidence: Mapping[str, Evidence],
     samples: int,
 ) -> _Test:
-    if column.key not in TESTED or against is None or against not in names:
+    if not column.better or against is None or against not in names:
         return _Test(column, None, 0, {}, [])
-    gather, score = TESTED[column.key]
+    gather, score = tested(column)
+    if column.key not in TESTED and not any(gather(evidence[name]) for name in names):
+        return _Test(column, None, 0, {}, [])
     reference = gather(evidence[against])
     p_values, left_out = {}, []
     for name in names:

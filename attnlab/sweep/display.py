@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from attnlab import runs
+from attnlab.metrics.named import METRICS
 
 
 class Display:
@@ -70,8 +71,8 @@ class Display:
             result = runs.read_json(folder / runs.RESULT)
             numbers = "  ".join(
                 f"{name} {result[name]:.3g}"
-                for name in ("bleu", "aer", "perplexity")
-                if result.get(name) is not None
+                for name in METRICS
+                if METRICS[name].better and result.get(name) is not None
             )
             took = f"{result['seconds']:.0f} s"
             self.say(f"done    {name}  {numbers}  {took}  {place}")
@@ -86,8 +87,7 @@ class Display:
         """Bring the bars up to the last line of each run's metrics."""
         for folder, bar in self.bars.items() if self.live else ():
             last = _last_line(folder / runs.METRICS)
-            names = ("loss", "perplexity", "bleu")
-            numbers = [f"{n} {last[n]:.3g}" for n in names if last.get(n) is not None]
+            numbers = [f"{n} {last[n]:.3g}" for n in METRICS if last.get(n) is not None]
             self.progress.update(
                 bar, completed=last.get("step", 0), numbers="  ".join(numbers)
             )

@@ -115,11 +115,11 @@ def measure(config: Mapping[str, Any], replicas: int) -> Decision:
     import jax
     import numpy as np
 
+    from attnlab.tasks.named import make_task
     from attnlab.train.loop import first_state, make_update
-    from attnlab.train.run import tasks
 
     with tempfile.TemporaryDirectory() as folder:
-        task = tasks()[config["task"]](config, Path(folder))
+        task = make_task(config, Path(folder))
     settings = config["train"]
     first, batch = first_state(task, settings), task.batches.at(0)
     rate = np.float32(settings["learning_rate"])

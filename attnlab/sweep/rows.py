@@ -20,7 +20,6 @@ from ml_collections import ConfigDict
 
 from attnlab import runs
 from attnlab.attention.presets import PRESETS
-from attnlab.tasks.translate import SOURCE_CODEC, TARGET_CODEC
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.run import FINAL
 
@@ -49,7 +48,7 @@ def resolve(
     full = {_full_name(config, name): value for name, value in settings.items()}
     full |= overrides or {}
     model: Any = config.model
-    preset = full.get("model.preset", model.preset)
+    preset = full.get("model.preset", model.get("preset"))
     if preset:
         if preset not in PRESETS:
             choices = ", ".join(PRESETS)
@@ -131,8 +130,9 @@ def write_folders(planned: list[Planned], workdir: str | Path) -> list[Path]:
             stale.append(folder)
     for folder, run in zip(folders, planned, strict=True):
         if folder in stale:
-            for name in (SOURCE_CODEC, TARGET_CODEC, runs.METRICS):
-                (folder / name).unlink(missing_ok=True)
+            for path in folder.iterdir():  # a vocabulary, say, of the run before
+                if path.is_file() and not path.name.startswith("."):
+                    path.unlink()
         if not (folder / runs.RESULT).exists():
             runs.write_json(folder / runs.CONFIG, run.config)
     return folders

@@ -1,6 +1,6 @@
-"""What training needs to know about a task."""
+"""What training, sweeps and programs need to know about a task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +13,14 @@ class Task(NamedTuple):
       dropout and samples, learner is what the loss remembers from update to update
     batches: `batches.at(step)` is the batch of a step, `len(batches)` an epoch's number
     validate(params) -> {name: number} on the development set, during training
-    finish(params, folder: Path) -> {name: value} for result.json; writes the run's
-      sentences and alignments into the folder
+    finish(params, folder: Path) -> {name: value} for result.json; writes what the run
+      did with each test example into the folder (`attnlab.runs`)
+    scores: those of `validate` that may choose the best checkpoint (`train.stop_on`),
+      named in `attnlab.metrics.named`
+    notes: what the user is told before training
+
+    The loss is summed over what `Sums.tokens` counts (words, sequences, questions), and
+    an update follows the mean.
     """
 
     init: Callable[[Any], Any]
@@ -22,4 +28,6 @@ class Task(NamedTuple):
     batches: Any
     validate: Callable[[Any], dict[str, float]]
     finish: Callable[[Any, Path], dict[str, Any]]
+    scores: Sequence[str]
     learner: Any = ()  # before the first update
+    notes: Sequence[str] = ()

@@ -272,6 +272,8 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
             "bleu_signature": score.signature,
             "perplexity": sums.perplexity(nats.sum(), units.sum()),
             "perplexity_bound": translator.predict,
+            "training_pairs": batches.pairs,
+            "dropped_pairs": batches.dropped,
         }
         for name in PREDICTIONS if hard else ():
             nats, units = translator.losses(params, test, name)
@@ -286,8 +288,27 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
             results |= scores[main] | {"gold": main, "aers": scores}
         return results
 
-    loss = make_loss(model, config)
-    return Task(init, loss, batches, validate, finish, first_learner())
+    return Task(
+        init,
+        make_loss(model, config),
+        batches,
+        validate,
+        finish,
+        scores=("bleu", "perplexity"),
+        learner=first_learner(),
+        notes=left_out(batches, "data.edges" if config["data"]["edges"] else None),
+    )
+
+
+def left_out(batches: Batches, setting: str | None) -> list[str]:
+    """A line on the training pairs that are too long to be batched, if there are."""
+    if not batches.dropped:
+        return []
+    return [
+        f"{batches.dropped} of {batches.pairs} training pairs are longer than "
+        f"{batches.longest} with the end mark ({setting or 'data.longest'}), and left "
+        "out"
+    ]
 
 
 def _bleu(evaluate, found, references: Sequence[Sequence[str]]):
@@ -297,8 +318,3 @@ def _bleu(evaluate, found, references: Sequence[Sequence[str]]):
         tokenize=evaluate["tokenize"],
         lowercase=evaluate["lowercase"],
     )
-
-
-def count_parameters(params) -> int:
-    """Numbers in a tree of parameters."""
-    return int(sum(np.prod(leaf.shape, dtype=int) for leaf in jax.tree.leaves(params)))

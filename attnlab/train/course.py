@@ -9,13 +9,12 @@ import jax
 import numpy as np
 
 from attnlab import runs
+from attnlab.metrics.named import METRICS
 from attnlab.tasks.base import Task
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.optimisers import make_schedule
 from attnlab.train.step import TrainState
 from attnlab.train.writers import Writer
-
-STOP_ON = {"bleu": 1.0, "perplexity": -1.0}  # sign that makes more of it better
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -85,8 +84,8 @@ class Course:
         writer: Writer,
         fingerprint: str | None = None,
     ):
-        if settings["stop_on"] not in STOP_ON:
-            choices = ", ".join(STOP_ON)
+        if settings["stop_on"] not in task.scores:
+            choices = ", ".join(task.scores)
             raise ValueError(
                 f"unknown stop_on {settings['stop_on']!r}; choose {choices}"
             )
@@ -148,7 +147,8 @@ class Course:
                 return
         dev = self.task.validate(state.params)
         self.writer.write(self.step, "dev", dev)
-        metric = STOP_ON[self.settings["stop_on"]] * dev[self.settings["stop_on"]]
+        chosen = self.settings["stop_on"]
+        metric = METRICS[chosen].better * dev[chosen]
         judged = _judge(self.progress, metric, self.step, self.settings)
         self.progress = judged._replace(seconds=self.before + seconds())
         self.checkpoints.save(self.step, state, self.progress._asdict(), metric)

@@ -6,12 +6,13 @@ python -m attnlab.train.run RUN_FOLDER...     is what a sweep starts
 import argparse
 import fcntl
 import logging
+import math
 import os
 import platform
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -33,13 +34,6 @@ LOCK = ".lock"
 # checkpoint.
 FINAL = ("beams", "length_penalty", "alpha", "ratio", "replace_unknown", "gold")
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sacrebleu")
-
-
-def tasks() -> dict[str, Callable[..., Any]]:
-    """Makers of tasks by name; each takes (config, folder)."""
-    from attnlab.tasks.translate import translate
-
-    return {"translate": translate}
 
 
 def run(
@@ -169,20 +163,12 @@ def _prepare(folder: Path, config: Mapping[str, Any], beside: int = 1) -> Any:
     replicas in its program."""
     for name in ("absl", "jax"):  # checkpoints and missing accelerators, at length
         logging.getLogger(name).setLevel(logging.ERROR)
-    makers = tasks()
-    if config["task"] not in makers:
-        choices = ", ".join(makers)
-        raise ValueError(f"unknown task {config['task']!r}; choose {choices}")
+    from attnlab.tasks.named import make_task
+
     runs.write_json(folder / runs.ENVIRONMENT, environment() | {"replicas": beside})
-    task = makers[config["task"]](config, folder)
-    if task.batches.dropped:
-        print(
-            f"{task.batches.dropped} of {task.batches.pairs} training pairs are longer "
-            f"than {task.batches.longest} with the end mark "
-            f"({'data.edges' if config['data']['edges'] else 'data.longest'}), "
-            "and left out",
-            file=sys.stderr,
-        )
+    task = make_task(config, folder)
+    for note in task.notes:
+        print(note, file=sys.stderr)
     return task
 
 
@@ -190,8 +176,6 @@ def _conclude(
     folder: Path, config: Mapping[str, Any], task: Any, trained: Any, writer: Writer
 ) -> dict[str, Any]:
     """Test the best parameters and write result.json; returns what it says."""
-    from attnlab.tasks.translate import count_parameters
-
     results = task.finish(trained.params, folder)
     result = {
         "row": config["row"],
@@ -199,8 +183,6 @@ def _conclude(
         "order": config["order"],
         "seed": config["seed"],
         **results,
-        "training_pairs": task.batches.pairs,
-        "dropped_pairs": task.batches.dropped,
         "parameters": count_parameters(trained.params),
         "tokens_per_second": trained.progress.tokens / trained.progress.timed,
         "seconds_per_step": seconds_per_step(trained),
@@ -213,6 +195,13 @@ def _conclude(
     final = {k: v for k, v in results.items() if isinstance(v, float)}
     writer.write(trained.step, "test", final)
     return runs.read_json(folder / runs.RESULT)
+
+
+def count_parameters(params: Any) -> int:
+    """Numbers in a tree of parameters."""
+    import jax
+
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
 def seconds_per_step(trained: Any) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TextIO
 
 from attnlab import runs
+from attnlab.metrics.named import METRICS
 
 MODES = ("offline", "online", "disabled")
 
@@ -149,8 +150,8 @@ def _bar(stream: TextIO, total: int, start: int):
 def _numbers(values: Mapping[str, Any], short: bool = False) -> str:
     """The numbers worth reading, "loss 2.310  tokens/s 51234"; all but time if not
     `short`."""
-    wanted = ("loss", "tokens_per_second", "perplexity", "bleu", "aer")
-    names = [name for name in wanted if name in values]
+    wanted = ("loss", "tokens_per_second", *METRICS)
+    names = [name for name in dict.fromkeys(wanted) if name in values]
     if not short:
         names += [name for name in values if name not in (*wanted, "seconds")]
     shown = [(name, values[name]) for name in names if values[name] is not None]

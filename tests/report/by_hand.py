@@ -31,10 +31,10 @@ def forced(*seeds: Sequence[float], units: int = 2) -> tuple[list[dict], Evidenc
         losses.append(Losses(words, counts.astype(float)))
     results = [{"perplexity": perplexity(sum(s), units * len(s))} for s in seeds]
     absent = [None] * len(seeds)
-    return results, Evidence(absent, absent, losses, [])
+    return results, Evidence(absent, absent, losses, absent, [])
 
 
 def nothing(row: Row) -> Evidence:
     """The evidence of a row whose runs left no files."""
     absent: list[Any] = [None] * len(row.finished)
-    return Evidence(absent, absent, absent, [])
+    return Evidence(absent, absent, absent, absent, [])

@@ -3,7 +3,7 @@ import pytest
 
 from attnlab import runs
 from attnlab.metrics.significance import paired_bootstrap
-from attnlab.report import evidence
+from attnlab.report import evidence, table
 from tests.report.by_hand import forced, row_of
 
 UNTESTED = "so its perplexity is not tested"
@@ -103,3 +103,56 @@ def test_a_perplexity_past_every_number_can_still_be_tested():
     assert found.difference > 0 and found.p_value < 0.01
     alike = paired_bootstrap(counts[0], counts[1], evidence.perplexity)
     assert alike.p_value == 1.0  # both are past it: nobody can tell
+
+
+@pytest.fixture
+def classified(tmp_path):
+    """Runs of four examples, the first right in one of them, the second in three."""
+    found = []
+    for seed, right in enumerate(([1, 0, 0, 0], [1, 1, 1, 0])):
+        folder = tmp_path / str(seed)
+        counts = {"accuracy": [[hit, 1] for hit in right]}
+        runs.write_tallies(folder, list("abcd"), counts)
+        result = {"accuracy": sum(right) / 4}
+        found.append(runs.Run(folder, {"seed": seed}, result, None))
+    return found
+
+
+def test_tallies_are_pooled_and_scored(classified):
+    row = row_of("dot")._replace(runs=tuple(classified))
+    found = evidence.read(row)
+    assert found.notes == []
+    examples, counts = evidence.pooled_tallies(found, "accuracy")
+    assert examples == list("abcd")
+    np.testing.assert_array_equal(counts, [[2, 2], [1, 2], [1, 2], [0, 2]])
+    assert evidence.ratio(counts.sum(axis=0)) == 0.5
+    assert evidence.pooled_tallies(found, "pointing") is None
+
+
+def test_tallies_that_disagree_with_the_result_are_a_note(classified):
+    run = classified[0]._replace(result={"accuracy": 0.75})
+    _, problem = evidence._tallies(run)
+    assert problem.startswith("accuracy is 0.750 in result.json but 0.250 from its")
+    (run.folder / runs.TALLIES).write_bytes(b"PK")
+    found, problem = evidence._tallies(run)
+    assert found is None and "tallies.npz cannot be read" in problem
+
+
+def test_rows_of_classifiers_are_tested_by_their_tallies(classified):
+    rows = [
+        row_of(name, order=k)._replace(runs=(run,))
+        for k, (name, run) in enumerate(zip(("dot", "mean"), classified, strict=True))
+    ]
+    known = {row.name: evidence.read(row) for row in rows}
+    found = table.tabulate(rows, known)
+    assert [column.key for column in found.columns] == ["accuracy"]
+    dot, mean = (line.cells["accuracy"] for line in found.lines)
+    assert (dot.mean, mean.mean) == (25.0, 75.0) and mean.best
+    expected = paired_bootstrap(
+        np.array([[1, 1], [1, 1], [1, 1], [0, 1]]),
+        np.array([[1, 1], [0, 1], [0, 1], [0, 1]]),
+        evidence.ratio,
+        samples=1000,
+    )
+    assert dot.p_value == expected.p_value
+    assert any("accuracy %: mean" in line or "(mean)" in line for line in found.legend)

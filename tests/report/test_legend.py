@@ -91,7 +91,7 @@ def test_columns_are_explained_where_they_are_shown():
 
 def test_notes_are_folded_by_their_reason():
     def noted(*notes):
-        return Evidence([], [], [], list(notes))
+        return Evidence([], [], [], [], list(notes))
 
     known = {
         "soft": noted((0, "no losses.tsv"), (1, "no losses.tsv"), (1, "no sources")),
@@ -118,7 +118,7 @@ def test_every_sentence_ends_before_the_next_one_begins():
         *legend.bounds(rows),
         *legend.gold(rows),
         *legend.columns(list(legend.MEANINGS)),
-        *legend.notes({"a": Evidence([], [], [], [(0, "no losses.tsv")])}),
+        *legend.notes({"a": Evidence([], [], [], [], [(0, "no losses.tsv")])}),
     ]
     assert len(said) == 9 and all(sentence.endswith(".") for sentence in said)
 

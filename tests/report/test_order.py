@@ -143,7 +143,7 @@ def test_names_may_hold_commas_and_go_by_their_slugs():
         ("", "perplexity", "'' is no order"),
         ("easy <= late", "perplexity", "no row 'late' to put in order; choose easy, "),
         ("easy <= ", "perplexity", "no row '' to put in order"),
-        ("easy <= hard", "entropy", "no order by 'entropy'; choose bleu, aer, perp"),
+        ("easy <= hard", "entropy", "no order by 'entropy'; choose perplexity"),
         ("easy <= hard", "parameters", "no order by 'parameters'"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from attnlab import runs
 from attnlab.sweep import groups, rows
 from attnlab.sweep.groups import Decision
-from attnlab.train import run as run_module
+from attnlab.tasks import named
 from tests.tiny import plan
 from tests.train.test_loop import toy
 
@@ -82,7 +82,7 @@ def test_measuring_writes_the_decision_and_leaves_the_run_alone(tmp_path, monkey
         for seed in range(6):
             add("general", seed=seed)
 
-    monkeypatch.setattr(run_module, "tasks", lambda: {"translate": maker})
+    monkeypatch.setattr(named, "make_task", maker)
     folders = folders_of(sweep, tmp_path / "sweep")
     assert groups.main([str(tmp_path / "cache"), *map(str, folders)]) == 0
     decision = groups.recall(tmp_path / "cache")

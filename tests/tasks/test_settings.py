@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from attnlab.tasks.translate import translate, with_frequencies
+from attnlab.data.batching import bucketed
+from attnlab.tasks.translate import left_out, translate, with_frequencies
 from tests.tiny import tiny
 
 
@@ -43,3 +44,13 @@ def test_an_untrained_vocabulary_predicts_the_frequencies():
     params = {"params": {"vocabulary_bias": np.zeros(3), "other": 1}}
     bias = with_frequencies(params, counts)["params"]["vocabulary_bias"]
     np.testing.assert_allclose(np.exp(bias) / np.exp(bias).sum(), (counts + 1) / 13)
+
+
+def test_pairs_that_are_left_out_are_counted():
+    pairs = [([4, 5], [6])] * 3 + [([4] * 20, [6])]
+    batches = bucketed(pairs, batch_size=2, longest=12)
+    assert left_out(batches, None) == [
+        "1 of 4 training pairs are longer than 12 with the end mark (data.longest), "
+        "and left out"
+    ]
+    assert left_out(bucketed(pairs[:3], batch_size=2), None) == []

@@ -12,6 +12,7 @@ import pytest
 
 from attnlab import runs
 from attnlab.losses import Sums
+from attnlab.tasks import named
 from attnlab.tasks.base import Task
 from attnlab.tasks.translate import translate
 from attnlab.train import run as run_module
@@ -47,8 +48,6 @@ class ToyBatch(NamedTuple):
 class ToyBatches:
     """Batches of a step; the last of an epoch of five has another shape."""
 
-    pairs, dropped, longest = 18, 0, 12
-
     def __len__(self):
         return 5
 
@@ -78,7 +77,13 @@ def toy(
         return {"bleu": -far, "perplexity": far}
 
     return Task(
-        toy_init, loss, ToyBatches(), validate or distance, lambda *_: {}, TOY_LEARNER
+        toy_init,
+        loss,
+        ToyBatches(),
+        validate or distance,
+        lambda *_: {},
+        ("bleu", "perplexity"),
+        TOY_LEARNER,
     )
 
 
@@ -382,7 +387,7 @@ def test_run_records_a_divergence_and_neither_hides_nor_retries_it(
         calls.append(folder)
         return toy(loss=diverging(15, np.nan))
 
-    monkeypatch.setattr(run_module, "tasks", lambda: {"translate": maker})
+    monkeypatch.setattr(named, "make_task", maker)
     with pytest.raises(NonFiniteLoss):
         run_module.run(folder, console=False)
     assert len(calls) == 1
@@ -394,7 +399,7 @@ def test_run_records_a_divergence_and_neither_hides_nor_retries_it(
     assert "Traceback" in error["traceback"]
     assert not (folder / runs.RESULT).exists()
 
-    monkeypatch.setattr(run_module, "tasks", lambda: {"translate": lambda *_: toy()})
+    monkeypatch.setattr(named, "make_task", lambda *_: toy())
     result = run_module.run(folder, console=False)
     assert result["steps"] == 30
     assert not (folder / runs.ERROR).exists()  # a later success removes it
@@ -403,22 +408,15 @@ def test_run_records_a_divergence_and_neither_hides_nor_retries_it(
 def test_run_returns_a_finished_result_without_training(tmp_path, monkeypatch):
     folder = tiny_folder(tmp_path)
     runs.write_json(folder / runs.RESULT, {"bleu": 12.5})
-    monkeypatch.setattr(run_module, "tasks", lambda: {})
+    monkeypatch.setattr(named, "make_task", None)
     assert run_module.run(folder, console=False) == {"bleu": 12.5}
 
 
-def test_run_says_how_many_pairs_are_too_long(tmp_path, monkeypatch, capsys):
-    class Cut(ToyBatches):
-        dropped = 3
-
-    task = toy()._replace(batches=Cut())
-    monkeypatch.setattr(run_module, "tasks", lambda: {"translate": lambda *_: task})
-    result = run_module.run(tiny_folder(tmp_path), console=False)
-    assert (result["dropped_pairs"], result["training_pairs"]) == (3, 18)
-    assert capsys.readouterr().err == (
-        "3 of 18 training pairs are longer than 12 with the end mark (data.edges), and "
-        "left out\n"
-    )
+def test_run_says_what_a_task_notes(tmp_path, monkeypatch, capsys):
+    task = toy()._replace(notes=["3 of 18 pairs are left out", "and so on"])
+    monkeypatch.setattr(named, "make_task", lambda *_: task)
+    run_module.run(tiny_folder(tmp_path), console=False)
+    assert capsys.readouterr().err == "3 of 18 pairs are left out\nand so on\n"
 
 
 def test_run_names_an_unknown_task(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from attnlab import runs, trained
+from attnlab.tasks import named
 from attnlab.train import run as run_module
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.course import NonFiniteLoss
@@ -255,7 +256,7 @@ def test_a_replica_that_fails_has_its_error_written_and_the_others_a_result(
         del folder
         return toy(loss=diverging)._replace(batches=OwnBatches(config["seed"]))
 
-    monkeypatch.setattr(run_module, "tasks", lambda: {"translate": maker})
+    monkeypatch.setattr(named, "make_task", maker)
     folders = [tiny_folder(tmp_path, seed=seed) for seed in range(2)]
     assert run_module.main([*map(str, folders), "--quiet"]) == 1
     error = runs.read_json(folders[1] / runs.ERROR)

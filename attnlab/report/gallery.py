@@ -1,0 +1,28 @@
+"""The figures that a task has of its own, by the task's name: a new one is a line here.
+
+Each is drawn from run folders alone, as the rest of the report.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from attnlab.report.evidence import Evidence
+from attnlab.report.rows import Row
+
+Add = Callable[[Any, str, str], None]  # a matplotlib figure, its file name, its caption
+
+# draw(rows, evidence by row name, add): imported when there is something to draw.
+GALLERIES = {
+    "translate": "attnlab.report.translation:draw",
+}
+
+
+def draw_examples(
+    task: str, rows: Sequence[Row], known: Mapping[str, Evidence], add: Add
+) -> None:
+    """Add the figures of a task's rows; none for a task that has no gallery."""
+    if task in GALLERIES:
+        module, name = GALLERIES[task].split(":")
+        own = {row.name: known[row.name] for row in rows}
+        getattr(importlib.import_module(module), name)(rows, own, add)
