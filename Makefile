@@ -2,7 +2,7 @@
 #
 #   make sweep    a quick ablation on embedded data: trains, then prints its table
 #   make test     the tests that need neither downloaded data nor long training, two
-#                 files at a time
+#                 files at a time (ATTNLAB_OPTIMISE=1: as optimised as users run it)
 #   make lint     ruff, its formatter, and pyright on attnlab/
 #   make bench    the benchmarks, against PyTorch too; writes benchmarks/results.md
 #   make peers    what they are measured against, in environments of its own (2 GB)
@@ -17,7 +17,7 @@ PY := $(VENV)/bin/python
 
 # BLAS threads that spin for a core slow each other down a hundredfold.
 OPENBLAS_NUM_THREADS ?= 1
-export OPENBLAS_NUM_THREADS
+export OPENBLAS_NUM_THREADS ATTNLAB_OPTIMISE
 
 version = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ifneq ($(origin PYTHON),file)

@@ -18,10 +18,16 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-    os.environ["XLA_FLAGS"] = " ".join(
-        [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=2"]
-    ).strip()
+# Most of the time goes into machine code for programs that run once, so it is not
+# polished, unless ATTNLAB_OPTIMISE is set: .ci/run does so on the second Python.
+WANTED = {"xla_force_host_platform_device_count": "2"}
+if not os.environ.get("ATTNLAB_OPTIMISE"):
+    WANTED["xla_backend_optimization_level"] = "0"
+FLAGS = os.environ.get("XLA_FLAGS", "")
+for name, value in WANTED.items():
+    if name not in FLAGS:
+        FLAGS += f" --{name}={value}"
+os.environ["XLA_FLAGS"] = FLAGS.strip()
 
 # The first example of a test compiles, so no deadline; CI draws the same ones always.
 settings.register_profile("attnlab", deadline=None, derandomize="CI" in os.environ)

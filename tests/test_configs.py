@@ -31,6 +31,7 @@ SMALL = TINY | {
     "data.synthetic.train": 16,
     "train.batch_size": 4,
     "train.steps": 2,
+    "model.half_width": 5,
     "train.warmup": 0,
     "train.learning_rate": 0.01,
 }
@@ -56,7 +57,9 @@ def tiny_rows():
         module = module_of(path)
         sweep = getattr(module, "sweep", lambda add: add("as it is"))
         for run in rows.plan(module.get_config(), sweep, SMALL):
-            chosen = {key: run.config[key] for key in ("model", "estimator", "train")}
+            train = run.config["train"]
+            chosen = {key: run.config[key] for key in ("model", "estimator")}
+            chosen |= {key: train[key] for key in ("optimiser", "schedule", "clip")}
             name = f"{named(path)}: {run.config['row']}"
             found.setdefault(json.dumps(chosen), (name, run.config))
     return list(found.values())

@@ -14,14 +14,13 @@ from attnlab import runs
 from attnlab.losses import Sums
 from attnlab.tasks import named
 from attnlab.tasks.base import Task
-from attnlab.tasks.translate import translate
 from attnlab.train import run as run_module
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.loop import NonFiniteLoss, train
 from attnlab.train.optimisers import make_optimiser, make_schedule
 from attnlab.train.step import init_state
 from attnlab.train.writers import Writer, jsonl_writer, several
-from tests.tiny import tiny, tiny_folder
+from tests.tiny import tiny_folder
 
 SETTINGS = {
     "optimiser": "adam",
@@ -226,41 +225,6 @@ def test_a_damaged_newest_checkpoint_costs_only_the_steps_since_the_one_before(
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else -1
-
-
-def test_a_translation_model_with_dropout_resumes_bit_for_bit(tmp_path):
-    # 2N steps at once, and N + restore + N, through the whole of a real run.
-    changes = {
-        "model.preset": "luong2015-local-p-general",
-        "model.layers": 1,
-        "model.dropout": 0.2,
-        "train.steps": 12,
-        "train.evaluate_every": 6,
-        "train.schedule": "luong",
-        "train.optimiser": "adadelta",
-    }
-    config = tiny(**changes)
-    results = []
-    for name in ("whole", "cut"):
-        folder = tiny_folder(tmp_path / name, **changes)
-        if name == "cut":
-            fingerprint = run_module.learned_fingerprint(config)
-            with pytest.raises(Killed):
-                train(
-                    translate(config, folder),
-                    config["train"],
-                    folder,
-                    seed=0,
-                    writer=several(jsonl_writer(folder), killer(9)),
-                    fingerprint=fingerprint,
-                )
-            assert Checkpoints(folder / "checkpoints").latest_step == 6
-        result = run_module.run(folder, console=False)
-        results.append({k: v for k, v in result.items() if k not in TIMES})
-        results[-1]["metrics"] = metrics(folder)
-        results[-1]["alignments"] = (folder / runs.ALIGNMENTS).read_bytes()
-        results[-1]["hypotheses"] = runs.read_lines(folder / runs.HYPOTHESES)
-    assert results[0] == results[1]
 
 
 def test_patience_stops_early_and_the_best_is_what_comes_back(tmp_path):

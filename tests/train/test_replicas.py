@@ -81,9 +81,9 @@ def assert_same_lines(found: list[dict[str, Any]], expected: list[dict[str, Any]
             np.testing.assert_allclose(one[name], two[name], rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "luong"])
-def test_each_is_its_solo_run_after_100_steps_at_a_rate_of_its_own(tmp_path, schedule):
-    changes = {"steps": 100, "schedule": schedule, "evaluate_every": 20}
+def test_each_is_its_solo_run_after_100_steps_at_a_rate_of_its_own(tmp_path):
+    # The cosine schedule is that of the real runs below.
+    changes = {"steps": 100, "schedule": "luong", "evaluate_every": 20}
     found = train_together(
         [replica(tmp_path / "together", seed, **changes) for seed in range(3)]
     )
