@@ -115,10 +115,13 @@ def load(folder: str | Path) -> TrainedRun:
 
     Works on a run that is still training, as soon as it has a checkpoint. Raises
     FileNotFoundError where there is no run or no checkpoint yet, ValueError where its
-    files are damaged.
+    files are damaged or it is a run of another task.
     """
     folder = Path(folder)
     config = runs.read_json(folder / runs.CONFIG)
+    task = config.get("task", "translate")
+    if task != "translate":
+        raise ValueError(f"{folder} is a run of task {task!r}; only translate loads")
     source, target = read_codecs(folder)
     translator = build_translator(config, source, target)
     train = config["train"]

@@ -143,3 +143,9 @@ def test_a_configuration_that_was_edited_is_noticed(tmp_path, folder):
     (young / "checkpoints").symlink_to(folder / "checkpoints")
     with pytest.raises(ValueError, match="configuration"):
         attnlab.load(young)
+
+
+def test_a_run_of_another_task_is_named(tmp_path):
+    runs.write_json(tmp_path / runs.CONFIG, {"task": "classify"})
+    with pytest.raises(ValueError, match="is a run of task 'classify'; only translate"):
+        attnlab.load(tmp_path)
