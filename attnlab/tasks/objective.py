@@ -26,6 +26,7 @@ from attnlab.estimators import (
     BASELINES,
     CREDITS,
     MovingAverage,
+    Steps,
     at_slots,
     elbo,
     expected_likelihood,
@@ -134,7 +135,7 @@ def check_objective(config: Mapping[str, Any]) -> None:
             "estimator.coin lets a sentence read expected values instead of samples, "
             f"and {learning} with {samples} samples draws none"
         )
-    if config["train"]["label_smoothing"] and learning != "cross-entropy":
+    if config["train"].get("label_smoothing") and learning != "cross-entropy":
         raise ValueError(
             f"train.label_smoothing is for cross-entropy, not for {learning}"
         )
@@ -186,65 +187,90 @@ def _cross_entropy(model: Seq2Seq, smoothing: float) -> Loss:
 
 def _expected_feed(model: Seq2Seq, config: Settings) -> Loss:
     """The states see expected values, so a step's bound is its own affair."""
-    chosen = config["estimator"]
-    learning, samples = chosen["learning"], chosen["samples"]
 
     def loss(params, batch: Any, rng, learner: Learner):
         rng_states, rng_readouts, rng_coin, rng_sample = jax.random.split(rng, 4)
         unrolled = forced(model, params, batch, rng=rng_states)
         steps = steps_of(model, params, batch, unrolled, rng=rng_readouts)
-        p, real = steps.probabilities, real_steps(batch)
-        coin = jax.random.bernoulli(rng_coin, chosen["coin"], batch.target.shape[:1])
-
-        def likelihood(q):
-            """E_q log p(y | a), enumerated or sampled."""
-            if samples == 0:
-                return expected_likelihood(steps, q)
-            slots = sample(rng_sample, q, samples)
-            rewards = at_slots(steps, slots)
-            actions = jnp.take_along_axis(safe_log(q), slots, axis=-1)
-            if chosen["coin"]:
-                soft = steps.under(p)[..., None]
-                rewards = jnp.where(coin[:, None, None], soft, rewards)
-                actions = jnp.where(coin[:, None, None], 0, actions)
-            baselines = baseline()[..., None]
-            return _reinforce(actions, rewards, baselines, real, chosen)
-
-        def baseline():
-            kind = chosen["baseline"]
-            if kind == "soft":
-                return steps.under(p)
-            if kind == "self-critical":
-                return steps.at(jnp.argmax(p, axis=-1))
-            return _constant(kind, learner, real)
-
-        def relaxed(rng):
-            keys = jax.random.split(rng, p.shape[:2])
-            temperature = _temperature(config, learner.updates)
-            read = straight_through()
-
-            def one(p, rng, coin):
-                return read(p, Draw(rng, temperature, coin))
-
-            coins = jnp.broadcast_to(coin[:, None], p.shape[:2])
-            return steps.under(jax.vmap(jax.vmap(one))(p, keys, coins))
-
-        if learning == "marginal":
-            bound = reward = marginal(steps)
-        elif learning == "top-k":
-            bound = reward = top_k_joint(steps, config["model"]["k"])
-        elif learning == "gumbel":
-            keys = jax.random.split(rng_sample, samples)
-            bound = reward = jax.lax.map(relaxed, keys).mean(axis=0)
-        elif learning == "elbo":
-            q = infer(model, params, batch, unrolled)
-            reward = likelihood(q)
-            bound = elbo(steps, q, reward)
-        else:
-            bound = reward = likelihood(p)
-        return _finished(bound, reward, p, real, learner, chosen)
+        learning = config["estimator"]["learning"]
+        q = infer(model, params, batch, unrolled) if learning == "elbo" else None
+        return learn_steps(
+            steps, real_steps(batch), learner, config, rng_coin, rng_sample, q
+        )
 
     return loss
+
+
+def learn_steps(
+    steps: Steps,
+    real: jax.Array,
+    learner: Learner,
+    config: Settings,
+    rng_coin: jax.Array,
+    rng_sample: jax.Array,
+    q: jax.Array | None = None,
+) -> tuple[jax.Array, tuple[Sums, Learner]]:
+    """What to minimise, its Sums and the next learner, of steps [B, T] of any model.
+
+    Which of them are `real` [B, T] counts. Learns as `estimator` says, but by cross
+    entropy; the states between the steps must not depend on what is read. `q`
+    [B, T, W] is the inference network's distribution, for the ELBO.
+    """
+    chosen = config["estimator"]
+    learning, samples = chosen["learning"], chosen["samples"]
+    p = steps.probabilities
+    coin = jax.random.bernoulli(rng_coin, chosen["coin"], real.shape[:1])
+
+    def likelihood(q):
+        """E_q log p(y | a), enumerated or sampled."""
+        if samples == 0:
+            return expected_likelihood(steps, q)
+        slots = sample(rng_sample, q, samples)
+        rewards = at_slots(steps, slots)
+        actions = jnp.take_along_axis(safe_log(q), slots, axis=-1)
+        if chosen["coin"]:
+            soft = steps.under(p)[..., None]
+            rewards = jnp.where(coin[:, None, None], soft, rewards)
+            actions = jnp.where(coin[:, None, None], 0, actions)
+        baselines = baseline()[..., None]
+        return _reinforce(actions, rewards, baselines, real, chosen)
+
+    def baseline():
+        kind = chosen["baseline"]
+        if kind == "soft":
+            return steps.under(p)
+        if kind == "self-critical":
+            return steps.at(jnp.argmax(p, axis=-1))
+        return _constant(kind, learner, real)
+
+    def relaxed(rng):
+        keys = jax.random.split(rng, p.shape[:2])
+        temperature = _temperature(config, learner.updates)
+        read = straight_through()
+
+        def one(p, rng, coin):
+            return read(p, Draw(rng, temperature, coin))
+
+        coins = jnp.broadcast_to(coin[:, None], p.shape[:2])
+        return steps.under(jax.vmap(jax.vmap(one))(p, keys, coins))
+
+    if learning == "marginal":
+        bound = reward = marginal(steps)
+    elif learning == "top-k":
+        bound = reward = top_k_joint(steps, config["model"]["k"])
+    elif learning == "gumbel":
+        keys = jax.random.split(rng_sample, samples)
+        bound = reward = jax.lax.map(relaxed, keys).mean(axis=0)
+    elif learning == "elbo":
+        if q is None:
+            raise ValueError(
+                "the ELBO needs the distribution q of an inference network"
+            )
+        reward = likelihood(q)
+        bound = elbo(steps, q, reward)
+    else:
+        bound = reward = likelihood(p)
+    return _finished(bound, reward, p, real, learner, chosen)
 
 
 def _sampled_feed(model: Seq2Seq, config: Settings) -> Loss:
