@@ -1,6 +1,6 @@
 """What training, sweeps and programs need to know about a task."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,8 @@ class Task(NamedTuple):
     scores: those of `validate` that may choose the best checkpoint (`train.stop_on`),
       named in `attnlab.metrics.named`
     notes: what the user is told before training
+    histograms(params) -> {name: array of any shape}, whose distribution a writer that
+      can show one is given at every evaluation
 
     The loss is summed over what `Sums.tokens` counts (words, sequences, questions), and
     an update follows the mean.
@@ -31,3 +33,4 @@ class Task(NamedTuple):
     scores: Sequence[str]
     learner: Any = ()  # before the first update
     notes: Sequence[str] = ()
+    histograms: Callable[[Any], Mapping[str, Any]] | None = None

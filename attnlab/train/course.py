@@ -147,6 +147,8 @@ class Course:
                 return
         dev = self.task.validate(state.params)
         self.writer.write(self.step, "dev", dev)
+        if self.task.histograms is not None:
+            self.writer.histograms(self.step, self.task.histograms(state.params))
         chosen = self.settings["stop_on"]
         metric = METRICS[chosen].better * dev[chosen]
         judged = _judge(self.progress, metric, self.step, self.settings)

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TextIO
 
+import numpy as np
+
 from attnlab import runs
 from attnlab.metrics.named import METRICS
 
@@ -23,11 +25,13 @@ class Writer(NamedTuple):
 
     write(step, kind, values)   values of one moment; kind is "train" or "dev"
     figure(name, path)          a finished picture
+    histograms(step, arrays)    arrays whose distribution can be shown
     """
 
     write: Callable[[int, str, Mapping[str, Any]], None]
     figure: Callable[[str, str | os.PathLike], None]
     close: Callable[[], None]
+    histograms: Callable[[int, Mapping[str, Any]], None] = lambda step, arrays: None
 
 
 def several(*writers: Writer) -> Writer:
@@ -44,20 +48,24 @@ def several(*writers: Writer) -> Writer:
         for writer in writers:
             writer.figure(name, path)
 
+    def histograms(step, arrays):
+        for writer in writers:
+            writer.histograms(step, arrays)
+
     def close():
         with ExitStack() as stack:
             for writer in reversed(writers):
                 stack.callback(writer.close)
 
-    return Writer(write, figure, close)
+    return Writer(write, figure, close, histograms)
 
 
 def jsonl_writer(folder: str | os.PathLike) -> Writer:
     """Adds a line to metrics.jsonl of a run folder for each `write`.
 
     A line is on its way to the disk when `write` returns: killing the process loses
-    none. Figures are files already and not written again. A value that is not finite
-    becomes null.
+    none. Figures are files already and not written again, and histograms are for
+    looking at: a line holds numbers only. A value that is not finite becomes null.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -188,7 +196,8 @@ def wandb_writer(
     *,
     timeout: float = 60.0,
 ) -> Writer:
-    """Mirrors numbers and PNG figures in Weights & Biases, as a run below `folder`.
+    """Mirrors numbers, PNG figures and histograms in Weights & Biases, as a run below
+    `folder`.
 
     A sweep is a `group`, a run of it a `name`. "offline" writes folder/wandb/ and needs
     no network and no login; `wandb sync` sends it later. "disabled" does nothing and
@@ -254,12 +263,19 @@ def wandb_writer(
         if Path(path).suffix.lower() == ".png":
             run.log({name: wandb.Image(os.fspath(path))})
 
+    def histograms(step, arrays):
+        drawn = {
+            f"histogram/{name}": wandb.Histogram(np_histogram=np.histogram(array, 64))
+            for name, array in arrays.items()
+        }
+        run.log(drawn, step=int(step))
+
     def close():
         run.finish()
         if ours and wandb.run is None:
             wandb.teardown()  # or wandb-core and two threads stay until Python exits
 
-    return Writer(write, figure, close)
+    return Writer(write, figure, close, histograms)
 
 
 @contextmanager

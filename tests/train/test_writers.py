@@ -64,6 +64,13 @@ def test_a_second_jsonl_writer_goes_on(tmp_path):
     ]
 
 
+def test_histograms_are_no_lines(tmp_path):
+    writer = jsonl_writer(tmp_path)
+    writer.histograms(1, {"weights": np.zeros(1000)})
+    writer.close()
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
 def record(calls: list, name: str, fails: bool = False) -> Writer:
     def close():
         calls.append((name, "close"))
@@ -74,6 +81,7 @@ def record(calls: list, name: str, fails: bool = False) -> Writer:
         lambda step, kind, values: calls.append((name, step, kind, values)),
         lambda title, path: calls.append((name, title, path)),
         close,
+        lambda step, arrays: calls.append((name, step, arrays)),
     )
 
 
@@ -82,12 +90,15 @@ def test_several_pass_everything_on_in_order():
     writer = several(record(calls, "a"), record(calls, "b"))
     writer.write(1, "dev", {"bleu": 1.0})
     writer.figure("x", "x.png")
+    writer.histograms(1, {"states": 0})
     writer.close()
     assert calls == [
         ("a", 1, "dev", {"bleu": 1.0}),
         ("b", 1, "dev", {"bleu": 1.0}),
         ("a", "x", "x.png"),
         ("b", "x", "x.png"),
+        ("a", 1, {"states": 0}),
+        ("b", 1, {"states": 0}),
         ("a", "close"),
         ("b", "close"),
     ]
@@ -233,6 +244,7 @@ RUN = """
         writer.figure("alignment", picture)
         writer.figure("alignment", "paper.pdf")
         writer.write(10, "train", {"loss": 1.5})
+        writer.histograms(10, {"weights": np.array([[0.0, 1.0, 1.0]])})
         writer.close()
     print(json.dumps([lazy, before, open_threads, state()]))
 """
@@ -294,6 +306,8 @@ def test_an_offline_run_is_in_its_file(offline):
     assert history[1]["dev/bleu"] == 12.5
     assert math.isnan(float(history[1]["dev/perplexity"]))
     assert history[2]["train/loss"] == 1.5
+    counts = history[2]["histogram/weights/values"]
+    assert (counts[0], counts[-1], sum(counts)) == (1, 2, 3)
     pictures = list(folder.glob("wandb/offline-run-*/files/media/images/*.png"))
     assert len(pictures) == 2
 
