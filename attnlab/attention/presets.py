@@ -93,11 +93,12 @@ def _make(factory: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 class Preset(NamedTuple):
     """A published variant: the settings it pins, of the model and of how a hard read
-    learns, and where we depart from it."""
+    learns, where we depart from it, and the task whose settings they are."""
 
     settings: dict[str, Any]
     paper: str
     departures: tuple[str, ...] = ()
+    task: str = "translate"
 
 
 _BAHDANAU = {
@@ -220,5 +221,28 @@ PRESETS: dict[str, Preset] = {
         _DENG | {"learning": "top-k", "k": 5},
         "Shankar et al. 2018, Surprisingly Easy Hard-Attention for Seq2seq Learning",
         _OURS,
+    ),
+    "tf-rnn-attention": Preset(
+        {
+            "pooling": "attention",
+            "compat": True,
+            "score": "additive",
+            "window": "global",
+            "normaliser": "softmax",
+            "read": "soft",
+            "cell": "cho-gru",
+            "layers": 1,
+            "dropout": 0.2,  # keep probability 0.8, on the pooled vector
+        },
+        "ilivans/tf-rnn-attention (2017), after Yang et al. 2016",
+        (
+            "widths and optimiser are the configuration's, configs/classify.py:imdb",
+            "matrices start Glorot-uniform or orthogonal, embeddings of unit length; "
+            "the gates' biases at 0, not 1",
+            "the end mark that is read is a token of its own, not the first pad",
+            "unknown words are one token, where the original drops them at test",
+            "every test sentence counts, those of the last partial batch too",
+        ),
+        task="classify",
     ),
 }

@@ -53,7 +53,9 @@ def resolve(
         if preset not in PRESETS:
             choices = ", ".join(PRESETS)
             raise ValueError(f"unknown preset {preset!r}; choose {choices}")
-        pinned = PRESETS[preset].settings
+        pinned, task = PRESETS[preset].settings, PRESETS[preset].task
+        if task != config.task:
+            raise ValueError(f"preset {preset!r} is of task {task}, not {config.task}")
         full = {_full_name(config, key): value for key, value in pinned.items()} | full
     for name, value in full.items():
         _set(config, name, value)

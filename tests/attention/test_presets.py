@@ -39,12 +39,14 @@ def test_every_preset_builds_and_reads(rng, name):
     context = contexts(attend, attend.init(rng, DIMS))
     assert context.shape == (4,)
     assert np.isfinite(context).all()
+    assert "20" in preset.paper
     others = {k: v for k, v in preset.settings.items() if k not in options}
+    if preset.task != "translate":
+        return  # what else it pins is in the configuration of its task
     decoder = {k: v for k, v in others.items() if k in DECODER}
     assert decoder.keys() == DECODER.keys()
     assert others.keys() - decoder.keys() <= set(get_config().estimator.keys())
     assert all(value in DECODER[field] for field, value in decoder.items())
-    assert "20" in preset.paper
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from attnlab.attention.presets import PRESETS
 from attnlab.sweep import rows
 from attnlab.train.checkpoint import Checkpoints
 from configs.base import get_config
+from configs.classify import get_config as classify
 
 
 def one(**settings):
@@ -95,7 +96,9 @@ def test_a_whole_number_will_do_for_a_real_one():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_sets_what_its_paper_decides(name):
-    config = one(preset=name)
+    base = {"translate": get_config, "classify": classify}[PRESETS[name].task]()
+    (run,) = rows.plan(base, lambda add: add("row", preset=name))
+    config = run.config
     assert config["model"]["preset"] == name
     for key, value in PRESETS[name].settings.items():
         assert (config["model"] | config["estimator"])[key] == value
