@@ -10,6 +10,7 @@ from attnlab.tasks.base import Task
 # Makers, (config, folder) -> Task: imported when asked for, as each brings its own.
 TASKS = {
     "translate": "attnlab.tasks.translate:translate",
+    "classify": "attnlab.tasks.classify:classify",
 }
 
 
