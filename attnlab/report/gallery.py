@@ -15,6 +15,7 @@ Add = Callable[[Any, str, str], None]  # a matplotlib figure, its file name, its
 # draw(rows, evidence by row name, add): imported when there is something to draw.
 GALLERIES = {
     "translate": "attnlab.report.translation:draw",
+    "classify": "attnlab.report.classification:draw",
 }
 
 
