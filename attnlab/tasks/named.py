@@ -11,6 +11,7 @@ from attnlab.tasks.base import Task
 TASKS = {
     "translate": "attnlab.tasks.translate:translate",
     "classify": "attnlab.tasks.classify:classify",
+    "answer": "attnlab.tasks.answer:answer",
 }
 
 

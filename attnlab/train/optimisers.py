@@ -6,7 +6,7 @@ from typing import Any
 import optax
 
 OPTIMISERS = ("adam", "sgd", "adadelta")
-SCHEDULES = ("constant", "cosine", "luong")
+SCHEDULES = ("constant", "cosine", "luong", "halving")
 
 
 def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
@@ -14,7 +14,9 @@ def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
 
     constant; cosine: falls to a tenth by the last step; luong: constant for
     `halve_after` epochs, then halved after each (Luong et al. 2015: after 5 of 10, or
-    8 of 12 with dropout). Each first rises from zero over `warmup` steps.
+    8 of 12 with dropout); halving: halved after every `halve_after` epochs (Sukhbaatar
+    et al. 2015: after 25, 50 and 75 of 100). Each first rises from zero over `warmup`
+    steps; halving counts its epochs from there.
     """
     rate, steps, warmup = (
         settings["learning_rate"],
@@ -31,6 +33,10 @@ def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
         boundaries = {
             epoch * done - warmup: 0.5 for done in range(settings["halve_after"], last)
         }
+        schedule = optax.piecewise_constant_schedule(rate, boundaries)
+    elif name == "halving":
+        every = max(epoch * settings["halve_after"], 1)
+        boundaries = dict.fromkeys(range(every, steps - warmup, every), 0.5)
         schedule = optax.piecewise_constant_schedule(rate, boundaries)
     else:
         raise ValueError(f"unknown schedule {name!r}; choose {', '.join(SCHEDULES)}")

@@ -1,0 +1,397 @@
+"""The answering task: questions over stories, for a memory network or an LSTM."""
+
+import inspect
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attnlab import runs
+from attnlab.attention.base import Attention, Draw
+from attnlab.attention.compose import attention
+from attnlab.attention.presets import SCORES, build
+from attnlab.attention.windows import everywhere
+from attnlab.data import memories
+from attnlab.data.babi import babi
+from attnlab.data.memories import Batch, Question, Stories, Widths
+from attnlab.data.stories import stories
+from attnlab.data.vocab import PAD, UNK, Vocabulary
+from attnlab.estimators import reinforce
+from attnlab.losses import Sums, token_losses
+from attnlab.masking import distribution, masked_sum, safe_log, zero_padding
+from attnlab.metrics import facts
+from attnlab.models.memn2n import Answered, MemN2N, StoryLSTM, recency
+from attnlab.tasks.base import Task
+from attnlab.tasks.objective import (
+    Learner,
+    check_objective,
+    first_learner,
+    is_hard,
+    training_read,
+)
+
+CORPORA: dict[str, Callable[..., Stories]] = {"stories": stories, "babi": babi}
+SYSTEMS = ("memn2n", "lstm")
+SETTLED = ("cross-entropy", "reinforce", "gumbel")  # how a read of several hops learns
+WORDS = "words.vocabulary"
+
+
+def load_stories(config: Mapping[str, Any]) -> Stories:
+    """The corpus of `data.name` with the options under that name in `data`."""
+    name = config["data"]["name"]
+    if name not in CORPORA:
+        raise ValueError(f"unknown corpus {name!r}; choose {', '.join(CORPORA)}")
+    options = dict(config["data"].get(name, {}))
+    known = inspect.signature(CORPORA[name]).parameters
+    for option in options:
+        if option not in known:
+            choices = ", ".join(known)
+            raise ValueError(
+                f"unknown option {option!r} of corpus {name!r}; choose {choices}"
+            )
+    return CORPORA[name](**options)
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """ValueErrors for what would else be noticed late or not at all."""
+    model, train, evaluate = config["model"], config["train"], config["evaluate"]
+    if model["system"] not in SYSTEMS:
+        choices = ", ".join(SYSTEMS)
+        raise ValueError(f"unknown model.system {model['system']!r}; choose {choices}")
+    if model["score"] == "none":
+        raise ValueError(
+            "model.score none leaves a memory network nothing to read by; the system "
+            "without attention is model.system lstm"
+        )
+    without = {"evaluate": {"predict": ""}, "train": {**train, "label_smoothing": 0.0}}
+    check_objective({**config, **without})  # which translation has and answer has not
+    learning = config["estimator"]["learning"]
+    if learning not in SETTLED:
+        raise ValueError(
+            f"estimator.learning {learning!r} sums over what one step reads, and hops "
+            f"read one after the other; choose {', '.join(SETTLED)}"
+        )
+    if learning == "reinforce" and config["estimator"]["feed"] == "expected":
+        raise ValueError(
+            "a memory network feeds what a hop reads to the next: estimator.feed "
+            "sampled, and estimator.credit to-go or sentence"
+        )
+    if train["compute"] != "float32":
+        raise ValueError(f"train.compute is {train['compute']!r}; answer has float32")
+    for name, value in (
+        ("train.steps", train["steps"]),
+        ("train.batch_size", train["batch_size"]),
+        ("model.width", model["width"]),
+        ("model.memory", model["memory"]),
+        ("evaluate.questions", evaluate["questions"]),
+    ):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be positive")
+    if model["linear_start"] < 0:
+        raise ValueError(f"model.linear_start is {model['linear_start']}, below 0")
+    if not 0.0 <= model["noise"] < 1.0:
+        raise ValueError(f"model.noise is {model['noise']}; it must be in [0, 1)")
+
+
+def build_model(config: Mapping[str, Any], words: int) -> MemN2N | StoryLSTM:
+    """The model of a configuration; ValueErrors name a wrong choice."""
+    model = config["model"]
+    if model["system"] == "lstm":
+        return StoryLSTM(words, hidden=model["hidden"], embedding=model["width"])
+    usual = build(
+        model["score"],
+        model["window"],
+        model["normaliser"],
+        training_read(config),
+        half_width=model["half_width"],
+        gaussian=model["gaussian"],
+        coverage=model["coverage"],
+        max_length=model["max_length"],
+        k=model["k"],
+    )
+    return MemN2N(
+        words=words,
+        attention=usual,
+        linear=_linear(model) if model["linear_start"] else None,
+        hops=model["hops"],
+        width=model["width"],
+        memory=model["memory"],
+        tying=model["tying"],
+        encoding=model["encoding"],
+        temporal=model["temporal"],
+        empty_slots=model["empty_slots"],
+    )
+
+
+def _linear(model: Mapping[str, Any]) -> Attention:
+    """The attention whose weights are the scores themselves: linear start."""
+    if model["window"] != "global" or model["coverage"]:
+        raise ValueError("model.linear_start is for window global without coverage")
+
+    def as_they_are(scores, valid):
+        return jnp.where(valid, scores, 0)
+
+    return attention(SCORES[model["score"]](), everywhere(), as_they_are)
+
+
+def make_loss(model: MemN2N | StoryLSTM, config: Mapping[str, Any]):
+    """loss(params, batch, rng, learner) -> (to minimise, (Sums, next learner)).
+
+    Sums hold nats of the expected reads, or of the sampled ones where the read is hard.
+    """
+    settings, chosen = config["model"], config["estimator"]
+
+    def run(params, batch: Batch, times, linear, draw) -> Answered:
+        inputs = (batch.sentences, batch.lengths, batch.questions, times)
+        found: Any = model.apply(params, *inputs, linear=linear, draw=draw)
+        return found
+
+    def loss(params, batch: Batch, rng, learner: Learner):
+        rng_noise, rng_draw = jax.random.split(rng)
+        size, real = batch.sentences.shape[1], batch.answers != PAD
+        times = recency(
+            batch.lengths, size, settings["memory"], rng_noise, settings["noise"]
+        )
+        start = settings["linear_start"]
+        linear = learner.updates < start if start else False
+
+        def likelihood(draw):
+            answered = run(params, batch, times, linear, draw)
+            return -token_losses(answered.logits, batch.answers), answered
+
+        def sampled(rng):
+            temperature = chosen["temperature"]
+            draw = draws(rng, settings["hops"], len(batch.answers), temperature)
+            reward, answered = likelihood(draw)
+            logs = safe_log(distribution(answered.weights))
+            return reward, (answered.reads * logs).sum(axis=-1)  # [B], [B, K]
+
+        learning = chosen["learning"]
+        if learning == "cross-entropy" or settings["system"] == "lstm":
+            bound, _ = likelihood(None)
+            reward = bound
+        else:
+            keys = jax.random.split(rng_draw, chosen["samples"])
+            rewards, actions = jax.vmap(sampled)(keys)  # [N, B], [N, B, K]
+            bound = reward = rewards.mean(axis=0)
+            if learning == "reinforce":
+                basis = _baseline(chosen["baseline"], likelihood, learner, reward)
+                bound = reinforce(
+                    jnp.moveaxis(actions, 0, -1),
+                    _last_hop(rewards.T, actions.shape[-1]),
+                    _last_hop(basis[:, None], actions.shape[-1]),
+                    credit=chosen["credit"],
+                    weight=chosen["reward_weight"],
+                ).sum(axis=-1)
+        total = masked_sum(bound, real)
+        average = learner.average.after(
+            zero_padding(reward, real)[:, None, None], real[:, None], chosen["decay"]
+        )
+        nats = -masked_sum(reward, real)
+        learner = Learner(average, learner.updates + 1)
+        return -total, (Sums(nats, real.sum()), learner)
+
+    return loss
+
+
+def draws(rng, hops: int, rows: int, temperature: float = 1.0) -> Draw:
+    """The chance of every hop and row, [K, B]; without `rng` the likeliest is read."""
+    keys = None if rng is None else jax.random.split(rng, (hops, rows))
+    return Draw(
+        keys, jnp.full((hops, rows), temperature), jnp.zeros((hops, rows), bool)
+    )
+
+
+def _baseline(kind: str, likelihood, learner: Learner, reward):
+    if kind == "soft":
+        return likelihood(None)[0]
+    if kind == "moving-average":
+        return jnp.broadcast_to(learner.average.mean, reward.shape)
+    if kind == "none":
+        return jnp.zeros_like(reward)
+    raise ValueError(
+        f"estimator.baseline {kind!r} is not for answer; choose none, moving-average, "
+        "soft"
+    )
+
+
+def _last_hop(rewards, hops: int):
+    """Rewards [B, N] as those of the last of the hops, [B, K, N]: only then is there
+    an answer."""
+    nothing = jnp.zeros((rewards.shape[0], hops - 1, rewards.shape[1]))
+    return jnp.concatenate([nothing, rewards[:, None]], axis=1)
+
+
+class Answerer:
+    """Answers questions in batches with a compiled model; parameters are arguments.
+
+    A hard read takes the likeliest memory of every hop.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        model: MemN2N | StoryLSTM,
+        vocabulary: Vocabulary,
+        widths: Widths,
+    ):
+        self.vocabulary, self.widths = vocabulary, widths
+        self.rows = config["evaluate"]["questions"]
+        memory, hops = config["model"]["memory"], config["model"]["hops"]
+        hard = is_hard(config) and config["model"]["system"] == "memn2n"
+
+        def answer(params, batch: Batch):
+            times = recency(batch.lengths, batch.sentences.shape[1], memory)
+            draw = draws(None, hops, len(batch.answers)) if hard else None
+            inputs = (batch.sentences, batch.lengths, batch.questions, times)
+            found: Any = model.apply(params, *inputs, draw=draw)
+            nats = token_losses(found.logits, batch.answers)
+            return nats, jax.nn.softmax(found.logits), found.weights
+
+        self._answer = jax.jit(answer)
+
+    def __call__(self, params, encoded: Batch):
+        """nats [N], probabilities [N, V] and weights [N, K, S] of all questions."""
+        found = []
+        for start in range(0, len(encoded.answers), self.rows):
+            rows = np.arange(len(encoded.answers))[start : start + self.rows]
+            batch = memories.rows_of(encoded, rows, self.rows)
+            parts = jax.tree.map(np.asarray, self._answer(params, batch))
+            found.append([part[: len(rows)] for part in parts])
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+    def scores(self, params, encoded: Batch) -> dict[str, float]:
+        """Loss in nats a question, and accuracy."""
+        nats, probabilities, _ = self(params, encoded)
+        hits = right(probabilities, encoded.answers)
+        return {"loss": float(nats.mean()), "accuracy": float(hits.mean())}
+
+
+def right(probabilities: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """[N] bool: the likeliest word is the answer, and not one that no word stands for."""
+    return (probabilities.argmax(axis=-1) == answers) & (answers != UNK)
+
+
+def answer(config: Mapping[str, Any], folder: Path) -> Task:
+    """The task of a configuration; writes its vocabulary into the run folder."""
+    check(config)
+    corpus = load_stories(config)
+    if (folder / WORDS).exists():
+        vocabulary = Vocabulary.load(folder / WORDS)
+    else:
+        vocabulary = memories.vocabulary_of(corpus.train)
+        vocabulary.save(folder / f".{WORDS}.tmp")  # a kill leaves no half of it
+        os.replace(folder / f".{WORDS}.tmp", folder / WORDS)
+    splits = (corpus.train, corpus.dev, corpus.test)
+    widths = memories.widths_of(splits, config["model"]["memory"])
+    train, dev, test = (memories.encode(s, vocabulary, widths) for s in splits)
+    model = build_model(config, vocabulary.size)
+    answerer = Answerer(config, model, vocabulary, widths)
+
+    def finish(params, folder: Path):
+        learned = answerer.scores(params, train)
+        chosen = answerer.scores(params, dev)
+        results = judge(answerer, params, corpus.test, test, folder, config)
+        names = ("train_loss", "train_accuracy", "dev_loss", "dev_accuracy")
+        return results | dict(
+            zip(names, [*learned.values(), *chosen.values()], strict=True)
+        )
+
+    return Task(
+        lambda rng: model.init(rng, method="parameters"),
+        make_loss(model, config),
+        memories.Batches(train, config["train"]["batch_size"], config["seed"]),
+        lambda params: answerer.scores(params, dev),
+        finish,
+        scores=("accuracy", "loss"),
+        learner=first_learner(),
+    )
+
+
+def judge(
+    answerer: Answerer,
+    params,
+    questions: Sequence[Question],
+    encoded: Batch,
+    folder: Path,
+    config: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The scores of the test questions; writes what was done with each of them.
+
+    pointing: the share of questions for which a supporting fact has the most weight of
+    all memories, summed over the hops; `hops` say the same of each hop, and how much of
+    its weight is on facts.
+    """
+    nats, probabilities, weights = answerer(params, encoded)
+    hits = right(probabilities, encoded.answers)
+    gold = memories.gold_of(questions, answerer.widths.memory)
+    asked = np.array([bool(one.facts) for one in questions])
+    counts = {
+        "accuracy": np.stack([hits, np.ones(len(hits))], axis=1),
+        "loss": np.stack([nats, np.ones(len(hits))], axis=1),
+    }
+    results: dict[str, Any] = {
+        "accuracy": float(hits.mean()),
+        "loss": float(nats.mean()),
+    }
+    if weights.shape[1] and asked.any():
+        found = facts.found(weights, gold, asked)
+        counts["pointing"] = np.stack([found.mean_hits, asked], axis=1)
+        many = asked.sum()
+        results["pointing"] = float(found.mean_hits.sum() / many)
+        results["mass_on_gold"] = float(found.mass.mean(axis=1).sum() / many)
+        results["hops"] = {
+            f"hop{hop + 1}": {
+                "pointing": float(found.hits[:, hop].sum() / many),
+                "mass_on_gold": float(found.mass[:, hop].sum() / many),
+            }
+            for hop in range(weights.shape[1])
+        }
+    tasks = sorted({one.task for one in questions}, key=lambda name: (len(name), name))
+    if len(tasks) > 1:
+        of = np.array([one.task for one in questions])
+        results["tasks"] = {name: float(hits[of == name].mean()) for name in tasks}
+    runs.write_tallies(folder, [_name(one) for one in questions], counts)
+    shown = questions[: config["evaluate"]["shown"]]
+    words = answerer.vocabulary.words
+    runs.write_alignments(
+        folder, {"test": [_aligned(*pair) for pair in zip(shown, weights, strict=False)]}
+    )
+    said = [
+        {
+            "task": one.task,
+            "question": " ".join(one.question),
+            "answer": one.answer,
+            "predicted": words[int(row.argmax())],
+            "probability": float(row.max()),
+        }
+        for one, row in zip(shown, probabilities, strict=False)
+    ]
+    text = np.frombuffer(json.dumps(said).encode(), np.uint8)
+    runs.write_arrays(folder / runs.EXAMPLES, {"questions": text})
+    return results
+
+
+def _name(one: Question) -> str:
+    story = ". ".join(" ".join(sentence) for sentence in one.story)
+    return f"{one.task}: {story}. {' '.join(one.question)}? {one.answer}"
+
+
+def _aligned(one: Question, weights: np.ndarray) -> runs.AlignedSentence:
+    """Hops down, all sentences of the story across, the facts as gold of every hop."""
+    hops, first = len(weights), memories.first_kept(one, weights.shape[1])
+    wide = np.zeros((hops, len(one.story)), np.float32)
+    wide[:, first:] = weights[:, : len(one.story) - first]
+    links = frozenset((hop, fact) for hop in range(hops) for fact in one.facts)
+    return runs.AlignedSentence(
+        tuple(" ".join(sentence) for sentence in one.story),
+        tuple(f"hop {hop + 1}" for hop in range(hops)),
+        wide,
+        links,
+        links,
+    )

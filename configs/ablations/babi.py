@@ -1,0 +1,24 @@
+"""bAbI, every task for itself: twenty rows, whose seeds are restarts.
+
+    python -m experiments.sweep --config=configs/ablations/babi.py --workdir=runs/babi
+    python -m attnlab.report.restarts runs/babi
+
+The second command takes of each task the restart with the least training loss, as
+Sukhbaatar et al. 2015 did of ten. Needs bAbI in the data folder (ATTNLAB_DATA).
+"""
+
+from configs.answer import get_config as answer
+
+RESTARTS = 5
+
+
+def get_config():
+    config = answer("1")
+    config.evaluate.shown = 20
+    return config
+
+
+def sweep(add):
+    for seed in range(RESTARTS):
+        for task in range(1, 21):
+            add(f"task {task}", tasks=str(task), seed=seed)
