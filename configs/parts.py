@@ -17,9 +17,9 @@ def begin(task: str) -> ConfigDict:
     train.compute = "float32"  # or bfloat16: the model only; state, evaluation stay
     train.optimiser = "adam"  # sgd, adadelta
     train.learning_rate = 2e-3
-    train.schedule = "cosine"  # constant, luong, halving
+    train.schedule = "cosine"  # constant, luong, sukhbaatar
     train.warmup = 0
-    train.halve_after = 5  # epochs, for the schedules luong and halving
+    train.halve_after = 5  # epochs, for the schedules luong and sukhbaatar
     train.clip = 1.0
     train.log_every = 50
     train.evaluate_every = 500

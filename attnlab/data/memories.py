@@ -120,7 +120,9 @@ def rows_of(batch: Batch, rows: np.ndarray, size: int) -> Batch:
     missing = size - len(rows)
 
     def part(array):
-        return np.concatenate([array[rows], np.zeros_like(array[:1]).repeat(missing, 0)])
+        return np.concatenate(
+            [array[rows], np.zeros_like(array[:1]).repeat(missing, 0)]
+        )
 
     return Batch(*map(part, batch))
 

@@ -60,18 +60,55 @@ TYINGS: dict[str, Callable[[int], Tables]] = {
     "adjacent": adjacent,
     "layer-wise": layer_wise,
 }
-ENCODINGS = ("position", "bag")
+
+
+def bag(real: jax.Array, width: int) -> jax.Array:
+    """Bag of words: every word of `real` [..., L] alike, [..., L, E]."""
+    return zero_padding(jnp.ones((*real.shape, width)), real)
+
+
+def position(real: jax.Array, width: int) -> jax.Array:
+    """Position encoding as printed (section 4.1): word j of J in dimension k of E has
+
+    l_kj = (1 - j / J) - (k / E) (1 - 2 j / J), counted from 1. [..., L, E].
+    """
+    words = jnp.maximum(real.sum(axis=-1), 1)[..., None, None]
+    order = jnp.arange(1, real.shape[-1] + 1)[:, None]
+    place = jnp.broadcast_to(order, (*real.shape, 1)) / words  # j / J
+    depth = jnp.arange(1, width + 1) / width
+    depth = jnp.broadcast_to(depth, (*real.shape, width))
+    return zero_padding((1 - place) - depth * (1 - 2 * place), real)
+
+
+def released(real: jax.Array, width: int) -> jax.Array:
+    """Position encoding of the released code, twice as large and centred:
+
+    l_kj = 1 + 4 (k - (E + 1) / 2) (j - (J + 1) / 2) / (E J), where J is L, the longest
+    sentence's length, for every sentence. [..., L, E].
+    """
+    longest = real.shape[-1]
+    order = jnp.arange(longest) - (longest - 1) / 2
+    depth = jnp.arange(width) - (width - 1) / 2
+    shares = 1 + 4 * jnp.outer(order, depth) / (longest * width)
+    return zero_padding(jnp.broadcast_to(shares, (*real.shape, width)), real)
+
+
+ENCODINGS: dict[str, Callable[[jax.Array, int], jax.Array]] = {
+    "bag": bag,
+    "position": position,
+    "released": released,
+}
 
 
 class MemN2N(nn.Module):
     """The network; `attention` looks and reads in every hop, with parameters it shares.
 
     words: size of the vocabulary. memory: rows of the table T of times, which is added
-      to memories where `temporal` (T_A and T_C, tied as the words are). encoding: of a
-      sentence, "position" or "bag" (see `position_weights`).
+      to memories where `temporal` (T_A and T_C, tied as the words are). encoding: how a
+      sentence adds up its words, by name (`ENCODINGS`).
     linear: the attention in its place while the start is linear (section 4.1), or None.
     empty_slots: places of the memory without a sentence take part as zero vectors, as
-      in the released code; else they are masked.
+      in the released code, so that a hop can read next to nothing; else they are masked.
     """
 
     words: int
@@ -81,9 +118,9 @@ class MemN2N(nn.Module):
     width: int = 20
     memory: int = 50
     tying: str = "adjacent"
-    encoding: str = "position"
+    encoding: str = "released"
     temporal: bool = True
-    empty_slots: bool = False
+    empty_slots: bool = True
 
     def setup(self):
         if self.tying not in TYINGS:
@@ -149,9 +186,7 @@ class MemN2N(nn.Module):
         real = sentences != PAD
         rows = zero_padding(rows, real)  # the embedding of nil is zero (4.33)
         rows = rows.reshape(*sentences.shape, self.tables.count, self.width)
-        if self.encoding == "bag":
-            return rows.sum(axis=-3)
-        shares = position_weights(real, self.width)
+        shares = ENCODINGS[self.encoding](real, self.width)
         return jnp.einsum("...le,...lte->...te", shares, rows)
 
     def remember(self, keys, values, mask, length) -> Memory:
@@ -213,20 +248,6 @@ class StoryLSTM(nn.Module):
         return Answered(cell.output(final) @ self.answers, nothing, nothing)
 
 
-def position_weights(real: jax.Array, width: int) -> jax.Array:
-    """Section 4.1, position encoding: the share l_kj of word j in dimension k of E.
-
-    l_kj = (1 - j / J) - (k / E) (1 - 2 j / J), counted from 1, for a sentence of J words
-    (`real` [..., L]); zeros behind it. [..., L, E].
-    """
-    words = jnp.maximum(real.sum(axis=-1), 1)[..., None, None]
-    order = jnp.arange(1, real.shape[-1] + 1)[:, None]
-    place = jnp.broadcast_to(order, (*real.shape, 1)) / words  # j / J
-    depth = jnp.arange(1, width + 1) / width
-    depth = jnp.broadcast_to(depth, (*real.shape, width))
-    return zero_padding((1 - place) - depth * (1 - 2 * place), real)
-
-
 def recency(
     lengths: jax.Array, size: int, memory: int, rng=None, noise: float = 0.1
 ) -> jax.Array:
@@ -247,7 +268,9 @@ def recency(
         counts = jnp.floor(drawn * (limits + 1)).astype(jnp.int32)
         gaps = jax.random.uniform(rng_gap, (lengths.shape[0], most))
         gaps = jnp.floor(gaps * (lengths + 1)[:, None]).astype(jnp.int32)
-        before = length_mask(counts, most)[:, None] & (gaps[:, None] <= times[..., None])
+        before = length_mask(counts, most)[:, None] & (
+            gaps[:, None] <= times[..., None]
+        )
         times = times + before.sum(axis=-1)
     return jnp.minimum(times, memory - 1)
 

@@ -360,7 +360,8 @@ def judge(
     shown = questions[: config["evaluate"]["shown"]]
     words = answerer.vocabulary.words
     runs.write_alignments(
-        folder, {"test": [_aligned(*pair) for pair in zip(shown, weights, strict=False)]}
+        folder,
+        {"test": [_aligned(*pair) for pair in zip(shown, weights, strict=False)]},
     )
     said = [
         {

@@ -6,7 +6,7 @@ from typing import Any
 import optax
 
 OPTIMISERS = ("adam", "sgd", "adadelta")
-SCHEDULES = ("constant", "cosine", "luong", "halving")
+SCHEDULES = ("constant", "cosine", "luong", "sukhbaatar")
 
 
 def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
@@ -14,9 +14,10 @@ def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
 
     constant; cosine: falls to a tenth by the last step; luong: constant for
     `halve_after` epochs, then halved after each (Luong et al. 2015: after 5 of 10, or
-    8 of 12 with dropout); halving: halved after every `halve_after` epochs (Sukhbaatar
-    et al. 2015: after 25, 50 and 75 of 100). Each first rises from zero over `warmup`
-    steps; halving counts its epochs from there.
+    8 of 12 with dropout). Each of these first rises from zero over `warmup` steps.
+    sukhbaatar: half the rate for `warmup` steps, then the whole, halved after every
+    `halve_after` epochs from there (Sukhbaatar et al. 2015: after 25, 50 and 75 of 100;
+    their networks are linear while they warm up).
     """
     rate, steps, warmup = (
         settings["learning_rate"],
@@ -34,10 +35,14 @@ def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
             epoch * done - warmup: 0.5 for done in range(settings["halve_after"], last)
         }
         schedule = optax.piecewise_constant_schedule(rate, boundaries)
-    elif name == "halving":
+    elif name == "sukhbaatar":
         every = max(epoch * settings["halve_after"], 1)
-        boundaries = dict.fromkeys(range(every, steps - warmup, every), 0.5)
-        schedule = optax.piecewise_constant_schedule(rate, boundaries)
+        changes = {step: 0.5 for step in range(warmup + every, steps, every)}
+        if warmup:
+            return optax.piecewise_constant_schedule(
+                0.5 * rate, {warmup: 2.0} | changes
+            )
+        return optax.piecewise_constant_schedule(rate, changes)
     else:
         raise ValueError(f"unknown schedule {name!r}; choose {', '.join(SCHEDULES)}")
     if not warmup:

@@ -9,11 +9,12 @@ Sukhbaatar et al. 2015 did of ten. Needs bAbI in the data folder (ATTNLAB_DATA).
 
 from configs.answer import get_config as answer
 
-RESTARTS = 5
+RESTARTS = 8
 
 
 def get_config():
     config = answer("1")
+    config.train.evaluate_every = config.train.steps  # the last parameters are kept
     config.evaluate.shown = 20
     return config
 
