@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attnlab.data.vocab import PAD, UNK, Vocabulary
+from attnlab.data.vocab import PAD, Vocabulary
 
 Sentence = tuple[str, ...]
 
@@ -35,32 +35,20 @@ class Stories(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """B questions as ids, PAD behind. A filler row has length 0 and the answer PAD.
+    """B questions as numbers. A filler row has length 0 and the answer PAD.
 
-    sentences [B, S, L], the latest S of a story, oldest first; lengths [B], how many
-    those are; questions [B, L]; answers [B]. All int32.
+    texts [U, L]: the ids of all distinct sentences of the corpus, PAD behind, the empty
+      one first; a story says the same few things again and again, and each is embedded
+      once.
+    stories [B, S]: which texts the latest S sentences of a story are, oldest first, 0
+      behind; lengths [B]: how many they are; questions [B]: which text; answers [B].
     """
 
-    sentences: np.ndarray
+    texts: np.ndarray
+    stories: np.ndarray
     lengths: np.ndarray
     questions: np.ndarray
     answers: np.ndarray
-
-
-class Widths(NamedTuple):
-    """Sentences S of a memory and words L of a sentence."""
-
-    memory: int
-    words: int
-
-
-def widths_of(splits: Sequence[Sequence[Question]], memory: int) -> Widths:
-    """The widths that all questions of all splits fit in: stories beyond `memory`
-    sentences lose their oldest ones, so one shape serves everything."""
-    every = [question for split in splits for question in split]
-    sizes = [len(one.story) for one in every]
-    words = [len(s) for one in every for s in (*one.story, one.question)]
-    return Widths(min(memory, max(sizes, default=0)) or 1, max(words, default=1))
 
 
 def vocabulary_of(questions: Sequence[Question]) -> Vocabulary:
@@ -72,31 +60,32 @@ def vocabulary_of(questions: Sequence[Question]) -> Vocabulary:
 
 
 def encode(
-    questions: Sequence[Question], vocabulary: Vocabulary, widths: Widths
-) -> Batch:
-    """All questions as one batch."""
-    count = len(questions)
-    batch = Batch(
-        np.full((count, *widths), PAD, np.int32),
-        np.zeros(count, np.int32),
-        np.full((count, widths.words), PAD, np.int32),
-        np.full(count, UNK, np.int32),
-    )
-    known: dict[Sentence, list[int]] = {}
+    splits: Sequence[Sequence[Question]], vocabulary: Vocabulary, memory: int
+) -> list[Batch]:
+    """Each split as one batch, all of one width: stories beyond `memory` sentences lose
+    their oldest ones."""
+    every = [question for split in splits for question in split]
+    size = min(memory, max((len(one.story) for one in every), default=0)) or 1
+    places: dict[Sentence, int] = {(): 0}
+    for one in every:
+        for sentence in (*one.story, one.question):
+            places.setdefault(sentence, len(places))
+    texts = np.full((len(places), max(map(len, places))), PAD, np.int32)
+    for sentence, place in places.items():
+        texts[place, : len(sentence)] = vocabulary.encode(sentence).ids
 
-    def ids(sentence: Sentence) -> list[int]:
-        if sentence not in known:
-            known[sentence] = vocabulary.encode(sentence).ids
-        return known[sentence]
+    def encoded(questions: Sequence[Question]) -> Batch:
+        stories = np.zeros((len(questions), size), np.int32)
+        for row, one in enumerate(questions):
+            kept = [places[sentence] for sentence in one.story[first_kept(one, size) :]]
+            stories[row, : len(kept)] = kept
+        lengths = [min(len(one.story), size) for one in questions]
+        asked = [places[one.question] for one in questions]
+        answers = vocabulary.encode([one.answer for one in questions]).ids
+        numbers = (np.array(part, np.int32) for part in (lengths, asked, answers))
+        return Batch(texts, stories, *numbers)
 
-    for row, one in enumerate(questions):
-        kept = one.story[first_kept(one, widths.memory) :]
-        for place, sentence in enumerate(kept):
-            batch.sentences[row, place, : len(sentence)] = ids(sentence)
-        batch.lengths[row] = len(kept)
-        batch.questions[row, : len(one.question)] = ids(one.question)
-        batch.answers[row] = ids((one.answer,))[0]
-    return batch
+    return [encoded(split) for split in splits]
 
 
 def first_kept(question: Question, memory: int) -> int:
@@ -120,11 +109,10 @@ def rows_of(batch: Batch, rows: np.ndarray, size: int) -> Batch:
     missing = size - len(rows)
 
     def part(array):
-        return np.concatenate(
-            [array[rows], np.zeros_like(array[:1]).repeat(missing, 0)]
-        )
+        fillers = np.zeros((missing, *array.shape[1:]), array.dtype)
+        return np.concatenate([array[rows], fillers])
 
-    return Batch(*map(part, batch))
+    return Batch(batch.texts, *map(part, batch[1:]))
 
 
 class Batches:

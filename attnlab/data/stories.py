@@ -17,9 +17,7 @@ MOVES = ("went to", "moved to", "walked to")
 TAKES = ("took", "grabbed")
 DROPS = ("dropped", "left")
 KINDS = ("1", "2")  # supporting facts
-PATIENCE = (
-    1_000  # stories in a row that do not serve, before there seem to be no others
-)
+PATIENCE = 1_000  # stories in a row that do not serve
 
 
 def stories(
@@ -41,9 +39,7 @@ def stories(
     kinds = [kind.strip() for kind in str(facts).split(",")]
     for kind in kinds:
         if kind not in KINDS:
-            raise ValueError(
-                f"unknown facts {kind!r}; choose {', '.join(KINDS)}, or 1,2"
-            )
+            raise ValueError(f"unknown facts {kind!r}; choose 1, 2 or 1,2")
     least, most = sentences
     if not 3 <= least <= most:
         raise ValueError(
@@ -87,9 +83,7 @@ def _question(
 ) -> Question | None:
     """A story of `length` sentences and a question of that kind, if it allows one."""
     story: list[Sentence] = []
-    at: dict[
-        str, tuple[str, int]
-    ] = {}  # person -> place, and the sentence that says so
+    at: dict[str, tuple[str, int]] = {}  # person -> place, and its sentence
     carried: dict[str, tuple[str, int]] = {}  # thing -> person, likewise
     lying: dict[str, tuple[str, frozenset[int]]] = {}  # thing -> place, its facts
     for now in range(length):

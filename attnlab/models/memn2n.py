@@ -108,7 +108,7 @@ class MemN2N(nn.Module):
       sentence adds up its words, by name (`ENCODINGS`).
     linear: the attention in its place while the start is linear (section 4.1), or None.
     empty_slots: places of the memory without a sentence take part as zero vectors, as
-      in the released code, so that a hop can read next to nothing; else they are masked.
+      in the released code, so that a hop can read next to nothing; else masked.
     """
 
     words: int
@@ -146,21 +146,24 @@ class MemN2N(nn.Module):
         _ = self.looking
 
     def __call__(
-        self, sentences, lengths, questions, times, *, linear=False, draw=None
+        self, texts, stories, lengths, questions, times, *, linear=False, draw=None
     ) -> Answered:
-        """Answers to questions [B, L] about sentences [B, S, L], `lengths` [B] of them.
+        """Answers to questions [B] about stories [B, S] of `lengths` [B] sentences.
 
-        times [B, S]: when each sentence was, 0 the last (see `recency`). linear: bool,
+        texts [U, L]: word ids of the sentences that the two number. times [B, S]: when
+        each sentence was, 0 the last (see `recency`). linear: bool,
         the start is still linear; needs the attention of that name. draw: [B] and a
         leading axis of hops, what reads may draw with, or None for expected values.
         """
-        table, size = self.tables, sentences.shape[1]
-        query = self.embedded(questions)[:, table.question]  # [B, E]
-        mask = length_mask(lengths, size)
-        story = self.embedded(sentences)  # [B, S, tables, E]
+        table = self.tables
+        embedded = self.embedded(texts)  # [U, tables, E]
+        query = embed(embedded[:, table.question], questions)  # [B, E]
+        story = embed(embedded.reshape(len(texts), -1), stories)
         if self.temporal:
-            story = story + embed(wide_rows(self.times), times).reshape(story.shape)
+            story = story + embed(wide_rows(self.times), times)
+        mask = length_mask(lengths, stories.shape[1])
         story = zero_padding(story, mask)
+        story = story.reshape(*stories.shape, table.count, self.width)
         if self.empty_slots:
             mask = jnp.ones_like(mask)
 
@@ -170,8 +173,7 @@ class MemN2N(nn.Module):
             memory = jax.vmap(self.remember)(keys, values, mask, lengths)
             if carry is None:
                 carry = jax.vmap(self.attention.start)(memory)
-            of_hop = None if draw is None else jax.tree.map(lambda a: a[hop], draw)
-            found = self.look(query, memory, hop, carry, linear, of_hop)
+            found = self.look(query, memory, hop, carry, linear, draw)
             carry = found.carry
             passed = query @ self.carrying if table.carries else query
             query = passed + found.context
@@ -180,14 +182,14 @@ class MemN2N(nn.Module):
         logits = query @ self.embeddings[table.answer].T
         return Answered(logits, jnp.stack(weights, 1), jnp.stack(reads, 1))
 
-    def embedded(self, sentences: jax.Array) -> jax.Array:
-        """Sentences [..., L] by every table, [..., tables, E]."""
-        rows = embed(wide_rows(self.embeddings), sentences)  # [..., L, tables * E]
-        real = sentences != PAD
+    def embedded(self, texts: jax.Array) -> jax.Array:
+        """Texts [U, L] by every table, [U, tables, E]."""
+        rows = embed(wide_rows(self.embeddings), texts)  # [U, L, tables * E]
+        real = texts != PAD
         rows = zero_padding(rows, real)  # the embedding of nil is zero (4.33)
-        rows = rows.reshape(*sentences.shape, self.tables.count, self.width)
+        rows = rows.reshape(*texts.shape, self.tables.count, self.width)
         shares = ENCODINGS[self.encoding](real, self.width)
-        return jnp.einsum("...le,...lte->...te", shares, rows)
+        return jnp.einsum("ule,ulte->ute", shares, rows)
 
     def remember(self, keys, values, mask, length) -> Memory:
         """A memory whose keys are those of `keys` [S, E], and which reads `values`."""
@@ -196,6 +198,7 @@ class MemN2N(nn.Module):
 
     def look(self, query, memory, hop: int, carry, linear, draw) -> Aligned:
         """What the queries [B, E] read in a hop."""
+        of_hop = jax.tree.map(lambda leaf: leaf[hop], draw)
 
         def by(attention: Attention) -> Aligned:
             def one(query, memory, carry, draw):
@@ -203,7 +206,7 @@ class MemN2N(nn.Module):
                     self.looking, query, memory, step=hop, carry=carry, draw=draw
                 )
 
-            return jax.vmap(one)(query, memory, carry, draw)
+            return jax.vmap(one)(query, memory, carry, of_hop)
 
         found = by(self.attention)
         if linear is False:
@@ -234,17 +237,17 @@ class StoryLSTM(nn.Module):
         _ = self.answers
 
     def __call__(
-        self, sentences, lengths, questions, times, *, linear=False, draw=None
+        self, texts, stories, lengths, questions, times, *, linear=False, draw=None
     ) -> Answered:
         """As `MemN2N`, without weights: K is 0."""
-        del lengths, times, linear, draw
-        read = jnp.concatenate(
-            [sentences.reshape(sentences.shape[0], -1), questions], axis=1
-        )
+        del times, linear, draw
+        told = zero_padding(texts[stories], length_mask(lengths, stories.shape[1]))
+        told = told.reshape(len(stories), -1)
+        read = jnp.concatenate([told, texts[questions]], axis=1)
         cell, inputs = lstm(), embed(self.embeddings, read)
         mask = read != PAD  # within the story too: a step of padding changes nothing
         _, final = recur(cell, self.recurrent, inputs, mask, hidden=self.hidden)
-        nothing = jnp.zeros((sentences.shape[0], 0, sentences.shape[1]))
+        nothing = jnp.zeros((len(stories), 0, stories.shape[1]))
         return Answered(cell.output(final) @ self.answers, nothing, nothing)
 
 

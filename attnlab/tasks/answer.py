@@ -1,37 +1,33 @@
 """The answering task: questions over stories, for a memory network or an LSTM."""
 
 import inspect
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from attnlab import runs
-from attnlab.attention.base import Attention, Draw
+from attnlab.attention.base import Attention
 from attnlab.attention.compose import attention
 from attnlab.attention.presets import SCORES, build
 from attnlab.attention.windows import everywhere
 from attnlab.data import memories
 from attnlab.data.babi import babi
-from attnlab.data.memories import Batch, Question, Stories, Widths
+from attnlab.data.memories import Stories
 from attnlab.data.stories import stories
-from attnlab.data.vocab import PAD, UNK, Vocabulary
+from attnlab.data.vocab import PAD, Vocabulary
 from attnlab.estimators import reinforce
 from attnlab.losses import Sums, token_losses
 from attnlab.masking import distribution, masked_sum, safe_log, zero_padding
-from attnlab.metrics import facts
 from attnlab.models.memn2n import Answered, MemN2N, StoryLSTM, recency
+from attnlab.tasks.answerer import Answerer, draws, judge
 from attnlab.tasks.base import Task
 from attnlab.tasks.objective import (
     Learner,
     check_objective,
     first_learner,
-    is_hard,
     training_read,
 )
 
@@ -146,14 +142,13 @@ def make_loss(model: MemN2N | StoryLSTM, config: Mapping[str, Any]):
     """
     settings, chosen = config["model"], config["estimator"]
 
-    def run(params, batch: Batch, times, linear, draw) -> Answered:
-        inputs = (batch.sentences, batch.lengths, batch.questions, times)
-        found: Any = model.apply(params, *inputs, linear=linear, draw=draw)
+    def run(params, batch: Any, times, linear, draw) -> Answered:
+        found: Any = model.apply(params, *batch[:-1], times, linear=linear, draw=draw)
         return found
 
-    def loss(params, batch: Batch, rng, learner: Learner):
+    def loss(params, batch: Any, rng, learner: Learner):
         rng_noise, rng_draw = jax.random.split(rng)
-        size, real = batch.sentences.shape[1], batch.answers != PAD
+        size, real = batch.stories.shape[1], batch.answers != PAD
         times = recency(
             batch.lengths, size, settings["memory"], rng_noise, settings["noise"]
         )
@@ -199,14 +194,6 @@ def make_loss(model: MemN2N | StoryLSTM, config: Mapping[str, Any]):
     return loss
 
 
-def draws(rng, hops: int, rows: int, temperature: float = 1.0) -> Draw:
-    """The chance of every hop and row, [K, B]; without `rng` the likeliest is read."""
-    keys = None if rng is None else jax.random.split(rng, (hops, rows))
-    return Draw(
-        keys, jnp.full((hops, rows), temperature), jnp.zeros((hops, rows), bool)
-    )
-
-
 def _baseline(kind: str, likelihood, learner: Learner, reward):
     if kind == "soft":
         return likelihood(None)[0]
@@ -227,56 +214,6 @@ def _last_hop(rewards, hops: int):
     return jnp.concatenate([nothing, rewards[:, None]], axis=1)
 
 
-class Answerer:
-    """Answers questions in batches with a compiled model; parameters are arguments.
-
-    A hard read takes the likeliest memory of every hop.
-    """
-
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        model: MemN2N | StoryLSTM,
-        vocabulary: Vocabulary,
-        widths: Widths,
-    ):
-        self.vocabulary, self.widths = vocabulary, widths
-        self.rows = config["evaluate"]["questions"]
-        memory, hops = config["model"]["memory"], config["model"]["hops"]
-        hard = is_hard(config) and config["model"]["system"] == "memn2n"
-
-        def answer(params, batch: Batch):
-            times = recency(batch.lengths, batch.sentences.shape[1], memory)
-            draw = draws(None, hops, len(batch.answers)) if hard else None
-            inputs = (batch.sentences, batch.lengths, batch.questions, times)
-            found: Any = model.apply(params, *inputs, draw=draw)
-            nats = token_losses(found.logits, batch.answers)
-            return nats, jax.nn.softmax(found.logits), found.weights
-
-        self._answer = jax.jit(answer)
-
-    def __call__(self, params, encoded: Batch):
-        """nats [N], probabilities [N, V] and weights [N, K, S] of all questions."""
-        found = []
-        for start in range(0, len(encoded.answers), self.rows):
-            rows = np.arange(len(encoded.answers))[start : start + self.rows]
-            batch = memories.rows_of(encoded, rows, self.rows)
-            parts = jax.tree.map(np.asarray, self._answer(params, batch))
-            found.append([part[: len(rows)] for part in parts])
-        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
-
-    def scores(self, params, encoded: Batch) -> dict[str, float]:
-        """Loss in nats a question, and accuracy."""
-        nats, probabilities, _ = self(params, encoded)
-        hits = right(probabilities, encoded.answers)
-        return {"loss": float(nats.mean()), "accuracy": float(hits.mean())}
-
-
-def right(probabilities: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """[N] bool: the likeliest word is the answer, and not one that no word stands for."""
-    return (probabilities.argmax(axis=-1) == answers) & (answers != UNK)
-
-
 def answer(config: Mapping[str, Any], folder: Path) -> Task:
     """The task of a configuration; writes its vocabulary into the run folder."""
     check(config)
@@ -288,10 +225,9 @@ def answer(config: Mapping[str, Any], folder: Path) -> Task:
         vocabulary.save(folder / f".{WORDS}.tmp")  # a kill leaves no half of it
         os.replace(folder / f".{WORDS}.tmp", folder / WORDS)
     splits = (corpus.train, corpus.dev, corpus.test)
-    widths = memories.widths_of(splits, config["model"]["memory"])
-    train, dev, test = (memories.encode(s, vocabulary, widths) for s in splits)
+    train, dev, test = memories.encode(splits, vocabulary, config["model"]["memory"])
     model = build_model(config, vocabulary.size)
-    answerer = Answerer(config, model, vocabulary, widths)
+    answerer = Answerer(config, model, vocabulary)
 
     def finish(params, folder: Path):
         learned = answerer.scores(params, train)
@@ -310,89 +246,4 @@ def answer(config: Mapping[str, Any], folder: Path) -> Task:
         finish,
         scores=("accuracy", "loss"),
         learner=first_learner(),
-    )
-
-
-def judge(
-    answerer: Answerer,
-    params,
-    questions: Sequence[Question],
-    encoded: Batch,
-    folder: Path,
-    config: Mapping[str, Any],
-) -> dict[str, Any]:
-    """The scores of the test questions; writes what was done with each of them.
-
-    pointing: the share of questions for which a supporting fact has the most weight of
-    all memories, summed over the hops; `hops` say the same of each hop, and how much of
-    its weight is on facts.
-    """
-    nats, probabilities, weights = answerer(params, encoded)
-    hits = right(probabilities, encoded.answers)
-    gold = memories.gold_of(questions, answerer.widths.memory)
-    asked = np.array([bool(one.facts) for one in questions])
-    counts = {
-        "accuracy": np.stack([hits, np.ones(len(hits))], axis=1),
-        "loss": np.stack([nats, np.ones(len(hits))], axis=1),
-    }
-    results: dict[str, Any] = {
-        "accuracy": float(hits.mean()),
-        "loss": float(nats.mean()),
-    }
-    if weights.shape[1] and asked.any():
-        found = facts.found(weights, gold, asked)
-        counts["pointing"] = np.stack([found.mean_hits, asked], axis=1)
-        many = asked.sum()
-        results["pointing"] = float(found.mean_hits.sum() / many)
-        results["mass_on_gold"] = float(found.mass.mean(axis=1).sum() / many)
-        results["hops"] = {
-            f"hop{hop + 1}": {
-                "pointing": float(found.hits[:, hop].sum() / many),
-                "mass_on_gold": float(found.mass[:, hop].sum() / many),
-            }
-            for hop in range(weights.shape[1])
-        }
-    tasks = sorted({one.task for one in questions}, key=lambda name: (len(name), name))
-    if len(tasks) > 1:
-        of = np.array([one.task for one in questions])
-        results["tasks"] = {name: float(hits[of == name].mean()) for name in tasks}
-    runs.write_tallies(folder, [_name(one) for one in questions], counts)
-    shown = questions[: config["evaluate"]["shown"]]
-    words = answerer.vocabulary.words
-    runs.write_alignments(
-        folder,
-        {"test": [_aligned(*pair) for pair in zip(shown, weights, strict=False)]},
-    )
-    said = [
-        {
-            "task": one.task,
-            "question": " ".join(one.question),
-            "answer": one.answer,
-            "predicted": words[int(row.argmax())],
-            "probability": float(row.max()),
-        }
-        for one, row in zip(shown, probabilities, strict=False)
-    ]
-    text = np.frombuffer(json.dumps(said).encode(), np.uint8)
-    runs.write_arrays(folder / runs.EXAMPLES, {"questions": text})
-    return results
-
-
-def _name(one: Question) -> str:
-    story = ". ".join(" ".join(sentence) for sentence in one.story)
-    return f"{one.task}: {story}. {' '.join(one.question)}? {one.answer}"
-
-
-def _aligned(one: Question, weights: np.ndarray) -> runs.AlignedSentence:
-    """Hops down, all sentences of the story across, the facts as gold of every hop."""
-    hops, first = len(weights), memories.first_kept(one, weights.shape[1])
-    wide = np.zeros((hops, len(one.story)), np.float32)
-    wide[:, first:] = weights[:, : len(one.story) - first]
-    links = frozenset((hop, fact) for hop in range(hops) for fact in one.facts)
-    return runs.AlignedSentence(
-        tuple(" ".join(sentence) for sentence in one.story),
-        tuple(f"hop {hop + 1}" for hop in range(hops)),
-        wide,
-        links,
-        links,
     )
