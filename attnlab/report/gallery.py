@@ -16,6 +16,7 @@ Add = Callable[[Any, str, str], None]  # a matplotlib figure, its file name, its
 GALLERIES = {
     "translate": "attnlab.report.translation:draw",
     "classify": "attnlab.report.classification:draw",
+    "answer": "attnlab.report.answers:draw",
 }
 
 

@@ -164,7 +164,8 @@ def make_loss(model: MemN2N | StoryLSTM, config: Mapping[str, Any]):
             draw = draws(rng, settings["hops"], len(batch.answers), temperature)
             reward, answered = likelihood(draw)
             logs = safe_log(distribution(answered.weights))
-            return reward, (answered.reads * logs).sum(axis=-1)  # [B], [B, K]
+            actions = (answered.reads * logs).sum(axis=-1)
+            return reward, jnp.where(linear, 0, actions)  # [B], [B, K]
 
         learning = chosen["learning"]
         if learning == "cross-entropy" or settings["system"] == "lstm":

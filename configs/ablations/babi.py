@@ -9,7 +9,7 @@ Sukhbaatar et al. 2015 did of ten. Needs bAbI in the data folder (ATTNLAB_DATA).
 
 from configs.answer import get_config as answer
 
-RESTARTS = 8
+RESTARTS = 10
 
 
 def get_config():

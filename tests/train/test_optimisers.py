@@ -65,6 +65,22 @@ def test_luong_never_halves_in_the_first_epochs(steps):
     assert set(found[50:]) <= {0.5}
 
 
+def test_sukhbaatar_halves_every_25_epochs_after_a_start_at_half():
+    # 20 epochs of linear start at 0.005; then 100 from 0.01, halved every 25
+    found = rates(
+        epoch=2,
+        schedule="sukhbaatar",
+        steps=240,
+        warmup=40,
+        halve_after=25,
+        learning_rate=0.01,
+    )
+    expected = [0.005] * 40 + list(np.repeat([0.01, 0.005, 0.0025, 0.00125], 50))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    without = rates(epoch=2, schedule="sukhbaatar", steps=60, halve_after=25)
+    np.testing.assert_allclose(without, [1.0] * 50 + [0.5] * 10, rtol=1e-6)
+
+
 def test_cosine_falls_from_the_rate_to_a_tenth():
     found = rates(schedule="cosine", steps=101, learning_rate=2.0)
     assert found[0] == 2.0
