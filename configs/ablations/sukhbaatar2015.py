@@ -6,7 +6,7 @@
 
 The first rows are the columns of the paper's table 1, whose model has three hops,
 position encoding (PE), a linear start (LS) and random noise (RN); the others change one
-thing about that model. All rows share widths, data, batches and updates.
+thing about that model. All rows share data, batches and updates.
 """
 
 from configs.answer import get_config as answer
@@ -18,8 +18,14 @@ def get_config(tasks: str = ""):
 
 def sweep(add):
     plain = {"linear_start": 0, "warmup": 0, "noise": 0.0}
+    recurrent = {  # by the network's plain gradient descent it hardly learns
+        "optimiser": "adam",
+        "learning_rate": 3e-3,
+        "schedule": "cosine",
+        "warmup": 0,
+    }
     for seed in range(2):
-        add("lstm", system="lstm", seed=seed)
+        add("lstm", system="lstm", seed=seed, **recurrent)
         add("bag of words", encoding="bag", seed=seed, **plain)
         add("PE", seed=seed, **plain)
         add("PE LS", noise=0.0, seed=seed)
