@@ -15,6 +15,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from attnlab.attention.alignment import dense
 from attnlab.attention.base import Aligned, Attention, Dims, Memory
 from attnlab.layers.cells import lstm
 from attnlab.layers.embedding import embed
@@ -151,9 +152,9 @@ class MemN2N(nn.Module):
         """Answers to questions [B] about stories [B, S] of `lengths` [B] sentences.
 
         texts [U, L]: word ids of the sentences that the two number. times [B, S]: when
-        each sentence was, 0 the last (see `recency`). linear: bool,
-        the start is still linear; needs the attention of that name. draw: [B] and a
-        leading axis of hops, what reads may draw with, or None for expected values.
+        each sentence was, 0 the last (see `recency`). linear: bool, the start is still
+        linear; needs the attention of that name. draw: what reads may draw with, [K, B]
+        a leaf, or None for expected values.
         """
         table = self.tables
         embedded = self.embedded(texts)  # [U, tables, E]
@@ -167,7 +168,7 @@ class MemN2N(nn.Module):
         if self.empty_slots:
             mask = jnp.ones_like(mask)
 
-        weights, reads, carry = [], [], None
+        hops, carry = [], None
         for hop in range(self.hops):
             keys, values = (story[:, :, at[hop]] for at in (table.keys, table.values))
             memory = jax.vmap(self.remember)(keys, values, mask, lengths)
@@ -177,10 +178,15 @@ class MemN2N(nn.Module):
             carry = found.carry
             passed = query @ self.carrying if table.carries else query
             query = passed + found.context
-            weights.append(found.weights)
-            reads.append(found.reads)
+            hops.append((found.weights, found.reads, found.positions))
+        weights, reads, positions = (
+            jnp.stack(part, 1) for part in zip(*hops, strict=True)
+        )
+        size = stories.shape[1]
         logits = query @ self.embeddings[table.answer].T
-        return Answered(logits, jnp.stack(weights, 1), jnp.stack(reads, 1))
+        return Answered(
+            logits, dense(weights, positions, size), dense(reads, positions, size)
+        )
 
     def embedded(self, texts: jax.Array) -> jax.Array:
         """Texts [U, L] by every table, [U, tables, E]."""

@@ -172,6 +172,18 @@ def test_more_padding_changes_nothing(drawn):
     assert not np.asarray(two.weights)[..., 4:].any()
 
 
+def test_a_window_walks_with_the_hops(drawn):
+    attend = build("dot", "local-m", half_width=1)
+    model = network(attention=attend, linear=None, empty_slots=False)
+    params = drawn(model)
+    wide = [TEXTS, np.pad(STORIES, ((0, 0), (0, 66))), LENGTHS, QUESTIONS]
+    times = np.pad(TIMES, ((0, 0), (0, 66)))
+    weights = np.asarray(answers(model, params, (*wide, times)).weights)
+    assert weights.shape == (3, 2, 70)  # long enough to be gathered from
+    seen = [set(np.flatnonzero(hop)) for hop in weights[0]]
+    assert seen == [{0, 1}, {0, 1, 2}]
+
+
 @pytest.mark.parametrize("empty", [True, False])
 def test_nil_has_no_gradient_and_an_empty_story_finite_ones(drawn, empty):
     model = network(tying="layer-wise", empty_slots=empty)
