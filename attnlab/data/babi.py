@@ -76,7 +76,8 @@ def task_numbers(tasks: str) -> list[int]:
         numbers += range(int(first), int(last or first) + 1)
     wrong = [number for number in numbers if number not in TASKS]
     if wrong or not numbers:
-        raise ValueError(f"tasks {tasks!r} names {wrong}; choose from 1 to 20")
+        first = wrong[0] if wrong else "none"
+        raise ValueError(f"tasks {tasks!r} names {first}; choose from 1 to 20")
     return list(dict.fromkeys(numbers))
 
 
