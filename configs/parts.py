@@ -15,12 +15,13 @@ def begin(task: str) -> ConfigDict:
     train.steps = 1500
     train.batch_size = 64
     train.compute = "float32"  # or bfloat16: the model only; state, evaluation stay
-    train.optimiser = "adam"  # sgd, adadelta
+    train.optimiser = "adam"  # sgd, adadelta, rmsprop
     train.learning_rate = 2e-3
     train.schedule = "cosine"  # constant, luong, sukhbaatar
     train.warmup = 0
     train.halve_after = 5  # epochs, for the schedules luong and sukhbaatar
     train.clip = 1.0
+    train.clip_by = "norm"  # of the whole gradient, or elements
     train.log_every = 50
     train.evaluate_every = 500
     train.stop_on = ""  # the score that chooses the best checkpoint

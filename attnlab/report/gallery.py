@@ -17,6 +17,7 @@ GALLERIES = {
     "translate": "attnlab.report.translation:draw",
     "classify": "attnlab.report.classification:draw",
     "answer": "attnlab.report.answers:draw",
+    "memorise": "attnlab.report.memory:draw",
 }
 
 

@@ -12,6 +12,7 @@ TASKS = {
     "translate": "attnlab.tasks.translate:translate",
     "classify": "attnlab.tasks.classify:classify",
     "answer": "attnlab.tasks.answer:answer",
+    "memorise": "attnlab.tasks.memorise:memorise",
 }
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import optax
 
-OPTIMISERS = ("adam", "sgd", "adadelta")
+OPTIMISERS = ("adam", "sgd", "adadelta", "rmsprop")
+CLIPS = ("norm", "elements")
 SCHEDULES = ("constant", "cosine", "luong", "sukhbaatar")
 
 
@@ -54,18 +55,29 @@ def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
 def make_optimiser(
     settings: Mapping[str, Any], schedule: optax.Schedule
 ) -> optax.GradientTransformation:
-    """Clip the gradient's norm to `clip` (0: never), then adam, sgd or adadelta.
+    """Clip the gradient to `clip` (0: never), then adam, sgd, adadelta or rmsprop.
 
-    Adadelta has Bahdanau's rho 0.95 and epsilon 1e-6; his learning rate is 1.
+    Clipped is the norm of the whole gradient, or with `clip_by` "elements" each number
+    to [-clip, clip] (Graves 2013). Adadelta has Bahdanau's rho 0.95 and epsilon 1e-6;
+    his learning rate is 1. RMSProp is that of Graves 2013, eqs. 38-45: centred, decay
+    0.95, momentum 0.9, epsilon 1e-4.
     """
     makers = {
         "adam": lambda: optax.adam(schedule),
         "sgd": lambda: optax.sgd(schedule),
         "adadelta": lambda: optax.adadelta(schedule, rho=0.95, eps=1e-6),
+        "rmsprop": lambda: optax.rmsprop(
+            schedule, decay=0.95, eps=1e-4, centered=True, momentum=0.9
+        ),
     }
-    name = settings["optimiser"]
-    if name not in makers:
-        raise ValueError(f"unknown optimiser {name!r}; choose {', '.join(makers)}")
+    clips = {"norm": optax.clip_by_global_norm, "elements": optax.clip}
+    name, clip_by = settings["optimiser"], settings.get("clip_by", "norm")
+    for kind, choice, known in (
+        ("optimiser", name, makers),
+        ("clip_by", clip_by, clips),
+    ):
+        if choice not in known:
+            raise ValueError(f"unknown {kind} {choice!r}; choose {', '.join(known)}")
     if settings["clip"] <= 0:
         return makers[name]()
-    return optax.chain(optax.clip_by_global_norm(settings["clip"]), makers[name]())
+    return optax.chain(clips[clip_by](settings["clip"]), makers[name]())

@@ -1,0 +1,99 @@
+"""The addressing of the Neural Turing Machine: by content, then by location."""
+
+import jax
+import jax.numpy as jnp
+
+from attnlab.attention.base import Aligned, Attention, Dims, Memory, Normaliser, Params
+from attnlab.attention.compose import check_memory
+from attnlab.attention.normalisers import softmax
+from attnlab.attention.scores import glorot
+from attnlab.masking import safe_log, zero_padding
+from attnlab.precision import wide
+
+CLIP = 20.0  # of what a head emits, before any of it is squashed (Collier & Beel 2018)
+
+
+def addressing(normaliser: Normaliser = softmax, reach: int = 1) -> Attention:
+    """Graves et al. 2014, section 3.3: one head, its last weights being the carry.
+
+    The query is what the controller puts out. From it the head emits a key [C], a
+    strength, a gate, a shift of 2 reach + 1 logits and a sharpness, and weighs the S
+    slots in four stages (eqs. 5-9): content, interpolation with the last weights,
+    circular shift, sharpening. The first weights lie on slot 0 alone (the paper does
+    not say; Collier & Beel learn them).
+
+    The memory of an NTM is full. Where slots are masked, weight that a shift moves onto
+    one of them is lost, and sharpening divides by the rest.
+    """
+    if reach < 0:
+        raise ValueError(f"reach is {reach}; it must not be negative")
+    shifts = 2 * reach + 1
+
+    def init(rng: jax.Array, dims: Dims) -> Params:
+        width = dims.value + 3 + shifts
+        return {"emit": glorot(rng, (dims.query, width)), "bias": jnp.zeros(width)}
+
+    def prepare(params, values, mask, length) -> Memory:
+        del params
+        check_memory(values, mask, length)
+        values = zero_padding(values, mask)
+        return Memory(values, values, mask, jnp.asarray(length))
+
+    def start(memory: Memory):
+        return jnp.zeros(memory.mask.shape).at[0].set(1.0) * memory.mask
+
+    def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
+        del step, draw
+        emitted = jnp.clip(wide(query @ params["emit"] + params["bias"]), -CLIP, CLIP)
+        width = memory.keys.shape[-1]
+        key, scalars, shift = jnp.split(emitted, [width, width + 3])
+        strength, gate, sharpness = scalars
+        match = jax.nn.softplus(strength) * cosines(key, memory.keys)
+        weights = normaliser(match, memory.mask)
+        weights = interpolate(jax.nn.sigmoid(gate), weights, carry)
+        weights = rotate(weights, jax.nn.softmax(shift))
+        weights = sharpen(weights, 1 + jax.nn.softplus(sharpness), memory.mask)
+        context = jnp.einsum("s,sc->c", weights, memory.values)
+        positions = jnp.arange(memory.mask.shape[0], dtype=jnp.int32)
+        aux = {"centre": jnp.zeros((), weights.dtype)}
+        return Aligned(context, weights, weights, positions, weights, aux)
+
+    def at_once(size: int) -> bool:
+        del size  # a step needs the weights of the step before
+        return False
+
+    return Attention(init, prepare, start, apply, at_once)
+
+
+def cosines(key: jax.Array, slots: jax.Array) -> jax.Array:
+    """Eq. 6: the cosine of key [C] and each of slots [S, C], as the score `cosine`.
+
+    Written for slots that change with every step: products are divided by lengths, as
+    forming the slots at length one takes twice as long. The 1e-6 under the roots keeps
+    the gradient of a zero vector finite.
+    """
+    lengths = jnp.sqrt(jnp.sum(slots**2, axis=1) + 1e-6)
+    return slots @ (key / jnp.sqrt(jnp.sum(key**2) + 1e-6)) / lengths
+
+
+def interpolate(gate: jax.Array, content: jax.Array, last: jax.Array) -> jax.Array:
+    """Eq. 7: gate [] in [0, 1] between the weights by content and the last ones [S]."""
+    return gate * content + (1 - gate) * last
+
+
+def rotate(weights: jax.Array, shift: jax.Array) -> jax.Array:
+    """Eq. 8: weights [S] moved on by -K to K slots, with the weights shift [2K + 1].
+
+    Circular: what leaves at one end comes in at the other.
+    """
+    reach = shift.shape[0] // 2
+    moved = [jnp.roll(weights, by) for by in range(-reach, reach + 1)]
+    return sum(part * one for part, one in zip(shift, moved, strict=True))
+
+
+def sharpen(weights: jax.Array, sharpness: jax.Array, mask: jax.Array) -> jax.Array:
+    """Eq. 9: w^sharpness / sum w^sharpness, sharpness >= 1, zero where masked.
+
+    By logarithms, as a power of 21 of 1/128 is no longer a float32.
+    """
+    return softmax(sharpness * safe_log(weights), mask)
