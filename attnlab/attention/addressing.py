@@ -87,8 +87,8 @@ def rotate(weights: jax.Array, shift: jax.Array) -> jax.Array:
     Circular: what leaves at one end comes in at the other.
     """
     reach = shift.shape[0] // 2
-    moved = [jnp.roll(weights, by) for by in range(-reach, reach + 1)]
-    return sum(part * one for part, one in zip(shift, moved, strict=True))
+    moved = jnp.stack([jnp.roll(weights, by) for by in range(-reach, reach + 1)])
+    return shift @ moved
 
 
 def sharpen(weights: jax.Array, sharpness: jax.Array, mask: jax.Array) -> jax.Array:

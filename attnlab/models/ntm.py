@@ -113,7 +113,7 @@ class NTM(nn.Module):
             self.first = self.param("memory", constant(FIRST), size)
 
     def __call__(self, inputs: jax.Array) -> Unrolled:
-        """Runs over inputs [B, T, X]; step t's output depends on steps up to t alone."""
+        """Runs over inputs [B, T, X]; an output depends on no step after its own."""
         steps = time_major(inputs)
         given = {**self.control, "input": self.control["input"][: self.inputs]}
         projected = self.controller.project(given, steps)
@@ -127,6 +127,10 @@ class NTM(nn.Module):
         shown = jnp.concatenate([states, seen], axis=-1)
         logits = dense(shown, self.output, self.output_bias)
         return Unrolled(jnp.clip(logits, -CLIP, CLIP), reads, writes)
+
+    def parameters(self) -> None:
+        """Nothing, but `init(rng, method="parameters")` draws all parameters by it."""
+        _ = self.output  # sets it up, without compiling a pass
 
     def start(self) -> Machine:
         """The machine before the first step; it has read nothing."""

@@ -35,6 +35,10 @@ class StackedLSTM(nn.Module):
         self.output = self.param("output", glorot_uniform(), size)
         self.output_bias = self.param("output_bias", zeros, size[1:])
 
+    def parameters(self) -> None:
+        """As `NTM.parameters`."""
+        _ = self.output
+
     def __call__(self, inputs: jax.Array) -> Unrolled:
         """Runs over inputs [B, T, X]; there are no heads, so R = W = S = 0."""
         cell, steps = lstm(), time_major(inputs)

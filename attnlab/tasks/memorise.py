@@ -1,4 +1,4 @@
-"""The algorithmic tasks: Neural Turing Machines and LSTMs, judged by bits a sequence."""
+"""The algorithmic tasks: machines with and without a memory, judged by their bits."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -47,7 +47,7 @@ def build_model(config: Mapping[str, Any], problem: Problem):
     model = config["model"]
     if model["system"] == "lstm":
         return StackedLSTM(
-            problem.inputs, problem.outputs, model["hidden"], model["layers"]
+            problem.inputs, problem.outputs, model["units"], model["layers"]
         )
     return NTM(
         inputs=problem.inputs,
@@ -65,7 +65,7 @@ def build_model(config: Mapping[str, Any], problem: Problem):
 
 def check(config: Mapping[str, Any]) -> None:
     """ValueErrors for choices that do not exist, and numbers that make no sense."""
-    data, model, train = config["data"], config["model"], config["train"]
+    data, model = config["data"], config["model"]
     for name, value, known in (
         ("data.name", data["name"], PROBLEMS),
         ("model.system", model["system"], SYSTEMS),
@@ -73,25 +73,30 @@ def check(config: Mapping[str, Any]) -> None:
         ("model.addressing", model["addressing"], ADDRESSING),
         ("model.normaliser", model["normaliser"], NORMALISERS),
         ("model.memory", model["memory"], MEMORIES),
-        ("train.compute", train["compute"], ("float32",)),
+        ("train.compute", config["train"]["compute"], ("float32",)),
     ):
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}; choose {', '.join(known)}")
-    counts = {f"data.{name}": data[name] for name in ("shapes",)}
-    counts |= {f"evaluate.{name}": config["evaluate"][name] for name in ("sequences",)}
-    for name in ("steps", "batch_size", "evaluate_every", "log_every"):
-        counts[f"train.{name}"] = train[name]
-    for name in ("hidden", "layers", "slots", "width", "read_heads", "write_heads"):
-        counts[f"model.{name}"] = model[name]
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it must be positive")
+    counts = {
+        "data": ("shapes",),
+        "model": ("hidden", "slots", "width", "read_heads", "write_heads")
+        + ("layers", "units"),
+        "train": ("steps", "batch_size", "evaluate_every", "log_every"),
+        "evaluate": ("sequences",),
+    }
+    for section, names in counts.items():
+        for name in names:
+            value = config[section][name]
+            if value < 1:
+                raise ValueError(f"{section}.{name} is {value}; it must be positive")
+    if data["curriculum"] < 0:
+        raise ValueError(f"data.curriculum is {data['curriculum']}; 0 means none")
 
 
 def step_losses(logits: jax.Array, batch: Batch) -> jax.Array:
     """Cross entropy of each step's output in nats, [B, T], 0 where not scored."""
     nats = jax.nn.softplus(logits) - batch.targets * logits  # -log p(bit)
-    return zero_padding(nats.sum(axis=-1), batch.scored)
+    return zero_padding(nats.sum(axis=-1), jnp.asarray(batch.scored))
 
 
 def memorise(config: Mapping[str, Any], folder: Path) -> Task:
@@ -119,11 +124,12 @@ def memorise(config: Mapping[str, Any], folder: Path) -> Task:
     largest = problem.training[-1]
 
     def init(rng):
-        return model.init(rng, jnp.zeros((1, 1, problem.inputs)))
+        return model.init(rng, method="parameters")
 
     def loss(params, batch: Batch, rng, learner):
         del rng  # nothing is drawn
-        nats = step_losses(model.apply(params, batch.inputs).logits, batch).sum()
+        unrolled: Any = model.apply(params, batch.inputs)
+        nats = step_losses(unrolled.logits, batch).sum()
         return nats, (Sums(nats, batch.scored.sum()), learner)
 
     def validate(params):
@@ -152,26 +158,25 @@ def memorise(config: Mapping[str, Any], folder: Path) -> Task:
         }
         return at_largest | by_size | {"size": label(largest)}
 
-    return Task(
-        init, loss, batches, validate, finish, scores=("bits_per_item", "bits")
-    )
+    return Task(init, loss, batches, validate, finish, scores=("bits_per_item", "bits"))
 
 
 class Judged(NamedTuple):
-    """What a model did with each of B sequences: bits it needed, items, wrong bits."""
+    """What a model did with each of B sequences: bits it needed, items, wrong bits,
+    each [B]."""
 
-    bits: np.ndarray
-    items: np.ndarray
-    wrong: np.ndarray
+    bits: Any
+    items: Any
+    wrong: Any
 
 
 def judged(model, params, batch: Batch) -> tuple[Judged, Unrolled]:
     """Each sequence's count, and the pass they are of."""
-    unrolled = model.apply(params, batch.inputs)
+    unrolled: Any = model.apply(params, batch.inputs)
     bits = step_losses(unrolled.logits, batch).sum(axis=1) / jnp.log(2)
     wrong = (unrolled.logits > 0) != (batch.targets > 0.5)
-    wrong = zero_padding(wrong.sum(axis=-1), batch.scored).sum(axis=1)
-    return Judged(bits, batch.scored.sum(axis=1), wrong), unrolled
+    wrong = wrong & jnp.asarray(batch.scored)[..., None]
+    return Judged(bits, batch.scored.sum(axis=1), wrong.sum(axis=(1, 2))), unrolled
 
 
 def score(found: Judged) -> dict[str, float]:
@@ -208,18 +213,17 @@ def dev_set(problem: Problem, sequences: int, widths: Sequence[int]) -> list[Bat
     return [padded(batch, widths) for batch in drawn]
 
 
-def example(batch: Batch, unrolled: Unrolled, size: str) -> dict[str, np.ndarray]:
+def example(batch: Batch, unrolled: Any, size: str) -> dict[str, np.ndarray]:
     """The first sequence of a batch, as `attnlab.report.memory` draws it.
 
     "size/inputs" [T, X], targets and outputs [T, Y], scored [T], reads [T, R, S] and
     writes [T, W, S].
     """
-    logits = unrolled.logits[0]
     return {
         f"{size}/inputs": batch.inputs[0],
         f"{size}/targets": batch.targets[0],
         f"{size}/scored": batch.scored[0],
-        f"{size}/outputs": 1 / (1 + np.exp(-logits)),
+        f"{size}/outputs": 1 / (1 + np.exp(-unrolled.logits[0])),
         f"{size}/reads": unrolled.reads[0],
         f"{size}/writes": unrolled.writes[0],
     }

@@ -101,9 +101,7 @@ def test_an_address_is_that_of_the_loop_step_after_step(reach):
     np.testing.assert_array_equal(carry, np.eye(SLOTS)[0])
     expected = np.eye(SLOTS)[0]
     for query in random.normal(size=(3, QUERY)):
-        aligned = attention.apply(
-            params, single(query), memory, step=0, carry=carry
-        )
+        aligned = attention.apply(params, single(query), memory, step=0, carry=carry)
         carry = aligned.carry
         emitted = query @ np.float64(params["emit"]) + np.float64(params["bias"])
         expected = address(emitted, MEMORY, expected)
