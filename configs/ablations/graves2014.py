@@ -32,4 +32,4 @@ def sweep(add):
         add("LSTM", system="lstm", seed=seed)
         add("NTM, LSTM", controller="lstm", seed=seed)
         add("NTM, feed-forward", controller="feed-forward", seed=seed)
-        add("... by content alone", addressing="content", seed=seed)
+        add("NTM, content only", addressing="content", seed=seed)

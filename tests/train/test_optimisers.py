@@ -135,6 +135,24 @@ def test_adadelta_is_zeilers_with_bahdanaus_constants():
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+def test_rmsprop_is_that_of_graves_2013():
+    # Equations 38-45, written out: the variance of the gradient and not its square.
+    gradients = [np.array([0.5, -2.0]), np.array([0.1, 3.0]), np.array([-1.0, 0.2])]
+    square, mean, update, expected = np.zeros(2), np.zeros(2), np.zeros(2), []
+    for gradient in gradients:
+        square = 0.95 * square + 0.05 * gradient**2
+        mean = 0.95 * mean + 0.05 * gradient
+        slope = gradient / np.sqrt(square - mean**2 + 1e-4)
+        update = 0.9 * update - 0.01 * slope
+        expected.append(update)
+    found = updates(
+        [jnp.asarray(g, jnp.float32) for g in gradients],
+        optimiser="rmsprop",
+        learning_rate=0.01,
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("clip", "expected"),
     [(1.0, [-0.6, -0.8]), (5.0, [-3, -4]), (10.0, [-3, -4]), (0.0, [-3, -4])],
@@ -142,6 +160,12 @@ def test_adadelta_is_zeilers_with_bahdanaus_constants():
 def test_clipping_is_by_the_norm_of_the_whole_gradient(clip, expected):
     (update,) = updates([jnp.array([3.0, 4.0])], clip=clip)
     np.testing.assert_allclose(update, expected, rtol=1e-6)
+
+
+def test_clipping_by_elements_leaves_those_within_as_they_are():
+    gradient = jnp.array([30.0, -0.5, -12.0])
+    (update,) = updates([gradient], clip=10.0, clip_by="elements")
+    np.testing.assert_allclose(update, [-10.0, 0.5, 10.0])
 
 
 def test_clipping_takes_all_parameters_together():
@@ -157,5 +181,7 @@ def test_clipping_takes_all_parameters_together():
 def test_unknown_names_are_answered_with_the_choices():
     with pytest.raises(ValueError, match="'step'; choose constant, cosine, luong"):
         make_schedule(settings(schedule="step"), 10)
-    with pytest.raises(ValueError, match="'adm'; choose adam, sgd, adadelta"):
+    with pytest.raises(ValueError, match="'adm'; choose adam, sgd, adadelta, rms"):
         make_optimiser(settings(optimiser="adm"), optax.constant_schedule(1.0))
+    with pytest.raises(ValueError, match="'size'; choose norm, elements"):
+        make_optimiser(settings(clip_by="size"), optax.constant_schedule(1.0))
