@@ -10,6 +10,7 @@
 All of it without a batch axis: `jax.vmap` over sentences.
 """
 
+from attnlab.attention.addressing import addressing
 from attnlab.attention.alignment import dense
 from attnlab.attention.base import (
     Aligned,
@@ -50,6 +51,7 @@ __all__ = [
     "Read",
     "Score",
     "Window",
+    "addressing",
     "attention",
     "build",
     "dense",

@@ -68,8 +68,9 @@ class NTM(nn.Module):
 
     At each step the controller sees the input and what was read last; all heads address
     the memory as the step found it; read heads read it, then write heads change it (the
-    paper leaves the order open; so do Collier & Beel). Outputs are of what the
-    controller puts out and what has just been read.
+    paper leaves the order open; Collier & Beel do so). Outputs are of what the
+    controller puts out and what has just been read. Any attention that weighs all S
+    slots can be the heads, each with its own parameters.
     """
 
     inputs: int
