@@ -26,6 +26,7 @@ FLOOR = 1e-4  # bits; curves do not go below
 LONGEST = 110  # steps that a picture of a sequence can show
 MARGIN = 2  # unused slots shown around those that are used
 USED = 0.05  # weight that makes a slot one
+TALLEST = 1.9  # inches of a picture of weights
 
 
 def draw(rows: Sequence[Row], evidence: Mapping[str, Evidence], add: Add) -> None:
@@ -148,6 +149,8 @@ def bits_by_sequences(
 @styled
 def bits_by_size(bins: Bins, *, rows: Sequence[str]) -> Any:
     """Bits an item by the size of the sequences, logarithmic, not below FLOOR."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure = blank(WIDTH * 0.62, 2.6)
     axes = figure.add_axes((0, 0, 1, 1))
     x = np.arange(len(bins.labels))
@@ -159,6 +162,10 @@ def bits_by_size(bins: Bins, *, rows: Sequence[str]) -> Any:
             low, high = np.maximum(low, FLOOR), np.maximum(high, FLOOR)
             axes.fill_between(x, low, high, color=look["color"], alpha=0.13, lw=0)
     axes.set_yscale("log")
+    few = np.ptp(np.log10(axes.get_ylim())) < 2  # decades
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks(x, bins.labels)
     axes.set_xlabel("size of the sequences")
     axes.set_ylabel("bits per item")
@@ -188,7 +195,7 @@ def sequence(arrays: Mapping[str, np.ndarray]) -> Any:
     steps = len(scored)
     cell = min(0.1, (WIDTH - 0.9) / steps)
     gap = 0.12
-    heights = [cell * panel.shape[1] for panel in panels.values()]
+    heights = [min(cell * panel.shape[1], TALLEST) for panel in panels.values()]
     tall = sum(heights) + gap * (len(heights) - 1)
     figure, top = blank(cell * steps, tall), tall
     for (name, panel), height in zip(panels.items(), heights, strict=True):

@@ -23,7 +23,8 @@ def get_config(problem: str = "small"):
     config.model.units = 64
     config.model.slots = 32
     config.model.width = 10
-    config.train.steps = 3000
+    config.train.steps = 4000
+    config.train.learning_rate = 3e-3
     return config
 
 
