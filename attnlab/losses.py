@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.dtypes import float0
 
+from attnlab.masking import zero_padding
 from attnlab.precision import wide, wide_product, wide_type
 
 
@@ -25,6 +26,20 @@ def token_losses(logits: jax.Array, targets: jax.Array) -> jax.Array:
     """-log p(target), [...], of logits [..., V]; label smoothing never enters here."""
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
     return jax.nn.logsumexp(logits, axis=-1) - chosen
+
+
+def doubly_stochastic(weights: jax.Array, real: jax.Array) -> jax.Array:
+    """sum_i (1 - sum_t alpha_ti)^2 over positions, summed over rows (Xu et al. 2015).
+
+    Their equation 14 for weights [B, T, S] of the `real` steps [B, T]: every position
+    shall get a weight of one in all. A row without a real step adds nothing. The sum
+    over positions is the paper's; the released code divides it by their number (4.21).
+    As sum_ti alpha_ti is the number of steps, it asks for sum_i (sum_t alpha_ti)^2 to
+    be small: fewer steps than positions, and it spreads the weights.
+    """
+    received = zero_padding(weights, real).sum(axis=1)  # [B, S]
+    each = jnp.square(1.0 - received).sum(axis=-1)
+    return zero_padding(each, real.any(axis=1)).sum()
 
 
 def _real_first(readouts, targets, mask, rows: int):

@@ -5,7 +5,7 @@ into an attentional vector) and in the readout. Neither knows which attention it
 
     start(encoded) -> State
     unroll(memory, state, embedded [B, T, E]) -> Unrolled     teacher forcing
-    step(memory, state, embedded [B, E]) -> State, query [B, H], readout [B, R], Aligned
+    step(memory, state, embedded [B, E]) -> State, query [B, Q], readout [B, R], Aligned
     readout(queries, embedded, contexts) -> [..., R]          any leading axes
 
 What a read draws (`draw`, of a key for all steps and rows) is what the next step is
@@ -44,8 +44,8 @@ class Unrolled(NamedTuple):
     """All steps of a teacher-forced pass, batch-major.
 
     values [B, S, C] that were attended to, embedded [B, T, E] inputs, queries
-    [B, T, H], contexts [B, T, C], readouts [B, T, R], weights, reads and positions
-    [B, T, W], aux: dict of [B, T, ...].
+    [B, T, Q] as `readout` takes them, contexts [B, T, C], readouts [B, T, R], weights,
+    reads and positions [B, T, W], aux: dict of [B, T, ...].
     """
 
     values: jax.Array
@@ -76,14 +76,15 @@ def attend(attention: Attention, params, query, memory, step, carry, draw) -> Al
     return jax.vmap(one)(query, memory, step, carry, draw)
 
 
-def _keys(draw: Draw | None, steps: int):
+def step_keys(draw: Draw | None, steps: int):
     """A key for each step, [T]; None where nothing is drawn."""
     if draw is None or draw.rng is None:
         return None
     return jax.random.split(draw.rng, steps)
 
 
-def _with_key(draw: Draw | None, rng) -> Draw | None:
+def with_key(draw: Draw | None, rng) -> Draw | None:
+    """The draw of one step, by its own key."""
     return None if draw is None else draw._replace(rng=rng)
 
 
@@ -161,16 +162,16 @@ class BahdanauDecoder(nn.Module):
         def advance(state, at):
             projected, rng = at
             state, query, aligned = self._advance(
-                memory, state, projected, _with_key(draw, rng)
+                memory, state, projected, with_key(draw, rng)
             )
             return state, (query, aligned._replace(carry=()))
 
-        rngs = _keys(draw, embedded.shape[1])
+        rngs = step_keys(draw, embedded.shape[1])
         words = time_major(embedded)
         _, scanned = jax.lax.scan(advance, state, (self._project(words), rngs))
         queries, aligned = scanned
         readouts = self.readout(queries, words, aligned.context)
-        return _unrolled(memory, words, queries, readouts, aligned)
+        return unrolled(memory, words, queries, readouts, aligned)
 
     def step(self, memory, state: State, embedded, *, draw=None):
         projected = self._project(embedded)
@@ -293,19 +294,19 @@ class LuongDecoder(nn.Module):
         masks = self._masks(batch, embedded.dtype, train)
         words = time_major(embedded)
         projected = self._project(words)
-        rngs = _keys(draw, steps)
+        rngs = step_keys(draw, steps)
 
         if self.input_feeding:
 
             def advance(state, at):
                 state, query, aligned, attended = self._advance(
-                    memory, state, at[0], masks, _with_key(draw, at[1])
+                    memory, state, at[0], masks, with_key(draw, at[1])
                 )
                 return state, (query, aligned._replace(carry=()), attended)
 
             _, scanned = jax.lax.scan(advance, state, (projected, rngs))
             queries, aligned, readouts = scanned
-            return _unrolled(memory, words, queries, readouts, aligned)
+            return unrolled(memory, words, queries, readouts, aligned)
 
         def climb(cells, projected):
             return self._climb(cells, state.feed, projected, masks)
@@ -313,7 +314,7 @@ class LuongDecoder(nn.Module):
         _, queries = jax.lax.scan(climb, state.cells, projected)  # [T, B, H]
         aligned = self._attend_all(memory, state, queries, draw, rngs)
         readouts = self.readout(queries, words, aligned.context)
-        return _unrolled(memory, words, queries, readouts, aligned)
+        return unrolled(memory, words, queries, readouts, aligned)
 
     def _attend_all(self, memory, state: State, queries, draw, rngs) -> Aligned:
         """Alignments of all target steps [T, B, ...].
@@ -331,7 +332,7 @@ class LuongDecoder(nn.Module):
                 memory,
                 step,
                 carry,
-                _with_key(draw, rng),
+                with_key(draw, rng),
             )
             return aligned.carry, aligned._replace(carry=())
 
@@ -355,7 +356,7 @@ class LuongDecoder(nn.Module):
         return jnp.tanh(dense(joined, self.combine))
 
 
-def _unrolled(memory: Memory, *scanned) -> Unrolled:
+def unrolled(memory: Memory, *scanned) -> Unrolled:
     """All steps from time-major words, queries, readouts and alignments."""
     embedded, queries, readouts, aligned = jax.tree.map(time_major, scanned)
     return Unrolled(

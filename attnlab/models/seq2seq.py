@@ -2,40 +2,34 @@
 
 from typing import Any
 
-import flax.linen as nn
-import jax
 import jax.numpy as jnp
-from jax.nn.initializers import glorot_uniform, zeros
 
-from attnlab.attention.base import Aligned, Attention, Memory
-from attnlab.layers.cells import Cell, dense
-from attnlab.layers.embedding import dropout, embed, embedding_init
-from attnlab.masking import distribution, length_mask
-from attnlab.models.decoders import BahdanauDecoder, LuongDecoder, State, Unrolled
+from attnlab.attention.base import Attention, Memory
+from attnlab.layers.cells import Cell
+from attnlab.layers.embedding import embed, embedding_init
+from attnlab.masking import length_mask
+from attnlab.models.conditional import Conditional
+from attnlab.models.decoders import BahdanauDecoder, LuongDecoder, State
 from attnlab.models.encoder import Encoded, Encoder
 from attnlab.models.inference import Inference
-
-BOS = 1  # attnlab.data.vocab.BOS; models do not import data
 
 DECODERS: dict[str, Any] = {"bahdanau": BahdanauDecoder, "luong": LuongDecoder}
 
 
-class Seq2Seq(nn.Module):
+class Seq2Seq(Conditional, kw_only=True):
     """A translation model around any attention.
 
-    Source and target are [B, S] and [B, T] token ids, words then EOS then padding;
-    lengths count EOS. `eos_in_memory` lets the decoder attend to the source EOS (4.9);
-    the windows' length is the number of words either way (4.3). `encoder_hidden` is the
-    encoder's width a direction, `hidden` where it is 0. `inference` adds the network
-    that the variational bound learns with.
+    The source is [B, S] token ids, words then EOS then padding, and its lengths count
+    EOS, as the target's do. `eos_in_memory` lets the decoder attend to the source EOS
+    (4.9); the windows' length is the number of words either way (4.3). `encoder_hidden`
+    is the encoder's width a direction, `hidden` where it is 0. `inference` adds the
+    network that the variational bound learns with.
     """
 
     source_size: int
-    target_size: int
     attention: Attention
     cell: Cell
     decoder: str = "luong"
-    embedding: int = 64
     hidden: int = 64
     encoder_hidden: int = 0
     attention_hidden: int = 64
@@ -45,8 +39,6 @@ class Seq2Seq(nn.Module):
     reverse_source: bool = False
     input_feeding: bool = True
     eos_in_memory: bool = False
-    tied: bool = False
-    dropout: float = 0.0
     inference: bool = False
 
     def setup(self):
@@ -91,9 +83,10 @@ class Seq2Seq(nn.Module):
             )
         if self.decoder == "bahdanau":
             shared |= dict(summary=width)
-        self.decode = DECODERS[self.decoder](**shared)
+        decode = DECODERS[self.decoder](**shared)
+        inferring = None
         if self.inference:
-            self.inferring = Inference(
+            inferring = Inference(
                 self.cell,
                 self.embedding,
                 self.hidden,
@@ -102,31 +95,10 @@ class Seq2Seq(nn.Module):
             )
         size = (self.source_size, self.embedding)
         self.source_words = self.param("source_embedding", embedding_init, size)
-        size = (self.target_size, self.embedding)
-        self.target_words = self.param("target_embedding", embedding_init, size)
-        if not self.tied:
-            size = (self.readouts, self.target_size)
-            self.kernel = self.param("vocabulary", glorot_uniform(), size)
-        self.bias = self.param("vocabulary_bias", zeros, (self.target_size,))
-
-    def __call__(
-        self, source, source_lengths, target, *, train: bool = False, draw=None
-    ) -> Unrolled:
-        """Teacher-forced pass; readouts [B, T, R] predict `target` [B, T].
-
-        Each step sees what its read draws with `draw`, or the expected value.
-        """
-        memory, state = self.start(source, source_lengths, train=train)
-        embedded = self.embed_inputs(target, train=train)
-        unrolled = self.decode.unroll(memory, state, embedded, draw=draw, train=train)
-        readouts = self._drop(unrolled.readouts, train)
-        return unrolled._replace(readouts=readouts)
+        self.complete(decode, self.readouts, inferring)
 
     def parameters(self) -> None:
-        """Nothing, but `init(rng, method="parameters")` draws all parameters by it.
-
-        Looking at a part sets it up; running the model for that would be compiled.
-        """
+        """See `Conditional.parameters`."""
         _ = self.encode_layers.params_of, self.decode.looking
         if self.inference:
             _ = self.inferring.bilinear, self.inferring.encode.params_of
@@ -147,75 +119,3 @@ class Seq2Seq(nn.Module):
         mask = length_mask(seen, source.shape[1])
         memory = self.decode.prepare(encoded.values, mask, words)
         return memory, self.decode.start(encoded, memory)
-
-    def step(
-        self, memory: Memory, state: State, tokens, *, draw=None
-    ) -> tuple[State, jax.Array, Aligned]:
-        """One decoding step after `tokens` [B]: the state, logits [B, V], alignment."""
-        embedded = embed(self.target_words, tokens)
-        state, _, readout, aligned = self.decode.step(
-            memory, state, embedded, draw=draw
-        )
-        return state, self.logits(readout), aligned
-
-    def step_marginal(
-        self, memory: Memory, state: State, tokens, *, positions: int
-    ) -> tuple[State, jax.Array, Aligned]:
-        """As `step`, with the log-probabilities [B, V] of the marginal.
-
-        log sum_a p(a) p(word | a) over the `positions` likeliest, renormalised; the
-        state is fed the expected value.
-        """
-        embedded = embed(self.target_words, tokens)
-        state, query, _, aligned = self.decode.step(memory, state, embedded)
-        kept = min(positions, aligned.weights.shape[-1])
-        largest, slots = jax.lax.top_k(aligned.weights, kept)
-        places = jnp.take_along_axis(aligned.positions, slots, axis=-1)
-        places = jnp.clip(places, 0, memory.values.shape[1] - 1)
-        first = jnp.arange(kept) == 0  # all there is where nothing can be looked at
-        shares = jnp.where(
-            largest[:, :1] > 0, distribution(largest), first[None].astype(largest.dtype)
-        )
-
-        def add(total, at):
-            place, weight, share = at
-            value = jnp.take_along_axis(memory.values, place[:, None, None], axis=1)
-            context = jnp.where(weight[:, None] > 0, value[:, 0], 0)
-            logits = self.logits(self.decode.readout(query, embedded, context))
-            more = jax.nn.log_softmax(logits) + jnp.log(share)[:, None]
-            return jnp.logaddexp(total, more), None
-
-        nothing = jnp.full((tokens.shape[0], self.target_size), -jnp.inf)
-        each = (places.T, largest.T, shares.T)
-        total, _ = jax.lax.scan(add, nothing, each)
-        return state, total, aligned
-
-    def infer(self, target, target_lengths, values, weights, positions) -> jax.Array:
-        """q(a | x, y) [B, T, W] of the inference network (see `Inference`)."""
-        embedded = embed(self.target_words, target)
-        mask = length_mask(target_lengths, target.shape[1])
-        return self.inferring(embedded, mask, values, weights, positions)
-
-    def embed_inputs(self, target, *, train: bool = False) -> jax.Array:
-        """Embedded decoder inputs [B, T, E]: BOS, then target without its last."""
-        before = jnp.full_like(target[:, :1], BOS)
-        inputs = jnp.concatenate([before, target[:, :-1]], axis=1)
-        return self._drop(embed(self.target_words, inputs), train)
-
-    def readout(self, queries, embedded, contexts, *, train: bool = False) -> jax.Array:
-        """Readouts [..., R] for contexts [..., C] other than the attention's own."""
-        return self._drop(self.decode.readout(queries, embedded, contexts), train)
-
-    def output_layer(self) -> tuple[jax.Array, jax.Array]:
-        """Kernel [R, V] and bias [V] of the vocabulary."""
-        return (self.target_words.T if self.tied else self.kernel), self.bias
-
-    def logits(self, readouts) -> jax.Array:
-        """Vocabulary logits [..., V] of readouts [..., R]."""
-        kernel, bias = self.output_layer()
-        return dense(readouts, kernel, bias)
-
-    def _drop(self, array, train: bool):
-        if not (train and self.dropout):
-            return array
-        return dropout(self.make_rng("dropout"), array, self.dropout)

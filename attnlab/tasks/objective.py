@@ -37,7 +37,8 @@ from attnlab.estimators import (
 )
 from attnlab.losses import Sums, cross_entropy
 from attnlab.masking import distribution, safe_log, zero_padding
-from attnlab.models.seq2seq import Seq2Seq
+from attnlab.models.conditional import Conditional
+from attnlab.models.decoders import Unrolled
 from attnlab.precision import COMPUTE, cast
 from attnlab.tasks.steps import forced, infer, likelihoods, real_steps, steps_of
 
@@ -143,16 +144,26 @@ def check_objective(config: Mapping[str, Any]) -> None:
 
 Loss = Callable[..., tuple[jax.Array, tuple[Sums, Learner]]]
 Settings = Mapping[str, Any]
+Penalty = Callable[[Unrolled, Any], Any]  # of a pass over a batch, to be added
 
 
-def make_loss(model: Seq2Seq, config: Settings) -> Loss:
+def no_penalty(unrolled: Unrolled, batch: Any) -> float:
+    """Whatever the weights are."""
+    del unrolled, batch
+    return 0.0
+
+
+def make_loss(
+    model: Conditional, config: Settings, penalty: Penalty = no_penalty
+) -> Loss:
     """loss(params, batch, rng, learner) -> (to minimise, (Sums, next learner)).
 
     The Sums hold minus the bound that the choices maximise; what is minimised has the
-    gradient of its estimator, and the entropy bonus. The model computes in
-    `train.compute`; parameters, their gradients and the Sums are float32 regardless.
+    gradient of its estimator, the entropy bonus, and a `penalty` on what the model did
+    (captions: the doubly stochastic term). The model computes in `train.compute`;
+    parameters, their gradients and the Sums are float32 regardless.
     """
-    exact = _loss(model, config)
+    exact = _loss(model, config, penalty)
 
     def loss(params, batch: Any, rng, learner: Learner):
         return exact(cast(params, config["train"]["compute"]), batch, rng, learner)
@@ -160,14 +171,14 @@ def make_loss(model: Seq2Seq, config: Settings) -> Loss:
     return loss
 
 
-def _loss(model: Seq2Seq, config: Settings) -> Loss:
+def _loss(model: Conditional, config: Settings, penalty: Penalty) -> Loss:
     if config["estimator"]["learning"] == "cross-entropy":
-        return _cross_entropy(model, config["train"]["label_smoothing"])
+        return _cross_entropy(model, config["train"]["label_smoothing"], penalty)
     feeds = {"expected": _expected_feed, "sampled": _sampled_feed}
-    return feeds[config["estimator"]["feed"]](model, config)
+    return feeds[config["estimator"]["feed"]](model, config, penalty)
 
 
-def _cross_entropy(model: Seq2Seq, smoothing: float) -> Loss:
+def _cross_entropy(model: Conditional, smoothing: float, penalty: Penalty) -> Loss:
     def loss(params, batch: Any, rng, learner: Learner):
         unrolled = forced(model, params, batch, rng=rng)
         kernel, bias = model.apply(params, method="output_layer")
@@ -180,12 +191,13 @@ def _cross_entropy(model: Seq2Seq, smoothing: float) -> Loss:
             real,
             smoothing,
         )
-        return total, (Sums(total, real.sum()), learner)
+        minimised = total + penalty(unrolled, batch)
+        return minimised, (Sums(total, real.sum()), learner)
 
     return loss
 
 
-def _expected_feed(model: Seq2Seq, config: Settings) -> Loss:
+def _expected_feed(model: Conditional, config: Settings, penalty: Penalty) -> Loss:
     """The states see expected values, so a step's bound is its own affair."""
 
     def loss(params, batch: Any, rng, learner: Learner):
@@ -194,9 +206,10 @@ def _expected_feed(model: Seq2Seq, config: Settings) -> Loss:
         steps = steps_of(model, params, batch, unrolled, rng=rng_readouts)
         learning = config["estimator"]["learning"]
         q = infer(model, params, batch, unrolled) if learning == "elbo" else None
-        return learn_steps(
+        minimised, rest = learn_steps(
             steps, real_steps(batch), learner, config, rng_coin, rng_sample, q
         )
+        return minimised + penalty(unrolled, batch), rest
 
     return loss
 
@@ -273,7 +286,7 @@ def learn_steps(
     return _finished(bound, reward, p, real, learner, chosen)
 
 
-def _sampled_feed(model: Seq2Seq, config: Settings) -> Loss:
+def _sampled_feed(model: Conditional, config: Settings, penalty: Penalty) -> Loss:
     """The states see what was read, so a sample is a whole pass over the sentence."""
     chosen = config["estimator"]
 
@@ -283,12 +296,12 @@ def _sampled_feed(model: Seq2Seq, config: Settings) -> Loss:
         coin = jax.random.bernoulli(rng_coin, chosen["coin"], batch.target.shape[:1])
 
         def follow(draw):
-            """Rewards, log-probabilities of what was read, and p, of one pass."""
+            """Rewards, log-probabilities of what was read, p and penalty of a pass."""
             unrolled = forced(model, params, batch, draw=draw, rng=rng_dropout)
             p = distribution(unrolled.weights)
             actions = zero_padding((unrolled.reads * safe_log(p)).sum(axis=-1), real)
             rewards = likelihoods(model, params, batch, unrolled.readouts)
-            return rewards, actions, p
+            return rewards, actions, p, penalty(unrolled, batch)
 
         def baseline():
             kind = chosen["baseline"]
@@ -300,7 +313,7 @@ def _sampled_feed(model: Seq2Seq, config: Settings) -> Loss:
 
         temperature = _temperature(config, learner.updates)
         keys = jax.random.split(rng_sample, chosen["samples"])
-        rewards, actions, p = jax.lax.map(
+        rewards, actions, p, penalties = jax.lax.map(
             lambda rng: follow(Draw(rng, temperature, coin)), keys
         )
         rewards, actions = jnp.moveaxis(rewards, 0, -1), jnp.moveaxis(actions, 0, -1)
@@ -310,7 +323,8 @@ def _sampled_feed(model: Seq2Seq, config: Settings) -> Loss:
             actions = jnp.where(coin[:, None, None], 0, actions)
             baselines = baseline()[..., None]
             bound = _reinforce(actions, rewards, baselines, real, chosen)
-        return _finished(bound, bound, p, real, learner, chosen)
+        minimised, rest = _finished(bound, bound, p, real, learner, chosen)
+        return minimised + penalties.mean(), rest
 
     return loss
 

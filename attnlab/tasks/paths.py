@@ -7,7 +7,8 @@ import jax.numpy as jnp
 
 from attnlab.attention.base import Attention
 from attnlab.masking import distribution
-from attnlab.models.seq2seq import BOS, Seq2Seq
+from attnlab.models.conditional import BOS
+from attnlab.models.seq2seq import Seq2Seq
 from attnlab.tasks.steps import apply, real_steps
 
 

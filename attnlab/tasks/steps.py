@@ -1,4 +1,4 @@
-"""A forced pass of a translation model as the steps that estimators work on."""
+"""A forced pass of a model as the steps that estimators work on."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from attnlab.attention.alignment import dense
 from attnlab.estimators import Steps
 from attnlab.losses import log_likelihoods
 from attnlab.masking import distribution, length_mask
+from attnlab.models.conditional import Conditional
 from attnlab.models.decoders import Unrolled
-from attnlab.models.seq2seq import Seq2Seq
 
 
-def apply(model: Seq2Seq, *arguments, **options) -> Any:
+def apply(model: Conditional, *arguments, **options) -> Any:
     """`model.apply`, whose type says too much for its results to be unpacked."""
     return model.apply(*arguments, **options)
 
 
-def forced(model: Seq2Seq, params, batch: Any, *, draw=None, rng=None) -> Unrolled:
+def forced(model: Conditional, params, batch: Any, *, draw=None, rng=None) -> Unrolled:
     """The teacher-forced pass over a batch, with dropout if there is an `rng`."""
     rngs = None if rng is None else {"dropout": rng}
     arguments = (params, batch.source, batch.source_lengths, batch.target)
@@ -31,7 +31,9 @@ def real_steps(batch: Any) -> jax.Array:
     return length_mask(batch.target_lengths, batch.target.shape[1])
 
 
-def likelihoods(model: Seq2Seq, params, batch: Any, readouts, seen=None) -> jax.Array:
+def likelihoods(
+    model: Conditional, params, batch: Any, readouts, seen=None
+) -> jax.Array:
     """log p(target) [B, T] of readouts [B, T, R]; 0 where not `seen`, or padding."""
     kernel, bias = apply(model, params, method="output_layer")
     real = real_steps(batch) if seen is None else seen
@@ -46,7 +48,7 @@ def likelihoods(model: Seq2Seq, params, batch: Any, readouts, seen=None) -> jax.
 
 
 def steps_of(
-    model: Seq2Seq, params, batch: Any, unrolled: Unrolled, *, rng=None
+    model: Conditional, params, batch: Any, unrolled: Unrolled, *, rng=None
 ) -> Steps:
     """The target steps [B, T] of a pass, to be read in other ways than it was.
 
@@ -90,7 +92,7 @@ def steps_of(
     return Steps(probabilities, at, under)
 
 
-def infer(model: Seq2Seq, params, batch: Any, unrolled: Unrolled) -> jax.Array:
+def infer(model: Conditional, params, batch: Any, unrolled: Unrolled) -> jax.Array:
     """The inference network's q(a | x, y) [B, T, W] over the positions of a pass."""
     q = apply(
         model,

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from attnlab import runs
@@ -30,7 +28,9 @@ from attnlab.tasks.objective import (
     make_loss,
     training_read,
 )
-from attnlab.tasks.translator import PREDICTIONS, Search, Translator
+from attnlab.tasks.parameters import init_params, with_frequencies
+from attnlab.tasks.predict import PREDICTIONS, Search, prediction
+from attnlab.tasks.translator import Translator
 
 SOURCE_CODEC, TARGET_CODEC = "source.codec", "target.codec"
 ENCODERS = ("bi", "uni")
@@ -78,23 +78,6 @@ def build_model(config: Mapping[str, Any], source_size: int, target_size: int):
         dropout=model["dropout"],
         inference=config["estimator"]["learning"] == "elbo",
     )
-
-
-def init_params(model: Seq2Seq, rng: jax.Array):
-    """Parameters of a model, drawn with `rng`."""
-    return model.init(rng, method="parameters")
-
-
-def with_frequencies(params, counts: np.ndarray):
-    """`params` with the vocabulary's bias at the words' log frequencies, add-one.
-
-    An untrained model then predicts the unigram distribution. One that has to learn it
-    first pushes all its readouts the same way, and a tanh readout stays there: Luong's
-    decoder never left the unigram loss on 6,000 words without this.
-    """
-    logs = np.log((counts + 1.0) / (counts.sum() + len(counts)))
-    bias = jnp.asarray(logs - logs.mean(), jnp.float32)
-    return {"params": {**params["params"], "vocabulary_bias": bias}}
 
 
 def load_corpus(config: Mapping[str, Any]) -> Corpus:
@@ -180,12 +163,6 @@ def build_translator(
         predict=prediction(config),
         feed=config["estimator"]["feed"],
     )
-
-
-def prediction(config: Mapping[str, Any]) -> str:
-    """How words are predicted: as told, or by the marginal where the read is hard."""
-    usual = "marginal" if is_hard(config) else "expected"
-    return config["evaluate"]["predict"] or usual
 
 
 def check(config: Mapping[str, Any], corpus: Corpus) -> None:

@@ -8,21 +8,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attnlab.attention.alignment import dense
-from attnlab.attention.base import Draw
 from attnlab.data.batching import encode_pairs, in_order
 from attnlab.data.queues import queues
 from attnlab.data.subwords import Codec
 from attnlab.data.vocab import EOS
-from attnlab.decoding import beam, greedy, replace_unknown
-from attnlab.estimators import marginal, posterior
+from attnlab.decoding import replace_unknown
 from attnlab.metrics.aer import words as merge_words
-from attnlab.models.seq2seq import Seq2Seq
-from attnlab.tasks.steps import apply, forced, likelihoods, steps_of
+from attnlab.models.conditional import Conditional
+from attnlab.tasks import predict as predicting
+from attnlab.tasks.predict import PREDICTIONS, Prediction, Search
 
 ALIGNMENTS = ("prior", "posterior")
-PREDICTIONS = ("expected", "marginal", "argmax")
-LARGEST = Draw(None)
 # Words of a queue of sentences, for each of the batch size. More would leave fewer
 # slots idle at its end, but pad its sentences to a longer one.
 TOKENS = 24
@@ -40,21 +36,6 @@ class Translation(NamedTuple):
     score: float
 
 
-class Search(NamedTuple):
-    """How to decode; see `attnlab.decoding.beam`. One beam is greedy search.
-
-    A translation takes at most `ratio` times as many units as its source has, plus 10.
-    `positions`: how many a marginal is taken over, the likeliest of each step.
-    """
-
-    beams: int = 1
-    length_penalty: str = "average"
-    alpha: float = 0.6
-    ratio: float = 1.5
-    replace_unknown: bool = False
-    positions: int = 5
-
-
 GREEDY = Search()
 
 
@@ -65,17 +46,13 @@ class Translator:
     training run. `edges` are the widths that sentences are padded to. `batch_size` is
     the pairs that are scored, and the hypotheses that are searched, at once.
 
-    `predict` says how a word's probability follows from what may be read:
-    "expected"   p(word | the expected value is read): soft attention's own
-    "marginal"   sum over positions of p(position) p(word | it is read): a hard read's
-    "argmax"     p(word | the likeliest position is read)
-    The states between are fed the expected value, but by "argmax" what was read where
-    the model learned so (`feed` "sampled"). All three are distributions over words.
+    `predict` and `feed` say how a word's probability follows from what may be read: see
+    `attnlab.tasks.predict.Prediction`.
     """
 
     def __init__(
         self,
-        model: Seq2Seq,
+        model: Conditional,
         source: Codec,
         target: Codec,
         *,
@@ -91,11 +68,12 @@ class Translator:
         self.batch_size, self.edges = batch_size, tuple(edges)
         self.predict, self.feed = predict, feed
         self._losses = {
-            name: jax.jit(partial(_losses, model, name, feed)) for name in PREDICTIONS
+            name: jax.jit(partial(predicting.losses, model, Prediction(name, feed)))
+            for name in PREDICTIONS
         }
         self._align = {
-            "prior": jax.jit(partial(_prior, model)),
-            "posterior": jax.jit(partial(_posterior, model)),
+            "prior": jax.jit(partial(predicting.prior, model)),
+            "posterior": jax.jit(partial(predicting.after, model)),
         }
         self._decode: dict[Search, Callable] = {}
 
@@ -196,70 +174,17 @@ def _words_of(codec: Codec, ids: Sequence[int]) -> tuple[list[str], list[int]]:
     return words, [max(end, 0) for end in ends]
 
 
-def _losses(model: Seq2Seq, predict: str, feed: str, params, batch: Any) -> jax.Array:
-    """Nats [B] of the forced targets."""
-    draw = LARGEST if (predict, feed) == ("argmax", "sampled") else None
-    unrolled = forced(model, params, batch, draw=draw)
-    if predict == "expected" or draw is not None:
-        found = likelihoods(model, params, batch, unrolled.readouts)
-    else:
-        steps = steps_of(model, params, batch, unrolled)
-        best = jnp.argmax(steps.probabilities, axis=-1)
-        found = marginal(steps) if predict == "marginal" else steps.at(best)
-    return -found.sum(axis=1)
-
-
-def _prior(model: Seq2Seq, params, batch: Any) -> jax.Array:
-    """Attention weights [B, T, S] while the target is forced."""
-    unrolled = forced(model, params, batch)
-    return dense(unrolled.weights, unrolled.positions, batch.source.shape[1])
-
-
-def _posterior(model: Seq2Seq, params, batch: Any) -> jax.Array:
-    """p(position | target word) ~ weight * p(word | value at position), [B, T, S]."""
-    unrolled = forced(model, params, batch)
-    found = posterior(steps_of(model, params, batch, unrolled))
-    found = jnp.where(unrolled.weights > 0, found, 0)  # nothing to look at: nothing
-    return dense(found, unrolled.positions, batch.source.shape[1])
-
-
 def _decode(translator: Translator, search: Search, params, source, lengths):
     """Best hypotheses: tokens [B, L], lengths [B], scores [B], alignments [B, L, S]."""
-    model, predict, feed = translator.model, translator.predict, translator.feed
-    rows, size = source.shape
-    memory, state = apply(model, params, source, lengths, method="start")
-
-    mixed = predict != "expected" and (predict, feed) != ("argmax", "sampled")
-    options: dict[str, Any] = {"method": "step"}
-    if mixed:
-        kept = search.positions if predict == "marginal" else 1
-        options = {"method": "step_marginal", "positions": kept}
-    elif predict == "argmax":
-        options |= {"draw": LARGEST}
-
-    def step(memory, state, tokens):
-        state, logits, aligned = apply(model, params, memory, state, tokens, **options)
-        return state, logits, dense(aligned.weights, aligned.positions, size)
-
     limits = jnp.ceil(search.ratio * lengths).astype(jnp.int32) + 10
-    limits = jnp.where(lengths > 0, limits, 0)
-    shared: dict[str, Any] = dict(
-        batch=rows,
-        max_length=int(np.ceil(search.ratio * size)) + 10,
-        limits=limits,
+    return predicting.search(
+        translator.model,
+        search,
+        Prediction(translator.predict, translator.feed),
+        params,
+        source,
+        lengths,
+        limits=jnp.where(lengths > 0, limits, 0),
+        longest=int(np.ceil(search.ratio * source.shape[1])) + 10,
         slots=translator.slots(search),
-        banned=(0, 1),
     )
-    if search.beams == 1:
-        return greedy(step, memory, state, **shared)
-    found = beam(
-        step,
-        memory,
-        state,
-        beams=search.beams,
-        length_penalty=search.length_penalty,
-        alpha=search.alpha,
-        stop="best",
-        **shared,
-    )
-    return jax.tree.map(lambda leaf: leaf[:, 0], found)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attnlab.attention import dense
-from attnlab.models.seq2seq import BOS
+from attnlab.models.conditional import BOS
 from tests.models import by_hand
 from tests.models.by_hand import Case
 
