@@ -53,7 +53,7 @@ PACKAGES: dict[str, set[str]] = {
     "estimators": {"jax", "numpy"},
     "decoding": {"jax", "numpy"},
     "metrics": {"numpy", "scipy", "sacrebleu", "thot"},
-    "data": {"numpy", "sentencepiece"},
+    "data": {"numpy", "sentencepiece", "PIL"},
     "report": {"numpy", "scipy", "matplotlib", "rich"},
     "runs": {"numpy", "jax"},
 }

@@ -5,7 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attnlab.losses import Sums, cross_entropy, log_likelihoods, token_losses
+from attnlab.losses import (
+    Sums,
+    cross_entropy,
+    doubly_stochastic,
+    log_likelihoods,
+    token_losses,
+)
 
 COUNT, WIDTH, SIZE = 12, 3, 7  # rows, readout, vocabulary
 
@@ -215,3 +221,23 @@ def test_bfloat16_is_summed_in_float32(loss):
         assert gradient.dtype == jnp.bfloat16
         off = np.linalg.norm(gradient.astype(jnp.float32) - slope)
         assert off < 2**-8 * np.linalg.norm(slope)
+
+
+def test_the_doubly_stochastic_term_is_equation_14():
+    """sum_i (1 - sum_t alpha_ti)^2, padded steps and filler rows left out."""
+    random = np.random.default_rng(0)
+    weights = random.dirichlet(np.ones(4), size=(3, 5)).astype(np.float32)
+    lengths = (5, 2, 0)
+    real = np.arange(5) < np.array(lengths)[:, None]
+    expected = 0.0
+    for row, length in enumerate(lengths):
+        if length:
+            for i in range(4):
+                received = sum(float(weights[row, t, i]) for t in range(length))
+                expected += (1.0 - received) ** 2
+    found = jax.jit(doubly_stochastic)(weights, real)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    slope = np.asarray(jax.grad(doubly_stochastic)(jnp.asarray(weights), real))
+    assert not slope[~real].any() and slope[real].all()
+    padded = np.where(real[..., None], weights, np.nan)
+    np.testing.assert_allclose(doubly_stochastic(padded, real), expected, rtol=1e-5)

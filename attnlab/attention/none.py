@@ -14,10 +14,11 @@ def none(reads: str = "last") -> Attention:
 
     reads "last": the last attendable value, where a forward RNN has read everything;
     "first": the first one, for a backward RNN; "both": the first half of the last and
-    the second half of the first, for values [forward; backward]. Weights are all zero,
+    the second half of the first, for values [forward; backward]; "mean": of all that
+    can be attended to, for pictures. Weights are all zero,
     since the decoder looks at no position. An empty sentence reads as zeros.
     """
-    choices = ("last", "first", "both")
+    choices = ("last", "first", "both", "mean")
     if reads not in choices:
         raise ValueError(f"unknown reads {reads!r}; choose {', '.join(choices)}")
 
@@ -26,6 +27,8 @@ def none(reads: str = "last") -> Attention:
         return {}
 
     def summary(values, mask):
+        if reads == "mean":  # of values that are zero elsewhere
+            return values.sum(axis=0) / jnp.maximum(mask.sum(), 1)
         first = values[jnp.argmax(mask)]
         last = values[mask.shape[0] - 1 - jnp.argmax(mask[::-1])]
         half = values.shape[-1] // 2

@@ -92,13 +92,16 @@ def _make(factory: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 
 class Preset(NamedTuple):
-    """A published variant: the settings it pins, of the model and of how a hard read
-    learns, where we depart from it, and the task whose settings they are."""
+    """A published variant: the settings it pins, of the model and of how it learns,
+    where we depart from it, and the tasks that it is for.
+
+    A system that lacks a setting (a captioner has no reversed source) does without.
+    """
 
     settings: dict[str, Any]
     paper: str
     departures: tuple[str, ...] = ()
-    task: str = "translate"
+    tasks: tuple[str, ...] = ("translate", "caption")
 
 
 _BAHDANAU = {
@@ -133,6 +136,19 @@ _DENG = {
     "read": "hard",
     "feed": "expected",
 }
+
+
+_XU = _BAHDANAU | {
+    "cell": "lstm",
+    "score": "additive",
+    "window": "global",
+    "normaliser": "softmax",
+    "gate": True,  # of captions
+}
+_XU_DEPARTURES = (
+    "the readout is a tanh, as in the released code (the paper's is linear)",
+    "as translation: Bahdanau's decoder, no gate, no doubly stochastic term",
+)
 
 
 # What every preset leaves to the configuration, or does in our way.
@@ -189,13 +205,14 @@ PRESETS: dict[str, Preset] = {
     "luong2015-local-m-general": _luong("general", "local-m", _CLAMPED),
     "luong2015-local-p-dot": _luong("dot", "local-p"),
     "luong2015-local-p-general": _luong("general", "local-p"),
+    "xu2015-soft": Preset(
+        _XU | {"doubly_stochastic": 1.0},
+        "Xu et al. 2015, Show, Attend and Tell",
+        (*_OURS, *_XU_DEPARTURES),
+    ),
     "xu2015-hard": Preset(
-        _BAHDANAU
+        _XU
         | {
-            "cell": "lstm",
-            "score": "additive",
-            "window": "global",
-            "normaliser": "softmax",
             "read": "hard",
             "learning": "reinforce",
             "feed": "sampled",
@@ -209,7 +226,7 @@ PRESETS: dict[str, Preset] = {
         "Xu et al. 2015, Show, Attend and Tell",
         (
             *_OURS,
-            "translation, not captions: no scalar gate, no doubly stochastic term",
+            *_XU_DEPARTURES,
             "the coin is tossed for a sentence (paper), not for a minibatch (code)",
             "the moving average is of the reward a word, times the words credited",
         ),
@@ -243,6 +260,6 @@ PRESETS: dict[str, Preset] = {
             "unknown words are one token, where the original drops them at test",
             "every test sentence counts, those of the last partial batch too",
         ),
-        task="classify",
+        tasks=("classify",),
     ),
 }

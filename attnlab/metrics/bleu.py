@@ -2,7 +2,8 @@
 
 Tokenisation and case move BLEU by points, so every score carries the signature that
 names them. The project's text is tokenised already, hence `tokenize="none"`, which is
-the papers' tokenised BLEU (multi-bleu); use "13a" on plain text.
+the papers' tokenised BLEU (multi-bleu); use "13a" on plain text. A reference that holds
+tabs is several: a picture's captions, of which an n-gram may match any.
 """
 
 from collections.abc import Sequence
@@ -42,9 +43,9 @@ def bleu(
     tokenize: str = "none",
     lowercase: bool = False,
 ) -> Bleu:
-    """Corpus BLEU of hypotheses against one reference each (Papineni et al. 2002)."""
+    """Corpus BLEU of hypotheses against their references (Papineni et al. 2002)."""
     metric = _metric(hypotheses, references, tokenize, lowercase)
-    result = metric.corpus_score(hypotheses, [references])
+    result = metric.corpus_score(hypotheses, _parted(references))
     return Bleu(
         float(result.score),
         str(metric.get_signature()),
@@ -68,7 +69,7 @@ def statistics(
     of the hypothesis.
     """
     metric = _metric(hypotheses, references, tokenize, lowercase)
-    rows = metric._extract_corpus_statistics(hypotheses, [references])
+    rows = metric._extract_corpus_statistics(hypotheses, _parted(references))
     return np.array(rows, dtype=np.int64).reshape(-1, 2 + 2 * ORDERS)
 
 
@@ -120,6 +121,13 @@ def by_length(
         value = float(score(counts[inside].sum(axis=0))) if inside.any() else np.nan
         rows.append(LengthRow(low, high, int(inside.sum()), value))
     return rows
+
+
+def _parted(references: Sequence[str]) -> list[list[str | None]]:
+    """sacrebleu's streams: the k-th references of all, None where there are fewer."""
+    parts = [reference.split("\t") for reference in references]
+    most = max(map(len, parts), default=1)
+    return [[own[k] if k < len(own) else None for own in parts] for k in range(most)]
 
 
 def _metric(

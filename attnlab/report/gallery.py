@@ -18,6 +18,7 @@ GALLERIES = {
     "classify": "attnlab.report.classification:draw",
     "answer": "attnlab.report.answers:draw",
     "memorise": "attnlab.report.memory:draw",
+    "caption": "attnlab.report.captions:draw",
 }
 
 

@@ -41,8 +41,9 @@ def resolve(
 ) -> ConfigDict:
     """`base` with a preset's choices, then `settings`, then `overrides` on top.
 
-    A preset (a paper's variant) pins what the paper decides; what the row or the
-    command line says itself outranks it. ValueErrors name unknown settings.
+    A preset (a paper's variant) pins what the paper decides, as far as this system has
+    such settings; what the row or the command line says itself outranks it. ValueErrors
+    name unknown settings.
     """
     config = base.copy_and_resolve_references()
     full = {_full_name(config, name): value for name, value in settings.items()}
@@ -53,9 +54,13 @@ def resolve(
         if preset not in PRESETS:
             choices = ", ".join(PRESETS)
             raise ValueError(f"unknown preset {preset!r}; choose {choices}")
-        pinned, task = PRESETS[preset].settings, PRESETS[preset].task
-        if task != config.task:
-            raise ValueError(f"preset {preset!r} is of task {task}, not {config.task}")
+        own, tasks = PRESETS[preset].settings, PRESETS[preset].tasks
+        if config.task not in tasks:
+            raise ValueError(
+                f"preset {preset!r} is for {' and '.join(tasks)}, not {config.task}"
+            )
+        there = {name.rsplit(".", 1)[-1] for name in _names(config)}
+        pinned = {name: value for name, value in own.items() if name in there}
         full = {_full_name(config, key): value for key, value in pinned.items()} | full
     for name, value in full.items():
         _set(config, name, value)

@@ -13,6 +13,7 @@ TASKS = {
     "classify": "attnlab.tasks.classify:classify",
     "answer": "attnlab.tasks.answer:answer",
     "memorise": "attnlab.tasks.memorise:memorise",
+    "caption": "attnlab.tasks.caption:caption",
 }
 
 

@@ -57,7 +57,14 @@ def test_it_batches_and_only_the_end_gets_a_gradient():
 
 
 def test_unknown_ends_are_refused():
-    with pytest.raises(ValueError, match="'middle'; choose last, first, both"):
+    with pytest.raises(ValueError, match="'middle'; choose last, first, both, mean"):
         none("middle")
-    with pytest.raises(ValueError, match="'middle'; choose last, first, both"):
+    with pytest.raises(ValueError, match="'middle'; choose last, first, both, mean"):
         build("none", fixed="middle")
+
+
+def test_it_reads_the_mean_of_what_is_there():
+    mask = [True, False, True, False, False, True]
+    expected = (VALUES[0] + VALUES[2] + VALUES[5]) / 3
+    np.testing.assert_allclose(read("mean", mask), expected, rtol=1e-6)
+    assert not read("mean", [False] * 6).any()

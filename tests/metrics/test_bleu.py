@@ -122,3 +122,22 @@ def test_errors():
         bleu.by_length(["a"], ["a"], [1, 2])
     with pytest.raises(ValueError, match="edges must be increasing"):
         bleu.by_length(["a"], ["a"], [1], edges=(5, 5))
+
+
+def test_several_references_are_parted_by_tabs():
+    """As sacrebleu scores two streams of references, one of them with a gap."""
+    hypotheses = ["the dog runs on the grass", "a red house by the sea"]
+    references = ["the dog runs\ta dog runs on the grass", "a house by the sea"]
+    streams = [
+        ["the dog runs", "a house by the sea"],
+        ["a dog runs on the grass", None],
+    ]
+    expected = BLEU(tokenize="none", force=True).corpus_score(hypotheses, streams)
+    found = bleu.bleu(hypotheses, references)
+    assert (
+        found.score == pytest.approx(expected.score) and "nrefs:var" in found.signature
+    )
+    counts = bleu.statistics(hypotheses, references).sum(axis=0)
+    assert float(bleu.score(counts)) == pytest.approx(expected.score)
+    one = bleu.bleu(hypotheses, [line.split("\t")[-1] for line in references])
+    assert one.score < found.score and "nrefs:1|" in one.signature

@@ -11,7 +11,10 @@ from attnlab.attention.presets import PRESETS
 from attnlab.sweep import rows
 from attnlab.train.checkpoint import Checkpoints
 from configs.base import get_config
+from configs.caption import get_config as captions
 from configs.classify import get_config as classify
+
+OF_CAPTIONS = {"gate", "doubly_stochastic"}  # in a preset, not of translation
 
 
 def one(**settings):
@@ -96,12 +99,23 @@ def test_a_whole_number_will_do_for_a_real_one():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_sets_what_its_paper_decides(name):
-    base = {"translate": get_config, "classify": classify}[PRESETS[name].task]()
+    base = {"translate": get_config, "classify": classify}[PRESETS[name].tasks[0]]()
     (run,) = rows.plan(base, lambda add: add("row", preset=name))
     config = run.config
     assert config["model"]["preset"] == name
-    for key, value in PRESETS[name].settings.items():
-        assert (config["model"] | config["estimator"])[key] == value
+    there = config["model"] | config["estimator"]
+    settings = PRESETS[name].settings.items()
+    for key, value in settings:
+        assert there.get(key, value) == value
+    assert {key for key, _ in settings} - there.keys() <= OF_CAPTIONS
+
+
+@pytest.mark.parametrize("name", [n for n in PRESETS if "caption" in PRESETS[n].tasks])
+def test_a_preset_sets_what_a_captioner_has(name):
+    config = rows.resolve(captions(), {"preset": name})
+    there = {**config.model, **config.estimator, **config.train}
+    assert all(there.get(k, v) == v for k, v in PRESETS[name].settings.items())
+    assert "decoder" not in there and config.model.annotations == "conv"
 
 
 def test_what_a_row_says_outranks_its_preset():

@@ -1,0 +1,28 @@
+"""Soft and hard attention over pictures, and what each of Xu's choices is worth.
+
+    python -m experiments.sweep --config=configs/ablations/xu2015.py \\
+        --workdir=runs/xu2015                            # scenes of digits
+
+Every row has the model and the steps of configs/caption.py and differs from `soft` in
+what it says. Hard rows predict words by the marginal over cells.
+"""
+
+from configs.caption import get_config as base
+
+
+def get_config():
+    return base()
+
+
+def sweep(add):
+    for seed in range(1):
+        add("no attention", score="none", seed=seed)
+        add("soft", seed=seed)
+        add("soft, general", score="general", seed=seed)
+        add("soft, dot", score="dot", seed=seed)
+        add("soft, sparsemax", normaliser="sparsemax", seed=seed)
+        add("soft, no gate", gate=False, seed=seed)
+        add("soft, doubly stochastic", doubly_stochastic=1.0, seed=seed)
+        add("hard, marginal", read="hard", learning="marginal", seed=seed)
+        add("hard, reinforce", read="hard", learning="reinforce", seed=seed)
+        add("xu2015-hard", preset="xu2015-hard", seed=seed)

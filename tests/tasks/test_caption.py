@@ -1,0 +1,271 @@
+"""The caption task on tiny scenes: every row of the sweep, scores, and what is kept."""
+
+import json
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from attnlab import runs
+from attnlab.data.captioned import Captioned, Place
+from attnlab.data.vocab import Vocabulary
+from attnlab.metrics import bleu
+from attnlab.report.captions import read_examples
+from attnlab.sweep import rows
+from attnlab.tasks.caption import CODEC, caption, penalty_of
+from attnlab.tasks.caption_setup import build_model, load_pictures
+from attnlab.tasks.describer import Describer
+from attnlab.tasks.pointing import hits
+from attnlab.tasks.predict import Prediction, Search
+from attnlab.tasks.steps import forced, real_steps
+from attnlab.train.optimisers import make_optimiser, make_schedule
+from attnlab.train.step import init_state, train_step
+from configs.ablations import xu2015
+from configs.caption import get_config
+from tests.estimators.toy import FAST
+
+TINY = {
+    "data.scenes.train": 16,
+    "data.scenes.dev": 4,
+    "data.scenes.test": 6,
+    "data.scenes.grid": 2,
+    "data.scenes.most": 2,
+    "data.shapes": 1,
+    "model.channels": (2, 3, 4),
+    "model.embedding": 4,
+    "model.hidden": 4,
+    "model.attention_hidden": 4,
+    "train.batch_size": 4,
+    "train.steps": 2,
+    "evaluate.pictures": 4,
+    "evaluate.longest": 5,
+    "wandb.mode": "disabled",
+}
+
+
+def plain(config):
+    return json.loads(config.to_json())
+
+
+def tiny(**settings):
+    return plain(rows.resolve(get_config(), settings, TINY))
+
+
+def sweep_rows():
+    planned = rows.plan(xu2015.get_config(), xu2015.sweep, TINY)
+    return [run.config for run in planned if run.config["seed"] == 0]
+
+
+@pytest.mark.parametrize("config", sweep_rows(), ids=lambda config: config["slug"])
+def test_a_row_takes_two_steps(config, tmp_path):
+    # dot needs queries as wide as annotations, which are as wide as the last channel
+    task = caption(config, tmp_path)
+    tx = make_optimiser(
+        config["train"], make_schedule(config["train"], len(task.batches))
+    )
+    state = jax.jit(partial(init_state, task.init, tx, task.learner, 0))()
+    update = jax.jit(partial(train_step, loss=task.loss, tx=tx), compiler_options=FAST)
+    before = state.params
+    for step in range(2):
+        state, sums = update(state, task.batches.at(step))
+        assert 0 < float(sums.loss) / int(sums.tokens) < np.log(24) + 0.5
+    moved = [
+        not np.array_equal(one, two)
+        for one, two in zip(
+            jax.tree.leaves(before), jax.tree.leaves(state.params), strict=True
+        )
+    ]
+    assert np.mean(moved) > 0.8
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A hard read, tested without training."""
+    folder = tmp_path_factory.mktemp("run")
+    settings = {"read": "hard", "learning": "marginal", "beams": 2}
+    task = caption(tiny(**settings), folder)
+    params = jax.jit(task.init, compiler_options=FAST)(jax.random.key(0))
+    return task, params, folder, task.finish(params, folder)
+
+
+def test_the_run_folder_holds_what_the_report_reads(finished):
+    task, params, folder, result = finished
+    assert {"bleu", "exact", "perplexity", "pointing"} <= set(result)
+    assert result["perplexity_bound"] == "marginal"
+    assert result["perplexity_marginal"] == result["perplexity"]
+    names = (runs.SOURCES, runs.REFERENCES, runs.HYPOTHESES)
+    sources, references, hypotheses = (runs.read_lines(folder / n) for n in names)
+    assert len(sources) == len(references) == len(hypotheses) == 6
+    assert bleu.bleu(hypotheses, references).score == pytest.approx(result["bleu"])
+    nats, units = runs.read_losses(folder)
+    assert np.exp(nats.sum() / units.sum()) == pytest.approx(result["perplexity"])
+    assert units.tolist() == [len(line.split()) + 1 for line in references]
+    tallies = runs.read_tallies(folder)
+    for score in ("exact", "pointing"):
+        hit, counted = tallies.counts[score].sum(axis=0)
+        assert hit / counted == pytest.approx(result[score])
+    digits = sum(w not in "a an above and left right of".split() for line in references
+                 for w in line.split())  # fmt: skip
+    assert tallies.counts["pointing"][:, 1].sum() == digits
+    examples = read_examples(folder)
+    assert [e.name for e in examples] == sources
+    for example, said in zip(examples, hypotheses, strict=True):
+        assert " ".join(example.words) == said
+        assert example.picture.shape == (24, 24, 1)
+        shape = (len(example.words), 6, 6)
+        assert example.weights.shape == example.reads.shape == shape
+        assert np.isin(example.reads, [0, 1]).all()
+        sums = example.reads.reshape(len(example.words), 36).sum(axis=1)
+        np.testing.assert_array_equal(sums, 1)
+    assert set(task.scores) == {"bleu", "exact", "perplexity", "pointing"}
+
+
+def test_validation_has_the_scores_that_may_choose(finished):
+    task, params, *_ = finished
+    assert set(task.validate(params)) == set(task.scores)
+
+
+def test_the_vocabulary_is_read_back(finished, monkeypatch):
+    _, _, folder, _ = finished
+    words = (folder / CODEC).read_text()
+    monkeypatch.setattr(Vocabulary, "build", None)
+    caption(tiny(read="hard", learning="marginal"), folder)
+    assert (folder / CODEC).read_text() == words
+
+
+PLACES = (Place(0, 0.0, 0.0, 0.5, 0.5), Place(2, 0.5, 0.0, 1.0, 0.5))
+
+
+def test_a_word_points_with_its_heaviest_cell():
+    item = Captioned(
+        "one", (tuple("abc"),), np.zeros((4, 4, 1), np.uint8), None, PLACES
+    )
+    weights = np.zeros((3, 6))  # of 2 x 3 cells: rows split at 0.5, columns in thirds
+    weights[0, 0], weights[0, 1] = 0.4, 0.3  # cell 0, middle (0.25, 0.17): inside
+    weights[1, 5] = 1.0  # no place is known
+    weights[2, 4] = 1.0  # middle (0.75, 0.5): just outside
+    np.testing.assert_array_equal(hits([weights], [item], (2, 3)), [[1, 2]])
+    weights[2, 4], weights[2, 3] = 0.4, 0.6
+    np.testing.assert_array_equal(hits([weights], [item], (2, 3)), [[2, 2]])
+    weights[0] = 0.0  # looks nowhere, where the argmax would be cell 0
+    np.testing.assert_array_equal(hits([weights], [item], (2, 3)), [[1, 2]])
+
+
+def test_the_penalty_is_added_to_what_is_minimised_alone(tmp_path):
+    plain_task = caption(tiny(), tmp_path)
+    strict = caption(tiny(doubly_stochastic=2.0), tmp_path)
+    model = build_model(tiny(), (24, 24, 1), 17)
+    params = plain_task.init(jax.random.key(0))
+    size = params["params"]["vocabulary_bias"].shape[0]
+    model = build_model(tiny(), (24, 24, 1), size)
+    batch = plain_task.batches.at(0)
+
+    @partial(jax.jit, compiler_options=FAST)
+    def run(params):
+        rng, learner = jax.random.key(1), plain_task.learner
+        one, (sums, _) = plain_task.loss(params, batch, rng, learner)
+        two, (strict_sums, _) = strict.loss(params, batch, rng, learner)
+        unrolled = forced(model, params, batch)
+        return one, two, sums, strict_sums, unrolled.weights
+
+    one, two, sums, strict_sums, weights = run(params)
+    assert float(sums.loss) == float(strict_sums.loss) == float(one)
+    real = np.asarray(real_steps(batch))
+    received = (np.asarray(weights) * real[..., None]).sum(axis=1)
+    term = ((1 - received) ** 2).sum(axis=1)[real.any(axis=1)].sum()
+    assert float(two - one) == pytest.approx(2.0 * term, rel=1e-4)
+    assert penalty_of(0.0)(None, None) == 0.0
+
+
+def test_descriptions_keep_the_order_of_the_pictures(finished):
+    """Alone, or among others in another batch: the same captions, beam as well."""
+    task, params, *_ = finished
+    items = load_pictures(tiny()).test
+    codec = Vocabulary.build([w for i in items for w in i.captions], None, 1)
+    model = build_model(tiny(), (24, 24, 1), codec.size)
+    params = jax.jit(partial(model.init, method="parameters"), compiler_options=FAST)(
+        jax.random.key(2)
+    )
+    describer = Describer(
+        model, codec, batch_size=4, longest=5, prediction=Prediction()
+    )
+    search = Search(beams=2)
+    together = describer.describe(params, items, search)
+    backwards = describer.describe(params, items[::-1], search)[::-1]
+    assert [d.words for d in together] == [d.words for d in backwards]
+    for one, two in zip(together, backwards, strict=True):
+        np.testing.assert_allclose(one.weights, two.weights, rtol=1e-5)
+        assert len(one.weights) == len(one.words) <= 6
+        assert one.score == pytest.approx(two.score, rel=1e-5)
+    forced_weights = describer.align(params, items, [d.words for d in together])
+    for one, weights in zip(together, forced_weights, strict=True):
+        np.testing.assert_allclose(weights, one.weights, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model.annotations": "vgg"}, "model.annotations 'vgg'; choose 'conv', 'giv"),
+        (
+            {"model.annotations": "given"},
+            "'scenes' holds pictures, .* annotations conv",
+        ),
+        ({"model.channels": ()}, "model.channels is empty"),
+        ({"model.channels": (2,) * 5}, "24 x 24 pixels cannot be halved 4 times"),
+        ({"data.scenes.test": 0}, "'scenes' has no test pictures: data.scenes"),
+        ({"data.name": "coco"}, "unknown pictures 'coco'; choose scenes"),
+        ({"train.doubly_stochastic": -1.0}, "doubly_stochastic is -1.0"),
+        ({"evaluate.longest": 0}, "evaluate.longest is 0; it must be positive"),
+        ({"evaluate.predict": "best"}, "unknown evaluate.predict 'best'"),
+        ({"model.score": "bilinear"}, "unknown score 'bilinear'; choose dot"),
+    ],
+)
+def test_a_wrong_setting_is_named(settings, message, tmp_path):
+    config = rows.resolve(get_config(), {}, TINY | settings)
+    with pytest.raises(ValueError, match=message):
+        caption(plain(config), tmp_path)
+
+
+def test_given_features_need_no_encoder(tmp_path):
+    grids = np.random.default_rng(0).normal(size=(3, 14, 14, 512)).astype(np.float32)
+    np.save(tmp_path / "grids.npy", grids)
+    records = [
+        {"filename": f"{n}.jpg", "split": split, "sentences": [{"raw": "a b c"}]}
+        for n, split in enumerate(("train", "val", "test"))
+    ]
+    (tmp_path / "data.json").write_text(json.dumps({"images": records}))
+    settings = {
+        "data.name": "folder",
+        "data.folder.json": str(tmp_path / "data.json"),
+        "data.folder.features": str(tmp_path / "grids.npy"),
+        "model.annotations": "given",
+        "train.stop_on": "bleu",
+    }
+    config = rows.resolve(get_config(), {}, TINY | settings)
+    task = caption(plain(config), tmp_path)
+    batch = task.batches.at(0)
+    np.testing.assert_array_equal(batch.source[0], grids[0])
+    params = jax.eval_shape(task.init, jax.random.key(0))
+    assert "grid" not in params["params"] and "pointing" not in task.scores
+    loss, (sums, _) = jax.eval_shape(
+        task.loss, params, batch, jax.random.key(1), task.learner
+    )
+    assert loss.shape == sums.tokens.shape == ()
+    wrong = rows.resolve(
+        get_config(), {}, TINY | settings | {"model.annotations": "conv"}
+    )
+    with pytest.raises(ValueError, match="holds features, .* annotations given"):
+        caption(plain(wrong), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["xu2015-soft", "xu2015-hard"])
+def test_the_papers_presets_reach_the_captioner(name):
+    config = tiny(preset=name)
+    assert config["model"]["gate"] and config["model"]["score"] == "additive"
+    assert (
+        config["model"]["annotations"] == "conv" and config["model"]["cell"] == "lstm"
+    )
+    soft = name == "xu2015-soft"
+    assert config["train"]["doubly_stochastic"] == (1.0 if soft else 0.0)
+    assert config["estimator"]["feed"] == ("expected" if soft else "sampled")
