@@ -25,13 +25,14 @@ def get_config(preset: str = "") -> ConfigDict:
 
     data.name = "scenes"  # scenes, flickr8k_1k, emoji_captions, folder
     data.min_count = 1  # rarer words are unknown ones
-    data.shapes = 3  # of training batches, at most
+    data.shapes = 2  # of training batches, at most
     data.longest = 24  # longer captions are not trained on, EOS counted
     data.scenes = ConfigDict()
     data.scenes.train = 6_000
     data.scenes.dev = 200
     data.scenes.test = 500
     data.scenes.grid = 3  # places a side
+    data.scenes.room = 8  # pixels of a place; beyond 8, a digit may lie anywhere in it
     data.scenes.most = 3  # digits
     data.scenes.seed = 0
     data.flickr8k_1k = ConfigDict()
@@ -49,7 +50,7 @@ def get_config(preset: str = "") -> ConfigDict:
     attend(model)
     model.score = "additive"
     model.annotations = "conv"  # or given: features, which need no encoder
-    model.channels = (16, 32, 64)  # of convolutions; all but the last halve the picture
+    model.channels = (32, 64)  # of the convolutions, each halves the picture
     model.cell = "lstm"
     model.embedding = 64  # the readout's width, too
     model.hidden = 64
@@ -59,7 +60,6 @@ def get_config(preset: str = "") -> ConfigDict:
     model.dropout = 0.0
 
     train.steps = 1_000
-    train.learning_rate = 4e-3
     train.label_smoothing = 0.0
     train.doubly_stochastic = 0.0  # Xu: 1, of the sum over cells
     train.stop_on = "exact"  # or bleu, perplexity, pointing

@@ -23,5 +23,5 @@ def get_config(name: str = "flickr8k_1k"):
     config.evaluate.beams = 3
     if name == "flickr8k_1k":
         config.data.min_count = 3
-        config.model.channels = (8, 16, 32, 64)  # 64 pixels a side: 8 x 8 cells
+        config.model.channels = (16, 32, 64)  # 64 pixels a side: 8 x 8 cells
     return config

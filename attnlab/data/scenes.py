@@ -21,7 +21,6 @@ from attnlab.data.captioned import Captioned, Pictures, Place
 DIGITS = Path(__file__).parent / "digits.npz"
 WORDS = "zero one two three four five six seven eight nine".split()
 SIDE = 8  # pixels of a digit
-ROOM = 12  # pixels of a place: a digit lies anywhere in it
 SHARES = {"train": (0.0, 0.7), "dev": (0.7, 0.8), "test": (0.8, 1.0)}  # of the images
 
 
@@ -31,6 +30,7 @@ def scenes(
     dev: int = 200,
     test: int = 500,
     grid: int = 3,
+    room: int = 8,
     most: int = 3,
     seed: int = 0,
 ) -> Pictures:
@@ -38,15 +38,17 @@ def scenes(
 
     A caption names the digits in reading order and how each lies to the next: "a seven
     above a three", "an eight left of a two", "a one above and right of a six left of a
-    nine". A digit lies anywhere inside its place of 12 x 12 pixels, which is its
-    word's `Place`. Digits of train, dev and test are different images, 70, 10 and 20 %
-    of them. The same arguments give the same scenes.
+    nine". A digit of 8 x 8 pixels lies anywhere inside its place of `room` x `room`,
+    which is its word's `Place`. Digits of train, dev and test are different images, 70,
+    10 and 20 % of them. The same arguments give the same scenes.
     """
     for name, count in {"train": train, "dev": dev, "test": test}.items():
         if count < 0:
             raise ValueError(f"{name} is {count}; it must not be negative")
     if grid < 1:
         raise ValueError(f"grid is {grid}; it must be positive")
+    if room < SIDE:
+        raise ValueError(f"room is {room}; a digit needs {SIDE} pixels a side")
     if not 1 <= most <= grid * grid:
         raise ValueError(
             f"most is {most}; a grid of {grid} x {grid} holds 1 to {grid * grid} digits"
@@ -59,7 +61,7 @@ def scenes(
         own = order[first:last].tolist()
         rng = random.Random(f"attnlab scenes {seed} {split}")
         return [
-            _scene(f"{split}-{n}", own, images, labels, grid, most, rng)
+            _scene(f"{split}-{n}", own, images, labels, grid, room, most, rng)
             for n in range(count)
         ]
 
@@ -95,14 +97,16 @@ def _relation(first: tuple[int, int], second: tuple[int, int]) -> list[str]:
     return ["above", "and", side, "of"]
 
 
-def _scene(name, own, images, labels, grid, most, rng: random.Random) -> Captioned:
+def _scene(
+    name, own, images, labels, grid, room, most, rng: random.Random
+) -> Captioned:
     chosen = rng.sample(own, rng.randint(1, most))
     places = sorted(rng.sample(range(grid * grid), len(chosen)))
     cells = [divmod(place, grid) for place in places]
-    ink = np.zeros((grid * ROOM, grid * ROOM), np.float32)
+    ink = np.zeros((grid * room, grid * room), np.float32)
     for number, (row, column) in zip(chosen, cells, strict=True):
-        top = row * ROOM + rng.randint(0, ROOM - SIDE)
-        left = column * ROOM + rng.randint(0, ROOM - SIDE)
+        top = row * room + rng.randint(0, room - SIDE)
+        left = column * room + rng.randint(0, room - SIDE)
         ink[top : top + SIDE, left : left + SIDE] = images[number] / 16
     words = caption([int(labels[number]) for number in chosen], cells)
     spoken = [t for t, word in enumerate(words) if word in WORDS]

@@ -57,7 +57,7 @@ def channels_of(config: Mapping[str, Any]) -> tuple[int, ...]:
 
 def grid_shape(config: Mapping[str, Any], shape: Sequence[int]) -> tuple[int, int]:
     """Rows and columns of the cells that are attended to."""
-    return grid_of(shape, max(len(channels_of(config)) - 1, 0))
+    return grid_of(shape, len(channels_of(config)))
 
 
 def load_pictures(config: Mapping[str, Any]) -> Pictures:

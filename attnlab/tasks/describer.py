@@ -20,7 +20,7 @@ from attnlab.tasks.predict import PREDICTIONS, Prediction, Search
 from attnlab.tasks.steps import forced
 
 GREEDY, SOFTLY = Search(), Prediction()
-EDGES = (8, 12, 16, 24, 32)  # widths that captions are padded to, EOS counted
+EDGES = (16, 32)  # widths that captions are padded to: few, as each is compiled
 
 
 class Description(NamedTuple):
@@ -38,8 +38,8 @@ class Describer:
     """Batches pictures and runs the compiled model; as `Translator` does sentences.
 
     Parameters are an argument of every method. `batch_size` is the captions that are
-    scored, and the hypotheses that are searched, at once. A caption has at most
-    `longest` words.
+    scored, and the hypotheses that are searched, at once. A caption of `longest` words
+    ends there.
     """
 
     def __init__(
@@ -96,16 +96,17 @@ class Describer:
         """The best caption of each picture."""
         if search not in self._search:
             self._search[search] = jax.jit(partial(_search, self, search))
-        found = []
-        for _, batch in self._batches(items, [(n, ()) for n in range(len(items))]):
+        found: list[Any] = [None] * len(items)
+        for rows, batch in self._batches(items, [(n, ()) for n in range(len(items))]):
             done = self._search[search](params, batch.source, batch.source_lengths)
             decoded = jax.tree.map(np.asarray, done)
-            for row in range(int(batch.source_lengths.sum())):
+            for row, place in enumerate(rows):
                 ids = decoded.tokens[row][: decoded.lengths[row]]
                 ids = ids[ids != EOS]
                 words = tuple(self.codec.decode(ids.tolist()))
                 weights = decoded.alignments[row][: len(ids)]
-                found.append(Description(words, weights, float(decoded.scores[row])))
+                score = float(decoded.scores[row])
+                found[place] = Description(words, weights, score)
         return found
 
     def _forced(self, run, params, items, captions) -> list[np.ndarray]:
@@ -140,7 +141,7 @@ def _search(describer: Describer, search: Search, params, source, there):
         params,
         source,
         there,
-        limits=jnp.where(there > 0, describer.longest + 1, 0),
-        longest=describer.longest + 1,
+        limits=jnp.where(there > 0, describer.longest, 0),
+        longest=describer.longest,
         slots=max(1, describer.batch_size // search.beams),
     )

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from attnlab.data.scenes import ROOM, SHARES, WORDS, _digits, caption, scenes
+from attnlab.data.scenes import SHARES, WORDS, _digits, caption, scenes
+
+ROOM = 12
 
 
 @pytest.fixture(scope="module")
 def few():
-    return scenes(train=60, dev=20, test=40)
+    return scenes(train=60, dev=20, test=40, room=ROOM)
 
 
 def test_the_images_are_scikit_learns():
@@ -64,8 +66,8 @@ def test_the_splits_share_no_image():
 
 def test_the_same_arguments_give_the_same_scenes(few):
     again, other = (
-        scenes(train=2, dev=1, test=1),
-        scenes(train=2, dev=1, test=1, seed=1),
+        scenes(train=2, dev=1, test=1, room=ROOM),
+        scenes(train=2, dev=1, test=1, room=ROOM, seed=1),
     )
     np.testing.assert_array_equal(again.train[1].picture, few.train[1].picture)
     assert again.train[0].captions == few.train[0].captions
@@ -81,6 +83,7 @@ def test_the_same_arguments_give_the_same_scenes(few):
     [
         ({"most": 10}, "most is 10; a grid of 3 x 3 holds 1 to 9"),
         ({"grid": 0}, "grid is 0"),
+        ({"room": 7}, "room is 7; a digit needs 8"),
         ({"test": -1}, "test is -1"),
     ],
 )

@@ -32,7 +32,7 @@ TINY = {
     "data.scenes.grid": 2,
     "data.scenes.most": 2,
     "data.shapes": 1,
-    "model.channels": (2, 3, 4),
+    "model.channels": (3, 4),
     "model.embedding": 4,
     "model.hidden": 4,
     "model.attention_hidden": 4,
@@ -112,11 +112,11 @@ def test_the_run_folder_holds_what_the_report_reads(finished):
     assert [e.name for e in examples] == sources
     for example, said in zip(examples, hypotheses, strict=True):
         assert " ".join(example.words) == said
-        assert example.picture.shape == (24, 24, 1)
-        shape = (len(example.words), 6, 6)
+        assert example.picture.shape == (16, 16, 1)
+        shape = (len(example.words), 4, 4)
         assert example.weights.shape == example.reads.shape == shape
         assert np.isin(example.reads, [0, 1]).all()
-        sums = example.reads.reshape(len(example.words), 36).sum(axis=1)
+        sums = example.reads.reshape(len(example.words), 16).sum(axis=1)
         np.testing.assert_array_equal(sums, 1)
     assert set(task.scores) == {"bleu", "exact", "perplexity", "pointing"}
 
@@ -155,10 +155,10 @@ def test_a_word_points_with_its_heaviest_cell():
 def test_the_penalty_is_added_to_what_is_minimised_alone(tmp_path):
     plain_task = caption(tiny(), tmp_path)
     strict = caption(tiny(doubly_stochastic=2.0), tmp_path)
-    model = build_model(tiny(), (24, 24, 1), 17)
+    model = build_model(tiny(), (16, 16, 1), 17)
     params = plain_task.init(jax.random.key(0))
     size = params["params"]["vocabulary_bias"].shape[0]
-    model = build_model(tiny(), (24, 24, 1), size)
+    model = build_model(tiny(), (16, 16, 1), size)
     batch = plain_task.batches.at(0)
 
     @partial(jax.jit, compiler_options=FAST)
@@ -183,7 +183,7 @@ def test_descriptions_keep_the_order_of_the_pictures(finished):
     task, params, *_ = finished
     items = load_pictures(tiny()).test
     codec = Vocabulary.build([w for i in items for w in i.captions], None, 1)
-    model = build_model(tiny(), (24, 24, 1), codec.size)
+    model = build_model(tiny(), (16, 16, 1), codec.size)
     params = jax.jit(partial(model.init, method="parameters"), compiler_options=FAST)(
         jax.random.key(2)
     )
@@ -196,7 +196,7 @@ def test_descriptions_keep_the_order_of_the_pictures(finished):
     assert [d.words for d in together] == [d.words for d in backwards]
     for one, two in zip(together, backwards, strict=True):
         np.testing.assert_allclose(one.weights, two.weights, rtol=1e-5)
-        assert len(one.weights) == len(one.words) <= 6
+        assert len(one.weights) == len(one.words) <= 5
         assert one.score == pytest.approx(two.score, rel=1e-5)
     forced_weights = describer.align(params, items, [d.words for d in together])
     for one, weights in zip(together, forced_weights, strict=True):
@@ -212,7 +212,7 @@ def test_descriptions_keep_the_order_of_the_pictures(finished):
             "'scenes' holds pictures, .* annotations conv",
         ),
         ({"model.channels": ()}, "model.channels is empty"),
-        ({"model.channels": (2,) * 5}, "24 x 24 pixels cannot be halved 4 times"),
+        ({"model.channels": (2,) * 5}, "16 x 16 pixels cannot be halved 5 times"),
         ({"data.scenes.test": 0}, "'scenes' has no test pictures: data.scenes"),
         ({"data.name": "coco"}, "unknown pictures 'coco'; choose scenes"),
         ({"train.doubly_stochastic": -1.0}, "doubly_stochastic is -1.0"),
