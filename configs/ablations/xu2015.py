@@ -3,15 +3,18 @@
     python -m experiments.sweep --config=configs/ablations/xu2015.py \\
         --workdir=runs/xu2015                            # scenes of digits
 
-Every row has the model and the steps of configs/caption.py and differs from `soft` in
-what it says. Hard rows predict words by the marginal over cells.
+Every row has the model of configs/caption.py, half its steps, and differs from `soft`
+in what it says. Hard rows predict words by the marginal over cells.
 """
 
 from configs.caption import get_config as base
 
 
 def get_config():
-    return base()
+    config = base()
+    config.train.steps = 1_000
+    config.train.evaluate_every = 250
+    return config
 
 
 def sweep(add):
