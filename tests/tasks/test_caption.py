@@ -209,7 +209,7 @@ def test_descriptions_keep_the_order_of_the_pictures(finished):
         ({"model.annotations": "vgg"}, "model.annotations 'vgg'; choose 'conv', 'giv"),
         (
             {"model.annotations": "given"},
-            "'scenes' holds pictures, .* annotations conv",
+            "holds pictures, .*model.annotations conv",
         ),
         ({"model.channels": ()}, "model.channels is empty"),
         ({"model.channels": (2,) * 5}, "16 x 16 pixels cannot be halved 5 times"),
@@ -217,7 +217,7 @@ def test_descriptions_keep_the_order_of_the_pictures(finished):
         ({"data.name": "coco"}, "unknown pictures 'coco'; choose scenes"),
         ({"train.doubly_stochastic": -1.0}, "doubly_stochastic is -1.0"),
         ({"evaluate.longest": 0}, "evaluate.longest is 0; it must be positive"),
-        ({"evaluate.predict": "best"}, "unknown evaluate.predict 'best'"),
+        ({"evaluate.predict": "best"}, "not by evaluate.predict best"),
         ({"model.score": "bilinear"}, "unknown score 'bilinear'; choose dot"),
     ],
 )
@@ -255,7 +255,7 @@ def test_given_features_need_no_encoder(tmp_path):
     wrong = rows.resolve(
         get_config(), {}, TINY | settings | {"model.annotations": "conv"}
     )
-    with pytest.raises(ValueError, match="holds features, .* annotations given"):
+    with pytest.raises(ValueError, match="holds features, .*model.annotations given"):
         caption(plain(wrong), tmp_path)
 
 
