@@ -9,7 +9,7 @@ import pytest
 
 from attnlab.attention import dense
 from attnlab.data import vocab
-from attnlab.models import seq2seq
+from attnlab.models import conditional
 from tests.models import by_hand
 from tests.models.by_hand import Case
 
@@ -25,7 +25,7 @@ def forward(model, params, target=TARGET, **options):
 
 
 def test_bos_is_the_vocabularys():
-    assert seq2seq.BOS == vocab.BOS
+    assert conditional.BOS == vocab.BOS
 
 
 @pytest.mark.parametrize("included", [False, True])
