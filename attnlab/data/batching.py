@@ -138,14 +138,18 @@ class Batches:
 
     def at(self, step: int) -> Batch:
         """The batch of training step `step`, counted from 0 over all epochs."""
-        epoch, index = divmod(step, len(self._plan))
-        if epoch != self._epoch:  # a cache: the plan depends on seed and epoch alone
-            self._epoch, self._plan = epoch, self._plan_of(epoch)
-        shape, members = self._plan[index]
+        shape, members = self.planned(step)
         return Batch(
             *self._source.rows(members, shape.rows, shape.source),
             *self._target.rows(members, shape.rows, shape.target),
         )
+
+    def planned(self, step: int) -> tuple[Shape, np.ndarray]:
+        """The shape of a step's batch, and which pairs are its first rows."""
+        epoch, index = divmod(step, len(self._plan))
+        if epoch != self._epoch:  # a cache: the plan depends on seed and epoch alone
+            self._epoch, self._plan = epoch, self._plan_of(epoch)
+        return self._plan[index]
 
     def _plan_of(self, epoch):
         """(shape, members) of each batch of an epoch, in its order.

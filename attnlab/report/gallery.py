@@ -10,7 +10,9 @@ from typing import Any
 from attnlab.report.evidence import Evidence
 from attnlab.report.rows import Row
 
-Add = Callable[[Any, str, str], None]  # a matplotlib figure, its file name, its caption
+# add(figure, its file name, its caption); the figure is one of matplotlib's, or a page
+# of HTML as a string, which report.md links to.
+Add = Callable[[Any, str, str], None]
 
 # draw(rows, evidence by row name, add): imported when there is something to draw.
 GALLERIES = {
@@ -19,6 +21,7 @@ GALLERIES = {
     "answer": "attnlab.report.answers:draw",
     "memorise": "attnlab.report.memory:draw",
     "caption": "attnlab.report.captions:draw",
+    "read": "attnlab.report.reading:draw",
 }
 
 

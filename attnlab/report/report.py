@@ -19,6 +19,8 @@ from attnlab.report.gallery import draw_examples
 from attnlab.report.rows import Row
 from attnlab.runs import write_bytes
 
+PAGE = ".html"  # of a figure that is a page of its own
+
 
 def tabulate(root: str | Path, *, baseline: str | None = None) -> table.Table:
     """The table of the runs below `root`; see `table.tabulate`."""
@@ -88,7 +90,12 @@ def _draw(found: Sequence[Row], known: Mapping[str, Evidence], folder: Path) -> 
     drawn: Drawn = []
 
     def add(figure: Any, name: str, caption: str) -> None:
-        drawn.append((figures.save(figure, folder / name), caption))
+        if isinstance(figure, str):
+            paths = [folder / f"{name}{PAGE}"]
+            write_bytes(paths[0], figure.encode())
+        else:
+            paths = figures.save(figure, folder / name)
+        drawn.append((paths, caption))
 
     names = [row.name for row in found]
     learning = curves.learning(found)
@@ -111,6 +118,9 @@ def _task(row: Row) -> str:
 def _page(title: str, printed: str, drawn: Drawn, folder: Path) -> str:
     parts = [f"# {title}\n", printed]
     for paths, caption in drawn:
-        image = paths[0].relative_to(folder).as_posix()
-        parts.append(f"![{caption}]({image})\n\n{caption}\n")
+        shown = paths[0].relative_to(folder).as_posix()
+        if paths[0].suffix == PAGE:
+            parts.append(f"[{caption}]({shown})\n")
+        else:
+            parts.append(f"![{caption}]({shown})\n\n{caption}\n")
     return "\n".join(parts)

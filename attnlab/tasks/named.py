@@ -14,6 +14,7 @@ TASKS = {
     "answer": "attnlab.tasks.answer:answer",
     "memorise": "attnlab.tasks.memorise:memorise",
     "caption": "attnlab.tasks.caption:caption",
+    "read": "attnlab.tasks.read:read",
 }
 
 
