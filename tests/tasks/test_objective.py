@@ -115,8 +115,9 @@ def test_all_other_choices_are_taken():
             check_objective(tiny(**chosen, **{"estimator.baseline": baseline}))
     for way in (REINFORCE, SAMPLED, GUMBEL, SAMPLED_GUMBEL):
         check_objective(tiny(**HARD | way, **{"estimator.coin": 0.5}))
-    for preset in PRESETS:
-        check_objective(tiny(**{"model.preset": preset}))
+    for name, preset in PRESETS.items():
+        if "translate" in preset.tasks:
+            check_objective(tiny(**{"model.preset": name}))
 
 
 def test_a_hard_read_is_built_relaxed_where_it_learns_by_gumbel():
