@@ -7,7 +7,7 @@ tabs is several: a picture's captions, of which an n-gram may match any.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
@@ -123,7 +123,7 @@ def by_length(
     return rows
 
 
-def _parted(references: Sequence[str]) -> list[list[str | None]]:
+def _parted(references: Sequence[str]) -> Any:
     """sacrebleu's streams: the k-th references of all, None where there are fewer."""
     parts = [reference.split("\t") for reference in references]
     most = max(map(len, parts), default=1)

@@ -120,7 +120,9 @@ def test_a_wrong_setting_is_named_at_once(settings, message, tmp_path):
 
 
 def test_a_preset_of_another_task_is_refused():
-    with pytest.raises(ValueError, match="'bahdanau2014' is of task translate, not cl"):
+    with pytest.raises(
+        ValueError, match="'bahdanau2014' is for translate and caption, not cl"
+    ):
         small({"preset": "bahdanau2014"})
 
 
