@@ -4,7 +4,8 @@
     python -m experiments.train --config=configs/memorise.py:recall
 
 The argument names the task: copy, repeat_copy, recall, ngrams, sort. Sequences are made
-on the fly.
+on the fly. Copying takes about two minutes of a core's time, and ends near 0.005 bits
+an item at length 20 (docs/results.md).
 """
 
 from ml_collections import ConfigDict
