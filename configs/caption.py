@@ -59,7 +59,7 @@ def get_config(preset: str = "") -> ConfigDict:
     model.tied = False
     model.dropout = 0.0
 
-    train.steps = 2_000
+    train.steps = 1_000
     train.label_smoothing = 0.0
     train.doubly_stochastic = 0.0  # Xu: 1, of the sum over cells
     train.stop_on = "exact"  # or bleu, perplexity, pointing

@@ -110,7 +110,7 @@ def panels(lines: Mapping[str, Example], *, columns: int = 10) -> Any:
     deep = [math.ceil(len(e.words) / max(wide - 1, 1)) or 1 for e in lines.values()]
     side, gap, head = (WIDTH - 0.05 * (wide - 1)) / wide, 0.05, 0.16
     side = min(side, 1.3)
-    title = 0.24
+    title = 0.3
     height = sum(title + rows * (side + head) for rows in deep)
     width = wide * side + (wide - 1) * gap
     figure = blank(width, height)
@@ -126,7 +126,7 @@ def panels(lines: Mapping[str, Example], *, columns: int = 10) -> Any:
 
     for (name, example), rows in zip(lines.items(), deep, strict=True):
         text = plain(f"{name}:  {' '.join(example.words) or '(says nothing)'}")
-        place = (0, 1 - (top + title * 0.8) / height)
+        place = (0, 1 - (top + 0.1) / height)
         figure.text(*place, text, fontsize=7.5, va="top", weight="bold")
         axes = axes_at(0, 0)
         _show(axes, picture_of(example))

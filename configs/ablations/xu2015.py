@@ -3,8 +3,8 @@
     python -m experiments.sweep --config=configs/ablations/xu2015.py \\
         --workdir=runs/xu2015                            # scenes of digits
 
-Every row has the model of configs/caption.py, half its steps, and differs from `soft`
-in what it says. Hard rows predict words by the marginal over cells.
+Every row has the model and the steps of configs/caption.py and differs from `soft` in
+what it says. Hard rows predict words by the marginal over cells.
 """
 
 from configs.caption import get_config as base
@@ -12,7 +12,6 @@ from configs.caption import get_config as base
 
 def get_config():
     config = base()
-    config.train.steps = 1_000
     config.train.evaluate_every = 250
     return config
 
@@ -27,5 +26,6 @@ def sweep(add):
         add("soft, no gate", gate=False, seed=seed)
         add("soft, doubly stochastic", doubly_stochastic=1.0, seed=seed)
         add("hard, marginal", read="hard", learning="marginal", seed=seed)
+        add("hard, top-5 joint", read="hard", learning="top-k", seed=seed)
         add("hard, reinforce", read="hard", learning="reinforce", seed=seed)
         add("xu2015-hard", preset="xu2015-hard", seed=seed)
