@@ -5,15 +5,17 @@ import json
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from attnlab import runs
 from attnlab.data.cloze import Question
-from attnlab.data.questions import Encoded
+from attnlab.data.questions import Batch, Encoded
+from attnlab.models.reader import Read
 from attnlab.sweep import rows
 from attnlab.tasks.examine import Answer, tallies
-from attnlab.tasks.read import CORPORA, read
+from attnlab.tasks.read import CORPORA, make_loss, read
 from attnlab.train.optimisers import make_optimiser, make_schedule
 from attnlab.train.step import init_state, train_step
 from configs.ablations import hermann2015, ieer
@@ -169,27 +171,33 @@ def test_without_attention_there_is_nothing_to_point_with():
     assert set(tallies([one], [Encoded([], [], 0, 1)], [blind])) == {"accuracy", "loss"}
 
 
-def test_only_the_passages_entities_are_answers_where_told_so(tmp_path):
+class Says:
+    """A model whose parameters are what it says."""
+
+    def apply(self, params, *batch, **options):
+        return Read(params, jnp.zeros((len(params), 0, 1)))
+
+
+def test_only_the_passages_entities_are_answers_where_told_so():
     """Filler rows have none, and harm nothing."""
-    task = read(tiny(answers="passage"), tmp_path)
-    params = task.init(jax.random.key(0))
-    batch = task.batches.at(0)
-    candidates = np.zeros_like(batch.candidates)
-    candidates[np.arange(3), batch.answer[:3]] = True
-    lengths = np.array([*batch.passage_lengths[:3], 0])
-    alone = batch._replace(candidates=candidates, passage_lengths=lengths)
+    lengths, ids = np.array([3, 3, 0]), np.zeros((3, 3), np.int32)
+    candidates = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]], bool)
+    batch = Batch(ids, lengths, ids, lengths, np.array([1, 1, 0]), candidates)
+    says = jnp.array([[1.0, 1.0, 9.0], [5.0, 0.0, 5.0], [1.0, 2.0, 3.0]])
 
-    @partial(jax.jit, compiler_options=QUICK)
-    def loss(params, batch):
-        total = jax.value_and_grad(task.loss, has_aux=True)
-        (_, (sums, _)), gradients = total(params, batch, jax.random.key(1), ())
-        return sums, gradients
+    def found(answers):
+        loss = make_loss(Says(), tiny(answers=answers))
+        run = jax.value_and_grad(loss, has_aux=True)
+        (_, (sums, _)), gradient = run(says, batch, jax.random.key(0), ())
+        assert sums.tokens == 2
+        return sums.loss, gradient
 
-    sums, gradients = loss(params, alone)
-    assert sums.tokens == 3
-    assert sums.loss == 0.0  # the only choice is right
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
-    assert loss(params, batch)[0].loss > 1.0
+    loss, gradient = found("passage")
+    assert loss == pytest.approx(np.log(2))  # of two alike, and of one alone
+    np.testing.assert_allclose(gradient, [[0.5, -0.5, 0], [0, 0, 0], [0, 0, 0]])
+    loss, _ = found("entities")
+    every = np.log(np.exp(np.asarray(says[:2])).sum(axis=1)).sum() - 1.0 - 0.0
+    assert loss == pytest.approx(every, rel=1e-6)
 
 
 @pytest.mark.parametrize(
