@@ -19,11 +19,10 @@ from attnlab.tasks.describer import Describer
 from attnlab.tasks.pointing import hits
 from attnlab.tasks.predict import Prediction, Search
 from attnlab.tasks.steps import forced, real_steps
-from attnlab.train.optimisers import make_optimiser, make_schedule
-from attnlab.train.step import init_state, train_step
 from configs.ablations import xu2015
 from configs.caption import get_config
 from tests.estimators.toy import FAST
+from tests.updates import assert_an_update_keeps_its_shapes, two_updates
 
 TINY = {
     "data.scenes.train": 16,
@@ -58,25 +57,18 @@ def sweep_rows():
 
 
 @pytest.mark.parametrize("config", sweep_rows(), ids=lambda config: config["slug"])
-def test_a_row_takes_two_steps(config, tmp_path):
+def test_a_row_makes_an_update(config, tmp_path):
     # dot needs queries as wide as annotations, which are as wide as the last channel
-    task = caption(config, tmp_path)
-    tx = make_optimiser(
-        config["train"], make_schedule(config["train"], len(task.batches))
-    )
-    state = jax.jit(partial(init_state, task.init, tx, task.learner, 0))()
-    update = jax.jit(partial(train_step, loss=task.loss, tx=tx), compiler_options=FAST)
-    before = state.params
-    for step in range(2):
-        state, sums = update(state, task.batches.at(step))
-        assert 0 < float(sums.loss) / int(sums.tokens) < np.log(24) + 0.5
-    moved = [
-        not np.array_equal(one, two)
-        for one, two in zip(
-            jax.tree.leaves(before), jax.tree.leaves(state.params), strict=True
-        )
-    ]
-    assert np.mean(moved) > 0.8
+    assert_an_update_keeps_its_shapes(caption(config, tmp_path), config["train"])
+
+
+@pytest.mark.parametrize("slug", ["soft", "hard-reinforce"])
+def test_a_row_takes_two_steps(slug, tmp_path):
+    (config,) = (config for config in sweep_rows() if config["slug"] == slug)
+    _, sums, moved = two_updates(caption(config, tmp_path), config["train"])
+    for one in sums:
+        assert 0 < float(one.loss) / int(one.tokens) < np.log(24) + 0.5
+    assert moved > 0.8
 
 
 @pytest.fixture(scope="module")
