@@ -53,8 +53,9 @@ def _init(rng, inputs: int, hidden: int, gates: int, recurrent: dict[str, int]):
     """Glorot inputs, zero biases, one orthogonal block per gate (Saxe et al. 2013)."""
     rng_input, rng_blocks = jax.random.split(rng)
     rngs = jax.random.split(rng_blocks, sum(recurrent.values()))
-    # all blocks in one call: each QR of its own takes a third of a second to compile
-    blocks = iter(jax.vmap(lambda r: orthogonal()(r, (hidden, hidden)))(rngs))
+    # One QR to compile for all blocks, and one after the other: where a program holds
+    # several batches of them, jax 0.10's on a CPU wait for each other for ever.
+    blocks = iter(jax.lax.map(lambda r: orthogonal()(r, (hidden, hidden)), rngs))
     params = {
         "input": glorot_uniform()(rng_input, (inputs, gates * hidden)),
         "bias": jnp.zeros((gates * hidden,)),

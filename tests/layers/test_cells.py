@@ -1,6 +1,9 @@
 """Cells against NumPy loops, and against flax's."""
 
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import flax.linen as nn
 import jax
@@ -191,3 +194,16 @@ def test_dense_is_a_matmul_over_the_last_axis():
 def test_an_unknown_cell_lists_the_choices():
     with pytest.raises(ValueError, match="unknown cell 'GRU'; choose cho-gru, gru, ls"):
         cell_named("GRU")
+
+
+def test_many_cells_can_be_drawn_in_one_program():
+    # In a process of its own: batches of QR in one program have waited for each other.
+    code = """
+import jax
+from attnlab.layers.cells import gru
+draw = jax.jit(lambda rng: [gru().init(r, 64, 64) for r in jax.random.split(rng, 8)])
+for seed in range(20):
+    jax.block_until_ready(draw(jax.random.key(seed)))
+"""
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=120)
