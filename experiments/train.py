@@ -26,10 +26,14 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
 def variant(config) -> str:
     """What a run of these settings is called where no sweep names it."""
     model = config.model
-    if model.get("preset") or "window" not in model:
-        return model.get("preset") or config.task
-    hard = "" if model.read == "soft" else f", {config.estimator.learning}"
-    return f"{model.window} ({model.score}){hard}"
+    if model.get("preset"):
+        return model.preset
+    kinds = [model[key] for key in ("system", "reader", "pooling") if key in model]
+    if "window" in model:
+        kinds.append(f"{model.window} ({model.score})")
+    if model.get("read", "soft") != "soft":
+        kinds.append(config.get("estimator", {}).get("learning", model.read))
+    return ", ".join(kinds) or config.task
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -449,3 +449,10 @@ def test_damaged_tallies_name_their_file(tmp_path, arrays):
     runs.write_arrays(tmp_path / runs.TALLIES, arrays)
     with pytest.raises(ValueError, match="tallies.npz is damaged"):
         runs.read_tallies(tmp_path)
+
+
+def test_examples_of_other_content_have_other_names():
+    one = runs.told_apart("test 3", "a b", b"\x00")
+    assert one.startswith("test 3 ")
+    assert one == runs.told_apart("test 3", "a b", b"\x00")
+    assert one != runs.told_apart("test 3", "a", " b\x00")

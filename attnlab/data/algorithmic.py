@@ -135,7 +135,7 @@ def recall(
         batch.inputs[:, end + 1 : end + vectors + 1, :bits] = shown[each, asked]
         return _answer(batch, shown[each, asked + 1])
 
-    return Problem(bits + 2, bits, _sizes(items), _test(test, 1), steps, draw)
+    return Problem(bits + 2, bits, _sizes(items), _test(test, 1, 2), steps, draw)
 
 
 def ngrams(
@@ -148,6 +148,8 @@ def ngrams(
     scored from where the context is complete. A size is (bits,).
     """
     _check(order=(order, order), length=(length, length))
+    if order < 2:
+        raise ValueError(f"order is {order}; a bit depends on at least one before it")
     if length < order:
         raise ValueError(f"length is {length}; order {order} takes at least as many")
     context = order - 1
@@ -168,7 +170,7 @@ def ngrams(
         batch.inputs[..., 0] = bits[:, :-1]
         return _answer(batch, bits[:, context:, None])
 
-    return Problem(1, 1, [(length,)], _test(test, 1), steps, draw)
+    return Problem(1, 1, [(length,)], _test(test, 1, order), steps, draw)
 
 
 def sort(
@@ -201,7 +203,7 @@ def sort(
         first = np.argsort(-priority, axis=1)[:, :kept, None]
         return _answer(batch, np.take_along_axis(shown, first, axis=1))
 
-    return Problem(bits + 2, bits, _sizes(items), _test(test, 1), steps, draw)
+    return Problem(bits + 2, bits, _sizes(items), _test(test, 1, kept), steps, draw)
 
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
@@ -320,12 +322,13 @@ def _sizes(*ranges: Sequence[int]) -> list[Size]:
     return sizes
 
 
-def _test(sizes: Sequence[Any], parts: int) -> list[Size]:
-    """Sizes as tuples; a number stands for a size of one part."""
+def _test(sizes: Sequence[Any], parts: int, least: int = 1) -> list[Size]:
+    """Sizes as tuples of `parts` numbers; a number stands for a size of one part."""
     found = [(size,) if isinstance(size, int) else tuple(size) for size in sizes]
     for size in found:
-        if len(size) != parts or min(size) < 1:
-            raise ValueError(f"test size {size}; it takes {parts} positive numbers")
+        if len(size) != parts or min(size) < least:
+            numbers = f"{parts} number{'s' if parts > 1 else ''} of at least {least}"
+            raise ValueError(f"test size {size}; it takes {numbers}")
     return found
 
 

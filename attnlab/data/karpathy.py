@@ -1,6 +1,8 @@
 """Your own pictures: a folder, or given features, with a Karpathy-style JSON file."""
 
 import json as jsons
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,10 @@ def _caption(sentence: Mapping[str, Any]) -> tuple[str, ...]:
     return words_of(str(sentence.get("raw", "")))
 
 
+# What NumPy lets through of a file that was cut short.
+DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
 def _features(
     path: Path, records: Sequence[Mapping[str, Any]]
 ) -> Callable[[int], np.ndarray]:
@@ -96,21 +102,22 @@ def _features(
         raise ValueError(f"{path} is no .npy or .npz file of features")
     names = [record["filename"] for record in records]
     try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+        if path.suffix == ".npy":
+            arrays = np.load(path, mmap_mode="r", allow_pickle=False)
+        else:  # opened here: np.load leaves a file open that is not a zip archive
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as held:
+                arrays = [held[name] if name in held else None for name in names]
+    except (ValueError, *DAMAGED) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
-    if path.suffix == ".npy":
-        if len(loaded) != len(names):
-            raise ValueError(
-                f"{path} has features of {len(loaded)} pictures, and there are "
-                f"{len(names)}"
-            )
-        grids = [_grid(array, path, n) for array, n in zip(loaded, names, strict=True)]
-    else:
-        absent = [name for name in names if name not in loaded]
-        if absent:
-            raise ValueError(f"{path} has no features of {absent[0]}")
-        grids = [_grid(loaded[name], path, name) for name in names]
+    if len(arrays) != len(names):
+        raise ValueError(
+            f"{path} has features of {len(arrays)} pictures, and there are {len(names)}"
+        )
+    grids = []
+    for name, array in zip(names, arrays, strict=True):
+        if array is None:
+            raise ValueError(f"{path} has no features of {name}")
+        grids.append(_grid(array, path, name))
     for name, grid in zip(names, grids, strict=True):
         if grid.shape != grids[0].shape:
             raise ValueError(

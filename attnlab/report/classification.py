@@ -44,13 +44,15 @@ def draw(found: Sequence[Row], known: Mapping[str, Evidence], add: Add) -> None:
         for n, one in enumerate(first)
         if all(n < len(some) and some[n].words == one.words for some in seen.values())
     ]
+    alike = len(seen) > 1 and bool(shared)
+    shared = shared or list(range(len(first)))  # of other corpora: the first row's own
     places = chosen([first[n] for n in shared], max(PANELS, SEVERAL))
     at = [shared[place] for place in places]
     underlined = "; the words that decide are underlined" if first[at[0]].gold else ""
     told = (
         f"The darker a word, the heavier its weight{underlined}. In brackets p(class)"
     )
-    if len(seen) > 1:
+    if alike:
         for number, place in enumerate(at[:PANELS], 1):
             texts = [some[place].text(name) for name, some in seen.items()]
             caption = (
@@ -58,7 +60,8 @@ def draw(found: Sequence[Row], known: Mapping[str, Evidence], add: Add) -> None:
                 f"{told}. The sentence was chosen by its length and evidence alone."
             )
             add(shaded(texts), f"sentence-{number}", caption)
-    looking = [name for name, some in seen.items() if some[at[0]].weights.any()]
+    own = {name: some for name, some in seen.items() if alike or some is first}
+    looking = [name for name, some in own.items() if some[at[0]].weights.any()]
     if looking:
         some = seen[looking[0]]
         texts = [some[place].text(some[place].label) for place in at[:SEVERAL]]

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from attnlab.runs import HYPOTHESES, REFERENCES, SOURCES, Run, damaged
+from attnlab.runs import (
+    EXAMPLES,
+    HYPOTHESES,
+    REFERENCES,
+    SOURCES,
+    Run,
+    damaged,
+    read_arrays,
+)
 
 COLUMNS: tuple[str, ...] = (
     "row",
@@ -63,6 +71,8 @@ def checked(run: Run) -> Run:
         run.alignments()
         for name in (SOURCES, REFERENCES, HYPOTHESES):
             run.lines(name)
+        if (run.folder / EXAMPLES).exists():
+            read_arrays(run.folder / EXAMPLES)
     except ValueError as problem:
         return run if run.error else damaged(run, problem)
     return run

@@ -54,6 +54,7 @@ from attnlab.runs.tallies import (
     Tallies,
     read_losses,
     read_tallies,
+    told_apart,
     write_losses,
     write_tallies,
 )
@@ -89,6 +90,7 @@ __all__ = [
     "read_losses",
     "read_tallies",
     "slug",
+    "told_apart",
     "truncate_metrics",
     "write_alignments",
     "write_arrays",

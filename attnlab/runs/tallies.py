@@ -3,6 +3,7 @@
 Reports pool them over seeds and resample them: that is what significance rests on.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,16 @@ class Tallies(NamedTuple):
 
     examples: list[str]
     counts: dict[str, np.ndarray]
+
+
+def told_apart(name: str, *content: str | bytes) -> str:
+    """A name for a test example that no other content shares: tests of significance
+    take examples of one name for the same."""
+    digest = hashlib.sha256()
+    for part in content:
+        part = part.encode() if isinstance(part, str) else part
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return f"{name} {digest.hexdigest()[:12]}"
 
 
 def write_tallies(

@@ -28,12 +28,14 @@ from attnlab.tasks.objective import (
     Learner,
     check_objective,
     first_learner,
+    temperature_of,
     training_read,
 )
 
 CORPORA: dict[str, Callable[..., Stories]] = {"stories": stories, "babi": babi}
 SYSTEMS = ("memn2n", "lstm")
 SETTLED = ("cross-entropy", "reinforce", "gumbel")  # how a read of several hops learns
+SETTLED_BASELINES = ("none", "moving-average", "soft")
 WORDS = "words.vocabulary"
 
 
@@ -64,6 +66,10 @@ def check(config: Mapping[str, Any]) -> None:
             "model.score none leaves a memory network nothing to read by; the system "
             "without attention is model.system lstm"
         )
+    for name in ("coin", "entropy"):
+        if config["estimator"][name]:
+            value = config["estimator"][name]
+            raise ValueError(f"estimator.{name} is {value}; answer has none, so 0")
     without = {"evaluate": {"predict": ""}, "train": {**train, "label_smoothing": 0.0}}
     check_objective({**config, **without})  # which translation has and answer has not
     learning = config["estimator"]["learning"]
@@ -72,6 +78,13 @@ def check(config: Mapping[str, Any]) -> None:
             f"estimator.learning {learning!r} sums over what one step reads, and hops "
             f"read one after the other; choose {', '.join(SETTLED)}"
         )
+    if learning == "reinforce":
+        baseline = config["estimator"]["baseline"]
+        if baseline not in SETTLED_BASELINES:
+            choices = ", ".join(SETTLED_BASELINES)
+            raise ValueError(
+                f"estimator.baseline {baseline!r} is not for answer; choose {choices}"
+            )
     if learning == "reinforce" and config["estimator"]["feed"] == "expected":
         raise ValueError(
             "a memory network feeds what a hop reads to the next: estimator.feed "
@@ -160,7 +173,7 @@ def make_loss(model: MemN2N | StoryLSTM, config: Mapping[str, Any]):
             return -token_losses(answered.logits, batch.answers), answered
 
         def sampled(rng):
-            temperature = chosen["temperature"]
+            temperature = temperature_of(config, learner.updates)
             draw = draws(rng, settings["hops"], len(batch.answers), temperature)
             reward, answered = likelihood(draw)
             logs = safe_log(distribution(answered.weights))
@@ -200,12 +213,7 @@ def _baseline(kind: str, likelihood, learner: Learner, reward):
         return likelihood(None)[0]
     if kind == "moving-average":
         return jnp.broadcast_to(learner.average.mean, reward.shape)
-    if kind == "none":
-        return jnp.zeros_like(reward)
-    raise ValueError(
-        f"estimator.baseline {kind!r} is not for answer; choose none, moving-average, "
-        "soft"
-    )
+    return jnp.zeros_like(reward)
 
 
 def _last_hop(rewards, hops: int):

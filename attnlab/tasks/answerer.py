@@ -68,7 +68,7 @@ def right(probabilities: np.ndarray, answers: np.ndarray) -> np.ndarray:
     return (probabilities.argmax(axis=-1) == answers) & (answers != UNK)
 
 
-def draws(rng, hops: int, rows: int, temperature: float = 1.0) -> Draw:
+def draws(rng, hops: int, rows: int, temperature: Any = 1.0) -> Draw:
     """The chance of every hop and row, [K, B]; without `rng` the likeliest is read."""
     keys = None if rng is None else jax.random.split(rng, (hops, rows))
     return Draw(

@@ -130,7 +130,11 @@ def caption(config: Mapping[str, Any], folder: Path) -> Task:
             nats, units = describer.losses(params, test, name)
             bound = sums.perplexity(nats.sum(), units.sum())
             results[f"perplexity_{name}"] = bound
-        runs.write_tallies(folder, [item.name for item in test], tallies)
+        names = [
+            runs.told_apart(item.name, item.seen.tobytes(), references)
+            for item, references in zip(test, _references(test), strict=True)
+        ]
+        runs.write_tallies(folder, names, tallies)
         write_examples(folder, describer, params, test, found, grid, is_hard(config))
         return results
 

@@ -149,7 +149,7 @@ def memorise(config: Mapping[str, Any], folder: Path) -> Task:
                 scores[label(size)]["bits_optimal"] = float(optimal.mean())
             arrays |= example(batch, unrolled, label(size))
             if size == largest:
-                write_tallies(folder, found)
+                write_tallies(folder, found, batch)
         runs.write_arrays(folder / runs.EXAMPLES, arrays)
         at_largest = scores[label(largest)]
         by_size = {
@@ -189,7 +189,7 @@ def score(found: Judged) -> dict[str, float]:
     }
 
 
-def write_tallies(folder: Path, found: Judged) -> None:
+def write_tallies(folder: Path, found: Judged, batch: Batch) -> None:
     """What significance tests rest on."""
     ones = np.ones(len(found.bits))
     counts = {
@@ -198,7 +198,10 @@ def write_tallies(folder: Path, found: Judged) -> None:
         "wrong_bits": [found.wrong, ones],
         "exact": [found.wrong == 0, ones],
     }
-    names = [f"sequence {number}" for number in range(len(found.bits))]
+    names = [
+        runs.told_apart("sequence", inputs.tobytes(), targets.tobytes())
+        for inputs, targets in zip(batch.inputs, batch.targets, strict=True)
+    ]
     pairs = {name: np.stack(pair, axis=1) for name, pair in counts.items()}
     runs.write_tallies(folder, names, pairs)
 

@@ -258,7 +258,7 @@ def learn_steps(
 
     def relaxed(rng):
         keys = jax.random.split(rng, p.shape[:2])
-        temperature = _temperature(config, learner.updates)
+        temperature = temperature_of(config, learner.updates)
         read = straight_through()
 
         def one(p, rng, coin):
@@ -311,7 +311,7 @@ def _sampled_feed(model: Conditional, config: Settings, penalty: Penalty) -> Los
                 return follow(Draw(None))[0]
             return _constant(kind, learner, real)
 
-        temperature = _temperature(config, learner.updates)
+        temperature = temperature_of(config, learner.updates)
         keys = jax.random.split(rng_sample, chosen["samples"])
         rewards, actions, p, penalties = jax.lax.map(
             lambda rng: follow(Draw(rng, temperature, coin)), keys
@@ -357,7 +357,7 @@ def _finished(bound, reward, p, real, learner: Learner, chosen: Settings):
     return -(total + bonus), (Sums(-total, real.sum()), learner)
 
 
-def _temperature(config: Settings, updates: jax.Array) -> jax.Array:
+def temperature_of(config: Settings, updates: jax.Array) -> jax.Array:
     """Of the relaxed sample, from `temperature` to the final one, exponentially."""
     chosen = config["estimator"]
     first, last = chosen["temperature"], chosen["final_temperature"]

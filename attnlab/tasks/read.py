@@ -181,7 +181,11 @@ def read(config: Mapping[str, Any], folder: Path) -> Task:
     def finish(params, folder: Path):
         answers = examiner.answers(params, test)
         counts = tallies(corpus.test, test, answers)
-        runs.write_tallies(folder, [one.name for one in corpus.test], counts)
+        names = [
+            runs.told_apart(q.name, " ".join(q.passage), " ".join(q.query), q.answer)
+            for q in corpus.test
+        ]
+        runs.write_tallies(folder, names, counts)
         write_examples(folder, corpus.test, answers)
         return scores(counts) | {
             "most_frequent": float(np.mean(cloze.most_frequent(corpus.test))),

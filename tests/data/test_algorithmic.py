@@ -181,6 +181,10 @@ def test_sizes_have_names():
         (recall, {"items": (1, 3)}, "takes 2"),
         (ngrams, {"length": 4}, "length is 4; order 6"),
         (sort, {"kept": 21}, "kept is 21"),
+        (recall, {"test": (1,)}, r"test size \(1,\); it takes 1 number of at least 2"),
+        (ngrams, {"test": (5,)}, "of at least 6"),
+        (ngrams, {"order": 1}, "order is 1"),
+        (sort, {"test": (10,)}, "of at least 16"),
     ],
 )
 def test_settings_out_of_range_are_named(make, options, message):

@@ -125,6 +125,9 @@ def test_broken_files_are_named(photos, tmp_path):
         load("folder")
     with pytest.raises(ValueError, match="absent.npy is no .npy or .npz"):
         opened(folder, features=str(tmp_path / "absent.npy"))
+    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04" + bytes(40))
+    with pytest.raises(ValueError, match="cut.npz cannot be read"):
+        opened(folder, features=str(tmp_path / "cut.npz"))
     (folder / "blue.png").write_bytes(encoded(BLUE)[:40])
     with pytest.raises(ValueError, match="blue.png is no picture that can be read"):
         opened(folder)

@@ -254,3 +254,28 @@ def test_a_missing_flag_is_an_error(main, capsys):
         main([])
     assert stop.value.code == 2
     assert "required" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "settings", "expected"),
+    [
+        ("translate", {}, "global (general)"),
+        ("translate", {"preset": "bahdanau2014"}, "bahdanau2014"),
+        ("translate", {"read": "hard"}, "global (general), cross-entropy"),
+        ("read", {"read": "top-k"}, "attentive, global (additive), top-k"),
+        ("classify", {"pooling": "mean"}, "mean, global (additive)"),
+        ("memorise", {}, "ntm"),
+    ],
+)
+def test_a_run_without_a_row_is_called_by_what_it_is(file, settings, expected):
+    code = f"""
+from configs.{file} import get_config
+from experiments.train import variant
+config = get_config()
+config.model.update({settings!r})
+print(variant(config))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout == f"{expected}\n", done.stderr

@@ -69,7 +69,19 @@ def test_a_report_shows_the_pictures_of_every_row(tmp_path):
     drawn = ("captions-1", "captions-2", "captions-soft", "captions-hard-marginal")
     assert {f"{name}.png" for name in drawn} <= written
     page = (tmp_path / "report" / "report.md").read_text()
-    assert "a cell drawn with these weights" in page
+    assert "what a pass that samples read there" in page
+
+
+def test_rows_with_other_pictures_are_not_compared(tmp_path):
+    write(tmp_path, "soft", 0)
+    write(tmp_path, "other", 1)
+    path = tmp_path / "other" / "0" / runs.EXAMPLES
+    arrays = runs.read_arrays(path)
+    changed = {n: 255 - a if n.startswith("pictures") else a for n, a in arrays.items()}
+    runs.write_arrays(path, changed)
+    written = {found.name for found in write_report(tmp_path)}
+    assert "captions-1.png" not in written
+    assert {"captions-soft.png", "captions-other.png"} <= written
 
 
 def test_a_caption_longer_than_a_line_goes_on_below(tmp_path):

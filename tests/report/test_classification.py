@@ -66,12 +66,12 @@ def test_sentences_are_chosen_by_evidence_then_length():
     assert chosen([made(("w",) * n) for n in (90, 70, 80)], 2) == [1, 2]
 
 
-def write_run(root, name, order, weights):
+def write_run(root, name, order, weights, words=WORDS):
     folder = root / runs.slug(name) / "0"
     config = {"task": "classify", "row": name, "seed": 0, "order": order}
     runs.write_json(folder / runs.CONFIG, config)
     links = frozenset({(0, 2), (0, 4)})
-    pair = runs.AlignedSentence(tuple(WORDS), ("positive",), weights, links, links)
+    pair = runs.AlignedSentence(tuple(words), ("positive",), weights, links, links)
     runs.write_alignments(folder, {"test": [pair] * 7})
     classes = np.frombuffer(b"negative\npositive", np.uint8)
     shares = np.tile([0.25, 0.75], (7, 1))
@@ -90,6 +90,16 @@ def test_every_figure_is_drawn_from_run_folders(tmp_path):
     assert list(drawn) == ["sentence-1", "sentence-2", "sentences"]
     assert drawn["sentences"].startswith("What attention looked at.")
     assert "underlined" in drawn["sentence-1"]
+
+
+def test_rows_of_other_corpora_are_not_compared(tmp_path):
+    write_run(tmp_path, "attention", 0, np.full((1, 10), 0.1))
+    write_run(tmp_path, "other", 1, np.full((1, 10), 0.1), WORDS[::-1])
+    found = rows.group(runs.find(tmp_path))
+    known = {row.name: evidence.read(row) for row in found}
+    drawn = {}
+    draw(found, known, lambda figure, name, caption: drawn.update({name: caption}))
+    assert list(drawn) == ["sentences"]
 
 
 def test_nothing_is_drawn_without_sentences(tmp_path):

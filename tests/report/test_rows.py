@@ -84,6 +84,7 @@ def test_summary_has_one_line_a_run_with_every_number(half):
     [
         (runs.METRICS, b'{"step": \n{}\n', "metrics.jsonl line 1 is not JSON: "),
         (runs.ALIGNMENTS, b"PK", "alignments.npz cannot be read: "),
+        (runs.EXAMPLES, b"PK", "examples.npz cannot be read: "),
         (runs.SOURCES, b"\xff", "sources.txt is not UTF-8: "),
         (runs.REFERENCES, b"\xff", "references.txt is not UTF-8: "),
         (runs.HYPOTHESES, b"\xff", "hypotheses.txt is not UTF-8: "),

@@ -229,6 +229,7 @@ def test_draws_without_chance_take_the_likeliest():
         ("model.window", "local-m", "linear_start is for window global"),
         ("model.read", "hard", "a hard read cannot learn by cross-entropy"),
         ("estimator.learning", "marginal", "a soft read cannot learn by marginal"),
+        ("estimator.coin", 0.5, "estimator.coin is 0.5"),
         ("train.compute", "bfloat16", "train.compute is 'bfloat16'"),
         ("evaluate.questions", 0, "evaluate.questions is 0"),
     ],
@@ -239,6 +240,18 @@ def test_a_wrong_setting_is_named_at_once(
     monkeypatch.setenv("ATTNLAB_DATA", str(tmp_path / "nowhere"))
     with pytest.raises((ValueError, OSError), match=message):
         answer(planned(**{setting: value}), tmp_path).init(jax.random.key(0))
+
+
+def test_the_baselines_of_hops_are_named(tmp_path):
+    settings = {
+        "model.read": "hard",
+        "estimator.learning": "reinforce",
+        "estimator.feed": "sampled",
+        "estimator.credit": "to-go",
+        "estimator.baseline": "self-critical",
+    }
+    with pytest.raises(ValueError, match="'self-critical' is not for answer; choose"):
+        answer(planned(**settings), tmp_path)
 
 
 @pytest.mark.parametrize(
