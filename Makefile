@@ -3,6 +3,8 @@
 #   make sweep    a quick ablation on embedded data: trains, then prints its table
 #   make test     the tests that need neither downloaded data nor long training, two
 #                 files at a time (ATTNLAB_OPTIMISE=1: as optimised as users run it)
+#   make test-services   the tests that need Slurm, Ray and Chromium (.ci/services
+#                 installs what of them is no Python package)
 #   make lint     ruff, its formatter, and pyright on attnlab/
 #   make bench    the benchmarks, against PyTorch too; writes benchmarks/results.md
 #   make peers    what they are measured against, in environments of its own (2 GB)
@@ -29,7 +31,7 @@ endif
 endif
 endif
 
-.PHONY: setup sweep test lint bench peers constraints
+.PHONY: setup sweep test test-services lint bench peers constraints
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -40,7 +42,10 @@ sweep: $(VENV)/.installed
 	  --workdir=runs/synthetic
 
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -m "not slow and not data" -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile
+
+test-services: $(VENV)/.installed-services
+	$(PY) -m pytest -m "cluster or browser"
 
 lint: $(VENV)/.installed-lint
 	$(PY) -m ruff check .
@@ -63,7 +68,7 @@ peers: .venv-peers/.installed .venv-joeynmt/.installed
 constraints: $(VENV)/.installed-lint
 	for line in 3.11 3.12; do file=constraints/python$$line.txt; \
 	  { head -n 1 $$file; $(PY) -m uv pip compile --quiet --no-header --no-annotate \
-	    --extra test --extra lint --python-version $$line pyproject.toml; \
+	    --extra test --extra lint --extra slurm --extra ray --extra browser --python-version $$line pyproject.toml; \
 	  } > $$file.new && mv $$file.new $$file || exit 1; done
 
 # ---- the environment --------------------------------------------------------------
@@ -72,8 +77,10 @@ constraints: $(VENV)/.installed-lint
 
 extra-test := [test]
 extra-lint := [lint]
+extra-services := [test,slurm,ray,browser]
 
-$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-lint: \
+$(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-lint \
+    $(VENV)/.installed-services: \
     pyproject.toml constraints/python3.11.txt constraints/python3.12.txt | $(PY)
 	@$(PY) -m pip --version > /dev/null 2>&1 || $(PY) -m ensurepip --upgrade
 	@line=$$($(PY) -c 'import sys; print("3.%d" % min(sys.version_info[1], 12))'); \
