@@ -34,6 +34,7 @@ def get_config(name: str = "synthetic") -> ConfigDict:
     data.synthetic.seed = 0
     data.ieer = ConfigDict()
     data.ieer.further = False  # ask all sentences of the training texts that can be
+    data.ieer.fold = placeholder(int)  # of five: other texts are tested
     data.files = ConfigDict()  # folders or .tar.gz of .question files
     data.files.train = placeholder(str)  # alone: with training, validation, test inside
     data.files.dev = placeholder(str)

@@ -18,6 +18,7 @@ PLACEHOLDER = "@placeholder"
 ENTITY = re.compile(r"@entity\d+")
 ENDING = ".question"
 STOPS, LONGEST = frozenset(".?!"), 50  # of sentences that further questions are made of
+FOLDS = 5
 SPLITS = {"train": "training", "dev": "validation", "test": "test"}
 UPSTREAM = {
     "ieer": "https://github.com/nltk/nltk_data (packages/corpora/ieer)",
@@ -28,9 +29,9 @@ UPSTREAM = {
 class Question(NamedTuple):
     """One question; `answer` is the entity that `@placeholder` stands for.
 
-    names: (entity, the name it stands for), where the file tells. support, told: the
-    passage's positions where the answer can be read off, and those among them that are
-    the answer itself; both empty where nobody knows.
+    address: the text that it is on. names: (entity, the name it stands for), where the
+    file tells. support, told: the passage's positions where the answer can be read off,
+    and those among them that are the answer itself; both empty where nobody knows.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Question(NamedTuple):
     names: tuple[tuple[str, str], ...] = ()
     support: tuple[int, ...] = ()
     told: tuple[int, ...] = ()
+    address: str = ""
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ def parse_question(text: str, where: str) -> Question:
             problem = f"a blank line must follow the {part}, got {got!r}"
             raise wrong(number + 1, problem)
         parts.append(tuple(map(sys.intern, lines[number - 1].split())))
-    _, passage, query, answer = parts
+    address, passage, query, answer = parts
     if PLACEHOLDER not in query:
         raise wrong(5, f"the query has no {PLACEHOLDER}: {' '.join(query)[:60]!r}")
     if len(answer) != 1 or not is_entity(answer[0]):
@@ -103,7 +105,8 @@ def parse_question(text: str, where: str) -> Question:
             got = line[:40]
             raise wrong(number, f"{got!r} is not a name, such as @entity3:Rome")
         names.append((entity, name.strip()))
-    return Question(where, passage, query, answer[0], tuple(names))
+    about = {"names": tuple(names), "address": " ".join(address)}
+    return Question(where, passage, query, answer[0], **about)
 
 
 def read_questions(path: str | Path, below: str = "") -> list[Question]:
@@ -156,20 +159,43 @@ def _of_archive(path: Path, wanted: Callable[[str], bool]) -> Contents:
         raise ValueError(f"{path} is not a whole archive: {error}") from None
 
 
-def ieer(further: bool = False, folder: str | Path | None = None) -> Cloze:
+def ieer(
+    further: bool = False,
+    fold: int | None = None,
+    folder: str | Path | None = None,
+) -> Cloze:
     """479 questions on 91 newswire texts: 374 / 72 / 33, split by text.
 
     Made from the names that people marked for NIST IE-ER 1999: a sentence with two or
     more entities is taken out, and one that also occurs elsewhere is asked for.
     `further` asks the other such sentences of the training texts too (`asked_further`).
+
+    `fold`, from 0 to FOLDS - 1, splits anew: every FOLDS-th text tests, the next of
+    each is for development, so that over the folds each question is tested once.
+    ValueError for another.
     """
     path = corpus_file(
         "cloze/ieer_cloze.tar.gz", upstream=UPSTREAM["ieer"], folder=folder
     )
     splits = {split: read_questions(path, below) for split, below in SPLITS.items()}
+    if fold is not None:
+        splits = folded([one for split in splits.values() for one in split], fold)
     if further:
         splits["train"] += asked_further(splits["train"])
     return Cloze("ieer", **splits, about="Newswire of 1998 (NIST IE-ER 1999).")
+
+
+def folded(questions: Sequence[Question], fold: int) -> dict[str, list[Question]]:
+    """Questions split by their texts (`ieer`); all of a text are in one split."""
+    if fold not in range(FOLDS):
+        raise ValueError(f"fold is {fold}; choose 0 to {FOLDS - 1}")
+    texts = sorted({one.address for one in questions})
+    place = {text: (number - fold) % FOLDS for number, text in enumerate(texts)}
+    splits = {"test": [0], "dev": [1], "train": range(2, FOLDS)}
+    return {
+        split: [one for one in questions if place[one.address] in places]
+        for split, places in splits.items()
+    }
 
 
 def asked_further(questions: Sequence[Question]) -> list[Question]:

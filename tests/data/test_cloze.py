@@ -159,6 +159,34 @@ def test_the_newswire_questions(data_folder):
     assert all(one.answer in one.candidates for one in more.train)
 
 
+def test_folds_part_texts_and_test_each_question_once():
+    text = "@entity0 met @entity1 ."
+    questions = [
+        cloze.parse_question(
+            f"text {n // 2}\n\n{text}\n\n@placeholder met @entity1 .\n\n@entity0\n",
+            f"q{n}",
+        )
+        for n in range(23)
+    ]
+    tested = []
+    for fold in range(cloze.FOLDS):
+        splits = cloze.folded(questions, fold)
+        addresses = [{one.address for one in split} for split in splits.values()]
+        assert all(addresses) and not set.intersection(*addresses)
+        assert sum(map(len, addresses)) == 12 and sum(map(len, splits.values())) == 23
+        tested += splits["test"]
+    assert sorted(one.name for one in tested) == sorted(one.name for one in questions)
+    with pytest.raises(ValueError, match="fold is 5; choose 0 to 4"):
+        cloze.folded(questions, 5)
+
+
+@pytest.mark.data
+def test_folds_of_the_newswire(data_folder):
+    folds = [cloze.ieer(fold=fold, folder=data_folder) for fold in range(5)]
+    assert sum(len(one.test) for one in folds) == 479
+    assert {len({q.address for q in one.test}) for one in folds} == {18, 19}
+
+
 @pytest.mark.data
 def test_five_questions_of_cnn(data_folder):
     found = cloze.read_questions(data_folder / "cloze" / "cnn_fixture5.tar.gz")
