@@ -91,7 +91,7 @@ def _cell(cell: Cell, column: Column) -> dict[str, Any]:
     if cell.best:
         shown["best"] = True
     if cell.p_value is not None:
-        shown |= {"p": _number(cell.p_value), "marked": cell.marked}
+        shown |= {"p": float(f"{cell.p_value:.3g}"), "marked": cell.marked}
     return shown
 
 

@@ -133,17 +133,21 @@ function drawOutside(group, row, aligned, { cell, across }, colours) {
   });
 }
 
+function diamond(half) {
+  return `M${-half},0L0,${-1.35 * half}L${half},0L0,${1.35 * half}Z`;
+}
+
 // The window's edge and p_t of every target word; where a hard read drew, a dot.
 function drawPlaces(group, row, aligned, { cell, across }, colours) {
   const { centres, samples } = aligned;
   aligned.target.forEach((_, t) => {
     const top = t * cell;
     const window = windowOf(row, aligned, t);
-    if (window) group.append(svg("path", { d: window.map((s) => `M${(s * cell).toFixed(1)},${top.toFixed(1)}v${cell.toFixed(1)}`).join(""), stroke: colours.window, "stroke-width": 1.6, fill: "none", "data-window": t }));
+    if (window) group.append(svg("path", { d: window.map((s) => `M${(s * cell).toFixed(1)},${top.toFixed(1)}v${cell.toFixed(1)}`).join(""), stroke: colours.window, "stroke-width": 1.2, opacity: 0.6, fill: "none", "data-window": t }));
     if (centres) {
       const x = Math.min(centres[t] + 0.5, across) * cell;
-      group.append(svg("path", { d: `M${x.toFixed(1)},${(top + 1).toFixed(1)}v${(cell - 2).toFixed(1)}`, stroke: colours.paper, "stroke-width": 4, opacity: 0.75 }));
-      group.append(svg("path", { d: `M${x.toFixed(1)},${(top + 1).toFixed(1)}v${(cell - 2).toFixed(1)}`, stroke: colours.window, "stroke-width": 2, "data-centre": t }));
+      const half = Math.min(5, cell * 0.2);
+      group.append(svg("path", { d: diamond(half), transform: `translate(${x.toFixed(1)},${(top + cell / 2).toFixed(1)})`, fill: colours.window, stroke: colours.paper, "stroke-width": 1.2, "data-centre": t }));
     }
     if (samples && samples[t] >= 0) group.append(svg("circle", { cx: ((samples[t] + 0.5) * cell).toFixed(1), cy: (top + cell / 2).toFixed(1), r: (cell * 0.19).toFixed(1), fill: colours.dot, stroke: colours.dotEdge, "stroke-width": 1.1, "data-sample": t }));
   });
@@ -174,7 +178,7 @@ function drawKey(panels, sizes, colours) {
   if (has((aligned) => aligned.sure.length)) add(svg("g", {}, svg("rect", square)), 12, "sure link");
   if (has((aligned) => aligned.possible.length)) add(svg("g", {}, svg("rect", { ...square, "stroke-dasharray": "3 2.4" })), 12, "possible link");
   if (has((aligned) => aligned.samples)) add(svg("g", {}, svg("circle", { cx: 6, cy: 6, r: 4.5, fill: colours.dot, stroke: colours.dotEdge })), 12, "drawn by a hard read");
-  if (has((aligned) => aligned.centres)) add(svg("g", {}, svg("path", { d: "M6,0v12", stroke: colours.window, "stroke-width": 2.4 })), 12, "centre p_t");
-  if (has((aligned, row) => aligned.centres && row.half_width)) add(svg("g", {}, svg("rect", { width: 14, height: 12, fill: colours.outside }), svg("path", { d: "M14,0v12", stroke: colours.window, "stroke-width": 1.6 })), 16, "outside the window");
+  if (has((aligned) => aligned.centres)) add(svg("g", {}, svg("path", { d: diamond(4.4), transform: "translate(6,6)", fill: colours.window })), 12, "centre p_t");
+  if (has((aligned, row) => aligned.centres && row.half_width)) add(svg("g", {}, svg("rect", { width: 14, height: 12, fill: colours.outside }), svg("path", { d: "M14,0v12", stroke: colours.window, "stroke-width": 1.2 })), 16, "outside the window");
   return { group, height: y + 8 - sizes.height };
 }

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from attnlab.metrics import aer
+from attnlab.report.evidence import main_set
 from attnlab.report.page.escaping import embedded
 from attnlab.report.rows import Row
 from attnlab.runs import AlignedSentence, slug, write_bytes
@@ -58,8 +59,13 @@ def quantised(weights: np.ndarray) -> np.ndarray:
 
 
 def _first(row: Row) -> dict[str, list[AlignedSentence]]:
-    found = (run.alignments() for run in row.finished)
-    return next((sets for sets in found if sets), {})
+    """The sets of the first seed that has any, that of its AER first."""
+    for run in row.finished:
+        sets = run.alignments()
+        main = main_set(run, sets)
+        if main is not None:
+            return {main: sets.pop(main), **sets}
+    return {}
 
 
 def _said(pair: AlignedSentence) -> list[Any]:

@@ -13,9 +13,18 @@ const state = {
   query: "",
 };
 
+// Of each window, read and learning the best row, at most three: those differ to see.
 function firstRows(key) {
   const having = report.rows.filter((row) => row.sets.includes(key));
-  return having.slice(0, 3).map((row) => row.slug);
+  const by = columnOf.get("aer") ?? report.columns.find((column) => column.better);
+  const rank = (row) => (by && row.cells[by.key] ? -by.better * row.cells[by.key].mean : Infinity);
+  const best = new Map();
+  for (const row of having) {
+    const kind = ["window", "read", "learning"].map((axis) => row.axes[axis]).join();
+    if (!best.has(kind) || rank(row) < rank(best.get(kind))) best.set(kind, row);
+  }
+  const chosen = [...new Set([...best.values(), ...having])].slice(0, Math.min(3, Math.max(2, best.size)));
+  return having.filter((row) => chosen.includes(row)).map((row) => row.slug);
 }
 
 // The state that a link asks for, and a line on whatever of it cannot be had.

@@ -185,7 +185,7 @@ function drawFilters() {
   );
   if (searchBox.parentNode !== form) form.append(searchBox);
   while (form.lastChild !== searchBox) form.lastChild.remove();
-  form.append(tools, ...chips);
+  form.append(...chips, tools);
   if (focused) form.querySelector(`[data-filter="${CSS.escape(focused)}"]`)?.focus();
 }
 

@@ -276,8 +276,9 @@ function highlight(map, word) {
   for (const [n, weight] of linked) {
     const [t, s] = byTarget ? [word.t, n] : [n, word.s];
     const dotted = map.aligned.samples?.[t] === s;
-    const light = weight > 0.45 !== (colours === NIGHT);
-    map.over.append(svg("text", { x: (s + 0.5) * cell, y: (t + 0.5) * cell + 3.5, "text-anchor": "middle", "font-size": 9.5, "font-weight": 600, fill: dotted ? colours.dotEdge : light ? colours.paper : colours.ink }, weight.toFixed(2).replace(/^0/, "")));
+    if (dotted) map.over.append(svg("circle", { cx: (s + 0.5) * cell, cy: (t + 0.5) * cell, r: cell * 0.4, fill: colours.dot, stroke: colours.dotEdge }));
+    const light = weight > 0.45;
+    map.over.append(svg("text", { x: (s + 0.5) * cell, y: (t + 0.5) * cell + 3.5, "text-anchor": "middle", "font-size": 9.5, "font-weight": 600, stroke: dotted ? colours.dot : shade(255 * weight, colours), "stroke-width": 3, "paint-order": "stroke", fill: dotted ? colours.dotEdge : light ? colours.paper : colours.ink }, weight.toFixed(2).replace(/^0/, "")));
   }
 }
 
