@@ -11,10 +11,10 @@ from attnlab.report.figures import (
     WIDTH,
     Bins,
     Series,
-    look_of,
     _row_legend,
-    _spread,
+    band,
     blank,
+    look_of,
     plain,
     styled,
 )
@@ -155,7 +155,7 @@ def bits_by_size(bins: Bins, *, rows: Sequence[str]) -> Any:
     axes = figure.add_axes((0, 0, 1, 1))
     x = np.arange(len(bins.labels))
     for row, values in bins.values.items():
-        mean, low, high = _spread(np.asarray(values, float))
+        mean, low, high = band(np.asarray(values, float))
         look = look_of(list(rows).index(row))
         axes.plot(x, np.maximum(mean, FLOOR), label=plain(row), **look)
         if len(values) > 1:
