@@ -36,7 +36,7 @@ def open_page(browser):
     """open_page(path, link="", width=1280, ...) -> a page with nothing in its console.
 
     At the end of a test no page may have asked for anything but files, nor have said
-    anything; `said` of a page takes what it is allowed to say.
+    anything: a test takes out of `said` and `asked` what it provoked.
     """
     contexts, said, asked = [], [], []
 
@@ -52,7 +52,7 @@ def open_page(browser):
         page.goto(f"{path.as_uri()}{link}")
         return page
 
-    start.said = said
+    start.said, start.asked = said, asked
     yield start
     for context in contexts:
         context.close()

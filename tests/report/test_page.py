@@ -300,6 +300,20 @@ def test_rows_of_other_sentences_have_sets_of_their_own(tmp_path, write_run, pai
     ]
 
 
+def test_sets_without_a_weight_are_left_out_and_shared_ones_come_first(
+    tmp_path, write_run, pairs
+):
+    nothing = [AlignedSentence(("a",), (), np.zeros((0, 1)))] * 3  # of an LSTM
+    for order in range(4):
+        run = write_run(tmp_path, f"row {order}", 0, order, pairs)
+        own = [nothing, pairs[:2], pairs[:3], pairs[:3]][order]
+        runs.write_alignments(run, {"test": own})
+    write(tmp_path, tmp_path / "report")
+    report = shown(tmp_path / "report")
+    assert [some["key"] for some in report["sets"]] == ["test-2", "test"]
+    assert [row["sets"] for row in report["rows"]] == [[], ["test"]] + [["test-2"]] * 2
+
+
 def test_half_a_sweep_and_runs_without_settings(tmp_path, write_run, pairs):
     write_run(tmp_path, "begun", 0, 0, pairs, "unfinished")
     write_run(tmp_path, "lost", 0, 1, pairs, "failed")

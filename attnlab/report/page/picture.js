@@ -30,10 +30,12 @@ function layout(pair, count, width) {
   const across = Math.max(pair.source.length, 1), down = Math.max(pair.target.length, 1);
   const size = 12.5;
   const left = Math.min(150, 14 + Math.max(0, ...pair.target.map((word) => widthOf(clipped(word), size))));
-  const longest = Math.max(0, ...pair.source.map((word) => widthOf(clipped(word), size)));
+  const letters = pair.source.reduce((sum, word) => sum + word.length, 0) / across;
+  const most = letters > 12 ? 40 : 18; // whole sentences of a story are longer than words
+  const longest = Math.max(0, ...pair.source.map((word) => widthOf(clipped(word, most), size)));
   const slant = Math.PI / 3.2;
   const top = 30 + Math.sin(slant) * longest + 10;
-  const over = Math.cos(slant) * longest * 0.7;
+  const over = Math.cos(slant) * longest * 0.95;
   const gap = 22;
   let best = null;
   for (let columns = count; columns >= 1; columns--) {
@@ -46,7 +48,7 @@ function layout(pair, count, width) {
   const rows = Math.ceil(count / columns);
   const mapWidth = across * cell, mapHeight = down * cell;
   return {
-    across, down, columns, rows, cell, left, top, gap, slant,
+    across, down, most, columns, rows, cell, left, top, gap, slant,
     size: Math.min(size, cell * 0.86),
     width: Math.max(width, left + columns * mapWidth + (columns - 1) * gap + over),
     height: rows * (top + mapHeight) + (rows - 1) * gap + 14,
@@ -82,7 +84,7 @@ function drawMap(picture, { row, aligned }, sizes, place, colours, focusable) {
   const night = colours === NIGHT;
   const room = across * cell + (place.first ? sizes.left : 0);
   const most = Math.max(8, Math.floor((room - 70) / 7.4));
-  const aer = aligned.aer === null ? null : svg("tspan", { dx: 8, "font-weight": 400, fill: colours.faint, "font-size": 11.5 }, `AER ${aligned.aer.toFixed(2)}`);
+  const aer = aligned.aer === null || !row.cells.aer ? null : svg("tspan", { dx: 8, "font-weight": 400, fill: colours.faint, "font-size": 11.5 }, `AER ${aligned.aer.toFixed(2)}`);
   group.append(
     svg("path", { d: SHAPES[row.marker], fill: colourOf(row, night), transform: `translate(${titleX + 5},${14 - sizes.top})` }),
     svg("text", { x: titleX + 16, y: 18 - sizes.top, "font-size": 13, "font-weight": 600, fill: colours.ink }, svg("title", {}, row.name), clipped(row.name, most), aer),
@@ -96,7 +98,7 @@ function drawMap(picture, { row, aligned }, sizes, place, colours, focusable) {
   const over = svg("g", { "pointer-events": "none" });
   const words = { source: [], target: [] };
   const word = (kind, n, text, attributes) => {
-    const label = svg("text", { "font-size": size, fill: colours.ink, "data-word": `${kind}-${n}`, ...attributes }, svg("title", {}, text), clipped(text));
+    const label = svg("text", { "font-size": size, fill: colours.ink, "data-word": `${kind}-${n}`, ...attributes }, svg("title", {}, text), clipped(text, kind === "source" ? sizes.most : 18));
     if (focusable) make(label, { tabindex: -1, role: "button", class: "word" }, []);
     words[kind].push(label);
     group.append(label);

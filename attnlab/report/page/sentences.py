@@ -30,6 +30,8 @@ def write(
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]], list[Path]]:
     """The sets of sentences, {row's slug: keys of the sets it has}, files written.
 
+    The sets of most rows come first.
+
     Of a row, its first finished seed that has alignments. Rows share a set where words
     and gold links are the same; sets of one name but other sentences are numbered.
     """
@@ -38,7 +40,7 @@ def write(
     written = []
     for row in rows:
         for name, pairs in _first(row).items():
-            if not pairs:
+            if not any(pair.weights.size for pair in pairs):
                 continue
             said = embedded([_said(pair) for pair in pairs])
             digest = hashlib.sha256(f"{name}\n{said}".encode()).hexdigest()
@@ -50,7 +52,9 @@ def write(
             some = sets[digest]
             held.setdefault(row.slug, []).append(some["key"])
             written += _write_chunks(folder, row.slug, some, pairs)
-    return list(sets.values()), held, written
+    rows_of = [key for keys in held.values() for key in keys]
+    ranked = sorted(sets.values(), key=lambda some: -rows_of.count(some["key"]))
+    return ranked, held, written
 
 
 def quantised(weights: np.ndarray) -> np.ndarray:
