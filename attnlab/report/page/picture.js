@@ -39,6 +39,7 @@ function layout(pair, count, width) {
   const gap = 22;
   let best = null;
   for (let columns = count; columns >= 1; columns--) {
+    if (count === 4 && columns === 3) continue; // would leave one alone
     const room = (width - left - over - (columns - 1) * gap) / columns;
     const cell = Math.min(34, room / across);
     if (!best || cell > 1.25 * best.cell && best.cell < 19) best = { columns, cell };

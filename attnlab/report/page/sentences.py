@@ -121,7 +121,7 @@ def _write_chunks(
 def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, Any]:
     """weights: base64 of all matrices, rows first; centres and samples of all target
     words; aer: a sentence's own, by the heaviest weight, where it has gold links."""
-    flat = np.concatenate([quantised(pair.weights).reshape(-1) for pair in pairs])
+    flat = quantised(np.concatenate([pair.weights.reshape(-1) for pair in pairs]))
     held: dict[str, Any] = {"weights": base64.b64encode(flat.tobytes()).decode()}
     if any(pair.possible for pair in pairs):
         held["aer"] = [_aer(pair) for pair in pairs]
