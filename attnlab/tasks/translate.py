@@ -25,6 +25,7 @@ from attnlab.tasks.objective import (
     check_objective,
     first_learner,
     is_hard,
+    is_local,
     make_loss,
     training_read,
 )
@@ -216,7 +217,7 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
     pairs_ids = training_pairs(config, corpus, source, target)
     batches = make_batches(config, pairs_ids)
     search = search_of(evaluate)
-    hard, local = is_hard(config), config["model"]["window"] != "global"
+    hard, local = is_hard(config), is_local(config)
     quick = Search(positions=evaluate["positions"])
     dev = corpus.dev[: evaluate["dev_sentences"]]
 

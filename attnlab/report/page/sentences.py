@@ -125,11 +125,13 @@ def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, Any]:
     held: dict[str, Any] = {"weights": base64.b64encode(flat.tobytes()).decode()}
     if any(pair.possible for pair in pairs):
         held["aer"] = [_aer(pair) for pair in pairs]
-    if all(pair.centres is not None for pair in pairs):
-        centres = np.concatenate([np.asarray(pair.centres) for pair in pairs])
-        held["centres"] = [round(float(centre), 3) for centre in centres]
-    if all(pair.samples is not None for pair in pairs):
-        held["samples"] = np.concatenate([pair.samples for pair in pairs]).tolist()
+    centres = [pair.centres for pair in pairs if pair.centres is not None]
+    if centres:
+        found = np.concatenate(centres)
+        held["centres"] = [round(float(centre), 3) for centre in found]
+    samples = [pair.samples for pair in pairs if pair.samples is not None]
+    if samples:
+        held["samples"] = np.concatenate(samples).tolist()
     return held
 
 
