@@ -4,8 +4,9 @@
     python -m experiments.report --runs=runs/deng2018 \\
         --order="exact marginal <= soft <= hard, enumerated"
 
-Tables, summary.csv, figures and report.md go to runs/luong/report. A sweep may still be
-running: the report covers what is there and says what is missing.
+runs/luong/report/index.html is a page to open in a browser; beside it are its data, the
+same as report.md, tables, summary.csv and figures. A sweep may still be running: the
+report covers what is there and says what is missing.
 """
 
 import argparse

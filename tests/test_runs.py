@@ -380,9 +380,53 @@ def test_alignments_round_trip(tmp_path):
     assert (tmp_path / "alignments.npz").read_bytes() == before
 
 
+def test_centres_and_samples_round_trip_beside_sets_without(tmp_path):
+    whole, empty, one = sentences()
+    stepped = [
+        whole._replace(centres=np.array([0.25, 2.5]), samples=np.array([-1, 2])),
+        empty._replace(centres=np.zeros(1), samples=np.array([-1])),
+        one._replace(centres=np.ones(1), samples=np.zeros(1, int)),
+    ]
+    sets = {"both": stepped, "old": sentences()}
+    runs.write_alignments(tmp_path, sets)
+    found = runs.read_alignments(tmp_path)
+    assert list(found) == ["both", "old"]
+    for back, given in zip(found["both"], stepped, strict=True):
+        np.testing.assert_array_equal(back.centres, given.centres)
+        np.testing.assert_array_equal(back.samples, given.samples)
+        assert back.samples.dtype == np.int32 and back.centres.dtype == np.float32
+    assert all(p.centres is None and p.samples is None for p in found["old"])
+
+
+def test_a_file_without_steps_is_what_it_was_before_there_were_any(tmp_path):
+    runs.write_alignments(tmp_path, {"test": sentences()})
+    arrays = runs.read_arrays(tmp_path / "alignments.npz")
+    assert list(arrays) == ["test/weights", "test/sentences"]
+
+
+def test_steps_that_do_not_fit_the_file_are_named(tmp_path):
+    pair = sentences()[0]._replace(centres=np.zeros(2))
+    runs.write_alignments(tmp_path, {"test": [pair]})
+    path = tmp_path / "alignments.npz"
+    arrays = runs.read_arrays(path)
+    runs.write_arrays(path, arrays | {"test/centres": np.zeros(3, np.float32)})
+    with pytest.raises(ValueError, match="3 centres for 2 target words"):
+        runs.read_alignments(tmp_path)
+
+
+def test_steps_of_some_sentences_only_are_refused(tmp_path):
+    pairs = [sentences()[0]._replace(centres=np.zeros(2)), sentences()[0]]
+    with pytest.raises(ValueError, match="sentence 1 of 'test': centres have shape No"):
+        runs.write_alignments(tmp_path, {"test": pairs})
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
+        (
+            {"samples": np.zeros(3, int)},
+            r"samples have shape \(3,\), its words ask for",
+        ),
         ({"weights": np.zeros((3, 2))}, r"sentence 0 of 'test': weights have shape"),
         ({"sure": frozenset({(2, 0)})}, r"link \(2, 0\) is outside \(2, 3\)"),
         ({"possible": frozenset({(0, -1)})}, r"link \(0, -1\) is outside"),

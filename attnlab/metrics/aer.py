@@ -5,6 +5,7 @@ it produced target word t. A link is a pair (t, s), 0-based. Gold links are `sur
 merely `possible`; `possible` includes the sure ones (it is taken to, given or not).
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -242,7 +243,7 @@ def by_distance(
             distance = abs(t - s * target_length / source_length)
         else:
             distance = abs(t - s)
-        return int(np.searchsorted(edges, distance, side="right"))
+        return bisect_right(edges, distance)
 
     def split(some: Sequence[LinkSet]) -> list[list[set[Link]]]:
         buckets = [[set() for _ in some] for _ in range(len(edges) + 1)]

@@ -19,13 +19,15 @@ from attnlab.models.encoder import Encoder
 class Pooled(NamedTuple):
     """What was read of B sentences, and from where.
 
-    values [B, P, C] and weights [B, P], zero where not attendable; contexts [B, C].
-    P is S, or `padded_to` where padding shares the weights.
+    values [B, P, C] and weights [B, P], zero where not attendable; contexts [B, C];
+    centres [B] of local windows. P is S, or `padded_to` where padding shares the
+    weights.
     """
 
     values: jax.Array
     weights: jax.Array
     contexts: jax.Array
+    centres: jax.Array
 
 
 class Classifier(nn.Module):
@@ -105,7 +107,8 @@ class Classifier(nn.Module):
             carry = look.start(memory)
             found = look.apply(self.looking, query, memory, step=step, carry=carry)
             weights = dense(found.weights[None], found.positions[None], len(mask))[0]
-            return Pooled(memory.values, weights, found.context)
+            centre = found.aux["centre"]
+            return Pooled(memory.values, weights, found.context, centre)
 
         return jax.vmap(pool)(values, mask, counts)
 

@@ -53,6 +53,8 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": 200,
 }
 
+LOGARITHMIC = {"perplexity": "ln perplexity (nats per token)"}  # how curves show it
+
 Series = tuple[Sequence[float], Sequence[float]]  # steps, values
 
 
@@ -65,6 +67,15 @@ class Bins(NamedTuple):
     labels: Sequence[str]
     counts: Sequence[int]
     values: Mapping[str, np.ndarray]
+
+
+class Learned(NamedTuple):
+    """A row's learning curve: the `steps` [n] that all seeds reached, their `values`
+    [seeds, n], and what each of `rests` did after the last of them."""
+
+    steps: list[float]
+    values: np.ndarray
+    rests: list[Series]
 
 
 def styled(draw: Callable) -> Callable:
@@ -158,11 +169,11 @@ def learning_curves(
     width = 0.88 / max(len(scores), 1)
     for place, score in enumerate(scores):
         axes = figure.add_axes((place * (width + 0.1), 0.0, width, 1.0))
-        logarithm = score == "perplexity"
+        logarithm = score in LOGARITHMIC
         for row, series in curves[score].items():
             _learning(axes, series, order.index(row), plain(row), logarithm)
         axes.set_xlabel("training step")
-        axes.set_ylabel("ln perplexity (nats per token)" if logarithm else score)
+        axes.set_ylabel(LOGARITHMIC.get(score, score))
         axes.margins(x=0.02)
         axes.ticklabel_format(axis="x", style="plain")
         axes.locator_params(axis="x", nbins=5)
@@ -188,7 +199,7 @@ def variance_by_samples(
     axes.set_yscale("log")
     for place, (name, points) in enumerate(curves.items()):
         counts, variances, errors = np.array(points, float).T
-        look = _look(place) | {"linestyle": "none", "markersize": 4.5}
+        look = look_of(place) | {"linestyle": "none", "markersize": 4.5}
         bars = 2 * errors
         axes.errorbar(counts, variances, bars, label=plain(name), lw=0.8, **look)
         ideal = variances[0] * counts[0] / counts
@@ -206,28 +217,36 @@ def variance_by_samples(
     return figure
 
 
-def _learning(
-    axes: Any, series: Sequence[Series], place: int, label: str, logarithm: bool
-) -> None:
+def learned(series: Sequence[Series], logarithm: bool = False) -> Learned:
+    """One row's curve out of those of its seeds; see `learning_curves`."""
     seeds = [_finite(steps, values, logarithm) for steps, values in series]
     seeds = [seed for seed in seeds if seed]
-    look = _look(place)
     shared = sorted(set.intersection(*map(set, seeds))) if seeds else []
+    rests = []
     for seed in seeds:
         rest = [step for step in sorted(seed) if not shared or step >= shared[-1]]
         if len(rest) > 1:
-            values = [seed[step] for step in rest]
-            axes.plot(rest, values, color=look["color"], linewidth=0.6, alpha=0.7)
-    table = np.array([[seed[step] for step in shared] for seed in seeds])  # [seeds, n]
-    if not shared:
+            rests.append((rest, [seed[step] for step in rest]))
+    table = [[seed[step] for step in shared] for seed in seeds]
+    return Learned(shared, np.array(table).reshape(len(seeds), len(shared)), rests)
+
+
+def _learning(
+    axes: Any, series: Sequence[Series], place: int, label: str, logarithm: bool
+) -> None:
+    look = look_of(place)
+    steps, values, rests = learned(series, logarithm)
+    for rest in rests:
+        axes.plot(*rest, color=look["color"], linewidth=0.6, alpha=0.7)
+    if not steps:
         axes.plot([], [], label=label, **look)
         return
-    look |= {"markevery": max(1, len(shared) // 8), "markersize": 3}
-    axes.plot(shared, table.mean(0), label=label, **look)
-    if len(seeds) > 1:
-        low, high = table.min(0), table.max(0)
+    look |= {"markevery": max(1, len(steps) // 8), "markersize": 3}
+    axes.plot(steps, values.mean(0), label=label, **look)
+    if len(values) > 1:
+        low, high = values.min(0), values.max(0)
         axes.fill_between(
-            shared, low, high, color=look["color"], alpha=0.15, linewidth=0
+            steps, low, high, color=look["color"], alpha=0.15, linewidth=0
         )
 
 
@@ -253,8 +272,8 @@ def _binned(
     x = np.arange(len(bins.labels))
     order = list(bins.values if rows is None else rows)
     for row, values in bins.values.items():
-        mean, low, high = _spread(np.asarray(values, float))
-        look = _look(order.index(row))
+        mean, low, high = band(np.asarray(values, float))
+        look = look_of(order.index(row))
         axes.plot(x, mean, label=plain(row), **look)
         if len(values) > 1:
             axes.fill_between(x, low, high, color=look["color"], alpha=0.13, lw=0)
@@ -278,7 +297,7 @@ def _binned(
     return figure
 
 
-def _spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and mean -+ one standard deviation over seeds, [seeds, bins] -> [bins]."""
     masked = np.ma.masked_invalid(values)
     mean = masked.mean(0)
@@ -291,7 +310,7 @@ def _spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return low_to_high[0], low_to_high[1], low_to_high[2]
 
 
-def _look(place: int) -> dict[str, Any]:
+def look_of(place: int) -> dict[str, Any]:
     """Colour, marker and dashes of the row at `place`, the same in every figure."""
     return {
         "color": COLOURS[place % len(COLOURS)],

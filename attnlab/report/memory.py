@@ -11,10 +11,10 @@ from attnlab.report.figures import (
     WIDTH,
     Bins,
     Series,
-    _look,
     _row_legend,
-    _spread,
+    band,
     blank,
+    look_of,
     plain,
     styled,
 )
@@ -130,7 +130,7 @@ def bits_by_sequences(
         seeds = [dict(zip(*one, strict=True)) for one in series]
         shared = sorted(set.intersection(*map(set, seeds)))
         table = np.array([[seed[at] for at in shared] for seed in seeds])
-        look = _look(list(rows).index(row))
+        look = look_of(list(rows).index(row))
         look |= {"markevery": max(1, len(shared) // 8), "markersize": 3}
         thousands = np.array(shared) / 1000
         axes.plot(thousands, table.mean(0), label=plain(row), **look)
@@ -155,8 +155,8 @@ def bits_by_size(bins: Bins, *, rows: Sequence[str]) -> Any:
     axes = figure.add_axes((0, 0, 1, 1))
     x = np.arange(len(bins.labels))
     for row, values in bins.values.items():
-        mean, low, high = _spread(np.asarray(values, float))
-        look = _look(list(rows).index(row))
+        mean, low, high = band(np.asarray(values, float))
+        look = look_of(list(rows).index(row))
         axes.plot(x, np.maximum(mean, FLOOR), label=plain(row), **look)
         if len(values) > 1:
             low, high = np.maximum(low, FLOOR), np.maximum(high, FLOOR)

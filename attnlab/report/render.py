@@ -67,7 +67,7 @@ def text(table: Table, *, width: int = 100, colour: bool = False) -> str:
         else:
             print(shown, file=out)
     print(file=out)
-    for sentence in _sentences(table, "marked *"):
+    for sentence in sentences(table, "marked *"):
         console.print(Text(sentence))
     lines = (line.rstrip() for line in out.getvalue().split("\n"))
     return "\n".join(lines).strip("\n") + "\n"
@@ -85,14 +85,14 @@ def markdown(table: Table) -> str:
             cells = [(line.cells.get(column.key), column) for column in table.columns]
             rows.append([name, *(_bold(cell, column, "**") for cell, column in cells)])
     lines = ["| " + " | ".join(row) + " |" for row in rows]
-    below = map(_markdown, _sentences(table, "in bold"))
+    below = map(_markdown, sentences(table, "in bold"))
     return "\n\n".join(["\n".join(lines), *below]) + "\n"
 
 
 def latex(table: Table) -> str:
     """A tabular for `\\usepackage{booktabs}` and the legend as small print below it."""
     titles = [_latex(column.title) for column in table.columns]
-    below = _latex(" ".join(_sentences(table, "in bold")))
+    below = _latex(" ".join(sentences(table, "in bold")))
     lines = [
         "% needs \\usepackage{booktabs}",
         f"\\begin{{tabular}}{{l{'r' * len(titles)}}}",
@@ -109,7 +109,7 @@ def latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sentences(table: Table, best: str) -> list[str]:
+def sentences(table: Table, best: str) -> list[str]:
     """Everything below the table; `best` says how it shows the best of a column."""
     shown = any(cell.best for line in table.lines for cell in line.cells.values())
     first = [f"The best of a column is {best}."] if shown else []

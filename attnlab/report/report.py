@@ -1,4 +1,4 @@
-"""A sweep's report: summary.csv, the table in three forms, figures, and report.md."""
+"""A sweep's report: index.html, report.md, the table in three forms, and figures."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from attnlab.report import (
     evidence,
     figures,
     order,
+    page,
     render,
     rows,
     table,
@@ -37,7 +38,7 @@ def write_report(
     folder: str | Path | None = None,
     font: str | None = None,
 ) -> list[Path]:
-    """The files written into `folder`, `<root>/report` by default, report.md first.
+    """The files written into `folder`, `<root>/report` by default, index.html first.
 
     Half a sweep gives a report of that half, which says what is missing. `baseline`
     names the row that the others are tested against, by default the best one; `font`
@@ -63,12 +64,15 @@ def write_report(
     with figures.font(font):
         drawn = _draw(found, known, folder / "figures")
     title = Path(root).resolve().name
-    shown = _page(title, render.markdown(printed), drawn, folder)
-    texts = {"report.md": shown, **texts}
+    shown = [
+        (paths[0].relative_to(folder).as_posix(), caption) for paths, caption in drawn
+    ]
+    texts = {"report.md": _markdown(title, render.markdown(printed), shown), **texts}
     for name, content in texts.items():
         write_bytes(folder / name, content.encode())
-    written = [path for paths, _ in drawn for path in paths]
-    return [*(folder / name for name in texts), *written]
+    written = [folder / name for name in texts]
+    written += [path for paths, _ in drawn for path in paths]
+    return [*page.write(folder, title, found, known, printed, shown), *written]
 
 
 def _rows(root: str | Path) -> list[Row]:
@@ -115,12 +119,11 @@ def _task(row: Row) -> str:
     return str(row.runs[0].config.get("task", "translate"))
 
 
-def _page(title: str, printed: str, drawn: Drawn, folder: Path) -> str:
+def _markdown(title: str, printed: str, shown: Sequence[tuple[str, str]]) -> str:
     parts = [f"# {title}\n", printed]
-    for paths, caption in drawn:
-        shown = paths[0].relative_to(folder).as_posix()
-        if paths[0].suffix == PAGE:
-            parts.append(f"[{caption}]({shown})\n")
+    for file, caption in shown:
+        if file.endswith(PAGE):
+            parts.append(f"[{caption}]({file})\n")
         else:
-            parts.append(f"![{caption}]({shown})\n\n{caption}\n")
+            parts.append(f"![{caption}]({file})\n\n{caption}\n")
     return "\n".join(parts)

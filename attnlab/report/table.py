@@ -21,6 +21,7 @@ from attnlab.report.evidence import (
     ratio,
 )
 from attnlab.report.rows import Row, failure, is_hard, listed, missing, named
+from attnlab.runs import Run
 
 MARK = "†"
 LEVEL = 0.05
@@ -149,11 +150,17 @@ def column_means(rows: Sequence[Row], column: Column) -> dict[str, Cell]:
     """Mean and spread over the finished runs of each row that has the number."""
     means = {}
     for row in rows:
-        values = [(run.result or {}).get(column.key) for run in row.finished]
-        numbers = [column.scale * v for v in values if isinstance(v, int | float)]
+        values = [value(run, column) for run in row.finished]
+        numbers = [number for number in values if number is not None]
         if numbers:
             means[row.name] = Cell(*spread(numbers), len(numbers))
     return means
+
+
+def value(run: Run, column: Column) -> float | None:
+    """The number of one run as the column shows it; None where it has none."""
+    found = (run.result or {}).get(column.key)
+    return column.scale * found if isinstance(found, int | float) else None
 
 
 def _best(means: Mapping[str, Cell], column: Column) -> str | None:

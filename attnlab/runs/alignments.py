@@ -11,6 +11,7 @@ import numpy as np
 from attnlab.runs.files import ALIGNMENTS, read_arrays, write_arrays
 
 Links = frozenset[tuple[int, int]]
+STEPS: dict[str, type] = {"centres": np.float32, "samples": np.int32}  # a target word
 
 
 class AlignedSentence(NamedTuple):
@@ -20,6 +21,10 @@ class AlignedSentence(NamedTuple):
     and columns for the end of sentence. `target` are the words the rows belong to: the
     reference where the model was forced to say it, else its own translation. Links are
     (t, s), 0-based; `possible` includes `sure`; both are empty without gold.
+
+    Of local windows, `centres` [T] are the p_t, real and in [0, S], the first word
+    being 0. Of hard reads, `samples` [T] are positions drawn once by the weights, -1
+    where none of these words was. Either is None for everything else.
     """
 
     source: tuple[str, ...]
@@ -27,6 +32,8 @@ class AlignedSentence(NamedTuple):
     weights: np.ndarray
     sure: Links = frozenset()
     possible: Links = frozenset()
+    centres: np.ndarray | None = None
+    samples: np.ndarray | None = None
 
 
 def write_alignments(
@@ -35,7 +42,8 @@ def write_alignments(
     """Write alignments.npz atomically: {name of a test set: its sentences}.
 
     A set becomes two arrays: all weights in a row as float32, and the words and links
-    as JSON text. The file needs no pickle, and equal content gives equal bytes.
+    as JSON text; and one each of the centres and samples, where every sentence has
+    them. The file needs no pickle, and equal content gives equal bytes.
     """
     arrays = {}
     for name, sentences in sets.items():
@@ -53,6 +61,10 @@ def write_alignments(
         text = json.dumps(words, ensure_ascii=False).encode()
         arrays[f"{name}/weights"] = np.concatenate(flat or [np.zeros(0, np.float32)])
         arrays[f"{name}/sentences"] = np.frombuffer(text, np.uint8)
+        for what, kind in STEPS.items():
+            found = _steps(name, what, sentences)
+            if found:
+                arrays[f"{name}/{what}"] = np.concatenate(found).astype(kind)
     write_arrays(Path(folder) / ALIGNMENTS, arrays)
 
 
@@ -73,26 +85,59 @@ def _checked(name: str, place: int, pair: AlignedSentence) -> np.ndarray:
     return weights
 
 
+def _steps(
+    name: str, what: str, sentences: Sequence[AlignedSentence]
+) -> list[np.ndarray]:
+    """The centres or samples of all sentences, [] where they have none."""
+    found = [getattr(pair, what) for pair in sentences]
+    if all(steps is None for steps in found):
+        return []
+    for place, (steps, pair) in enumerate(zip(found, sentences, strict=True)):
+        wanted, shape = (len(pair.target),), None if steps is None else np.shape(steps)
+        if shape != wanted:
+            raise ValueError(
+                f"sentence {place} of {name!r}: {what} have shape {shape}, its words "
+                f"ask for {wanted}"
+            )
+    return found
+
+
 def read_alignments(folder: str | os.PathLike) -> dict[str, list[AlignedSentence]]:
     """What `write_alignments` wrote; errors name the file."""
     path = Path(folder) / ALIGNMENTS
     arrays = read_arrays(path)
     try:
-        names = [key.removesuffix("/weights") for key in list(arrays)[::2]]
+        ending = "/weights"
+        names = [key.removesuffix(ending) for key in arrays if key.endswith(ending)]
         return {
-            name: _sentences(arrays[f"{name}/weights"], arrays[f"{name}/sentences"])
+            name: _sentences(
+                arrays[f"{name}/weights"],
+                arrays[f"{name}/sentences"],
+                {what: arrays.get(f"{name}/{what}") for what in STEPS},
+            )
             for name in names
         }
     except Exception as error:  # the JSON inside, or what it says
         raise ValueError(f"{path} cannot be read: {error}") from error
 
 
-def _sentences(flat: np.ndarray, text: np.ndarray) -> list[AlignedSentence]:
+def _sentences(
+    flat: np.ndarray, text: np.ndarray, steps: Mapping[str, np.ndarray | None]
+) -> list[AlignedSentence]:
     words = json.loads(text.tobytes())
     shapes = [(len(pair["target"]), len(pair["source"])) for pair in words]
     ends = np.cumsum([0] + [rows * columns for rows, columns in shapes])
     if ends[-1] != flat.size:
         raise ValueError(f"{flat.size} weights for {ends[-1]} pairs of words")
+    rows_ends = np.cumsum([0] + [rows for rows, _ in shapes])
+    for what, some in steps.items():
+        if some is not None and some.size != rows_ends[-1]:
+            raise ValueError(f"{some.size} {what} for {rows_ends[-1]} target words")
+
+    def of(what: str, start: int, rows: int) -> np.ndarray | None:
+        some = steps[what]
+        return None if some is None else some[start : start + rows]
+
     return [
         AlignedSentence(
             tuple(pair["source"]),
@@ -100,6 +145,10 @@ def _sentences(flat: np.ndarray, text: np.ndarray) -> list[AlignedSentence]:
             flat[start : start + rows * columns].reshape(rows, columns),
             frozenset((t, s) for t, s in pair["sure"]),
             frozenset((t, s) for t, s in pair["possible"]),
+            of("centres", first, rows),
+            of("samples", first, rows),
         )
-        for pair, (rows, columns), start in zip(words, shapes, ends[:-1], strict=True)
+        for pair, (rows, columns), start, first in zip(
+            words, shapes, ends[:-1], rows_ends[:-1], strict=True
+        )
     ]

@@ -22,12 +22,14 @@ from attnlab.data.vocab import Vocabulary
 from attnlab.layers.cells import cell_named
 from attnlab.metrics import sums
 from attnlab.models.classifier import Classifier
+from attnlab.tasks import places
 from attnlab.tasks.base import Task
 from attnlab.tasks.looks import make_loss, predict
 from attnlab.tasks.objective import (
     check_objective,
     first_learner,
     is_hard,
+    is_local,
     training_read,
 )
 
@@ -37,11 +39,12 @@ POOLINGS = ("attention", "mean", "max", "last")
 
 
 class Judged(NamedTuple):
-    """What a model made of N sentences: log p(class) [N, classes], and the weights
-    [words] over each, as far as it was read."""
+    """What a model made of N sentences: log p(class) [N, classes], the weights [words]
+    over each, as far as it was read, and the centres [N] of local windows."""
 
     logs: np.ndarray
     weights: list[np.ndarray]
+    centres: np.ndarray
 
 
 def build_attention(config: Mapping[str, Any]) -> Attention:
@@ -158,6 +161,8 @@ def classify(config: Mapping[str, Any], folder: Path) -> Task:
         seed=config["seed"],
     )
     widths = sorted({*batches.widths, data["longest"]})
+    attends = config["model"]["pooling"] == "attention"
+    hard, local = attends and is_hard(config), attends and is_local(config)
     usual = "marginal" if is_hard(config) else "expected"
     how = evaluate["predict"] or usual
     looked = jax.jit(partial(predict, model, how=how))
@@ -171,12 +176,14 @@ def classify(config: Mapping[str, Any], folder: Path) -> Task:
     def judged(params, examples: Sequence[Example]) -> Judged:
         logs = np.zeros((len(examples), len(corpus.classes)))
         weights: list[Any] = [None] * len(examples)
+        centres = np.zeros(len(examples))
         for indices, batch, found, look in each(params, examples):
             logs[indices] = np.asarray(found)[: len(indices)]
+            centres[indices] = np.asarray(look.centres)[: len(indices)]
             over = np.asarray(look.weights)
             for row, place in enumerate(indices):
                 weights[place] = over[row, : batch.lengths[row] - 1]
-        return Judged(logs, weights)
+        return Judged(logs, weights, centres)
 
     dev = corpus.dev[: evaluate["dev_sentences"]]
 
@@ -202,7 +209,7 @@ def classify(config: Mapping[str, Any], folder: Path) -> Task:
         names = [f"{n}: {' '.join(one.words[:8])}" for n, one in enumerate(test)]
         runs.write_tallies(folder, names, tallies)
         shown = range(min(evaluate["shown"], len(test)))
-        _write_shown(folder, corpus.classes, test, found, shown)
+        _write_shown(folder, corpus.classes, test, found, shown, local, hard)
         if config["model"]["compat"]:
             on_words = np.mean([weights.sum() for weights in found.weights])
             results["weight_on_padding"] = float(1 - on_words)
@@ -276,15 +283,31 @@ def _evidence(example: Example, longest: int) -> list[int]:
     return sorted(place for place in example.evidence if place < longest - 1)
 
 
-def _write_shown(folder, classes, test, found: Judged, shown: Sequence[int]) -> None:
-    """The sentences that figures choose from, with weights and p(class)."""
+def _write_shown(
+    folder,
+    classes,
+    test,
+    found: Judged,
+    shown: Sequence[int],
+    local: bool,
+    hard: bool,
+) -> None:
+    """The sentences that figures choose from, with weights and p(class).
+
+    With the centre of a `local` window, and a draw of a `hard` read.
+    """
     aligned = []
     for n in shown:
         weights, one = found.weights[n], test[n]
         read = one.words[: len(weights)]
         links = frozenset((0, s) for s in one.evidence if s < len(read))
         target = (classes[one.label],)
-        aligned.append(runs.AlignedSentence(read, target, weights[None], links, links))
+        centres = found.centres[n : n + 1] if local else None
+        rng = np.random.default_rng(n)
+        drawn = places.drawn(weights[None], range(len(read)), [0], rng)
+        one_look = runs.AlignedSentence(read, target, weights[None], links, links)
+        one_look = one_look._replace(centres=centres, samples=drawn if hard else None)
+        aligned.append(one_look)
     runs.write_alignments(folder, {"test": aligned})
     arrays = {
         "classes": np.frombuffer("\n".join(classes).encode(), np.uint8),

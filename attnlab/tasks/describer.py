@@ -79,7 +79,11 @@ class Describer:
         self, params, items: Sequence[Captioned], captions: Sequence[Sequence[str]]
     ) -> list[np.ndarray]:
         """Weights [T, L] while a caption of each picture is forced, EOS cut."""
-        return self._forced(self._prior, params, items, captions)
+
+        def weights(params, batch):
+            return self._prior(params, batch)[0]
+
+        return self._forced(weights, params, items, captions)
 
     def draw(
         self, params, items: Sequence[Captioned], captions: Sequence[Sequence[str]]

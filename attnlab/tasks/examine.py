@@ -156,8 +156,8 @@ def write_examples(
 def _aligned(one: Question, answer: Answer) -> runs.AlignedSentence:
     looks = len(answer.weights)
     rows = one.query if looks > 1 else (PLACEHOLDER,) * looks
-    links = [
+    told, support = (
         frozenset((looks - 1, s) for s in positions if looks)
         for positions in (one.told, one.support)
-    ]
-    return runs.AlignedSentence(one.passage, rows, answer.weights, *links)
+    )
+    return runs.AlignedSentence(one.passage, rows, answer.weights, told, support)

@@ -14,7 +14,12 @@ SHORT = 20  # source words: the gold pairs that are no longer than the training 
 
 
 def judge(
-    translator: Translator, params, gold: Sequence[GoldPair]
+    translator: Translator,
+    params,
+    gold: Sequence[GoldPair],
+    *,
+    local: bool = False,
+    hard: bool = False,
 ) -> tuple[list[runs.AlignedSentence], dict[str, float]]:
     """The alignments of a gold set, and what they are worth.
 
@@ -24,8 +29,11 @@ def judge(
     attention_entropy (nats), mass_on_gold and largest_weight of the weights themselves.
     Subwords are merged in the weights, before the argmax: one link a target *word*
     (Garg et al. 2019 link words of which any subwords are linked: `aer.merge_links`).
+
+    The alignments keep the centres of a `local` window and the draws of a `hard` read.
     """
-    weights = translator.align(params, gold)
+    looks = translator.looks(params, gold)
+    weights = [look.weights for look in looks]
     posterior = translator.align(params, gold, "posterior")
     links = [aer.links(rows) for rows in weights]
     pooled = agreement(links, gold)
@@ -47,9 +55,15 @@ def judge(
     }
     aligned = [
         runs.AlignedSentence(
-            tuple(pair.source), tuple(pair.target), rows, pair.sure, pair.possible
+            tuple(pair.source),
+            tuple(pair.target),
+            look.weights,
+            pair.sure,
+            pair.possible,
+            look.centres if local else None,
+            look.samples if hard else None,
         )
-        for pair, rows in zip(gold, weights, strict=True)
+        for pair, look in zip(gold, looks, strict=True)
     ]
     return aligned, {name: float(value) for name, value in numbers.items()}
 

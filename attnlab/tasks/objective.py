@@ -69,6 +69,12 @@ def is_hard(config: Mapping[str, Any]) -> bool:
     return "cross-entropy" not in LEARNING[config["model"]["read"]]
 
 
+def is_local(config: Mapping[str, Any]) -> bool:
+    """Does the attention look through a window?"""
+    model = config["model"]
+    return model["window"] != "global" and model["score"] != "none"
+
+
 def training_read(config: Mapping[str, Any]) -> str:
     """The read that a model is built with: by Gumbel a hard one learns relaxed."""
     read = config["model"]["read"]

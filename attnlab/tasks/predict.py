@@ -73,18 +73,21 @@ def losses(model: Conditional, prediction: Prediction, params, batch: Any) -> ja
     return -found.sum(axis=1)
 
 
-def prior(model: Conditional, params, batch: Any) -> jax.Array:
-    """Attention weights [B, T, S] while the target is forced."""
+def prior(model: Conditional, params, batch: Any) -> tuple[jax.Array, jax.Array]:
+    """Attention weights [B, T, S] while the target is forced, and centres [B, T]."""
     unrolled = forced(model, params, batch)
-    return dense(unrolled.weights, unrolled.positions, unrolled.values.shape[1])
+    size = unrolled.values.shape[1]
+    weights = dense(unrolled.weights, unrolled.positions, size)
+    return weights, unrolled.aux["centre"]
 
 
-def after(model: Conditional, params, batch: Any) -> jax.Array:
-    """p(position | target word) ~ weight * p(word | value at position), [B, T, S]."""
+def after(model: Conditional, params, batch: Any) -> tuple[jax.Array, jax.Array]:
+    """p(position | target word) ~ weight * p(word | value at position), as `prior`."""
     unrolled = forced(model, params, batch)
     found = posterior(steps_of(model, params, batch, unrolled))
     found = jnp.where(unrolled.weights > 0, found, 0)  # nothing to look at: nothing
-    return dense(found, unrolled.positions, unrolled.values.shape[1])
+    size = unrolled.values.shape[1]
+    return dense(found, unrolled.positions, size), unrolled.aux["centre"]
 
 
 def search(

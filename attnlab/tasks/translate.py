@@ -25,6 +25,7 @@ from attnlab.tasks.objective import (
     check_objective,
     first_learner,
     is_hard,
+    is_local,
     make_loss,
     training_read,
 )
@@ -216,7 +217,7 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
     pairs_ids = training_pairs(config, corpus, source, target)
     batches = make_batches(config, pairs_ids)
     search = search_of(evaluate)
-    hard = is_hard(config)
+    hard, local = is_hard(config), is_local(config)
     quick = Search(positions=evaluate["positions"])
     dev = corpus.dev[: evaluate["dev_sentences"]]
 
@@ -258,7 +259,9 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
             results[f"perplexity_{name}"] = bound
         kept, scores = {}, {}
         for name, gold in corpus.gold.items():
-            kept[name], scores[name] = judge(translator, params, gold)
+            kept[name], scores[name] = judge(
+                translator, params, gold, local=local, hard=hard
+            )
         runs.write_alignments(folder, kept)
         if scores:
             main = evaluate["gold"] or next(iter(scores))

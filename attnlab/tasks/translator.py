@@ -15,6 +15,7 @@ from attnlab.data.vocab import EOS
 from attnlab.decoding import replace_unknown
 from attnlab.metrics.aer import words as merge_words
 from attnlab.models.conditional import Conditional
+from attnlab.tasks import places
 from attnlab.tasks import predict as predicting
 from attnlab.tasks.predict import PREDICTIONS, Prediction, Search
 
@@ -22,6 +23,17 @@ ALIGNMENTS = ("prior", "posterior")
 # Words of a queue of sentences, for each of the batch size. More would leave fewer
 # slots idle at its end, but pad its sentences to a longer one.
 TOKENS = 24
+
+
+class Look(NamedTuple):
+    """Where a forced pass looked, between words: see `runs.AlignedSentence`.
+
+    weights [T, S], centres [T] (of no meaning without a window), samples [T].
+    """
+
+    weights: np.ndarray
+    centres: np.ndarray
+    samples: np.ndarray
 
 
 class Translation(NamedTuple):
@@ -102,16 +114,29 @@ class Translator:
         of EOS are cut; a source word has the sum over its subwords, a target word the
         mean.
         """
+        return [look.weights for look in self.looks(params, pairs, kind)]
+
+    def looks(self, params, pairs: Sequence[Any], kind: str = "prior") -> list[Look]:
+        """`align`, with where windows stood, and a draw of each step by its weights.
+
+        The chance of a draw follows from the pair's place alone: equal weights of two
+        models draw equal positions.
+        """
         if kind not in ALIGNMENTS:
             choices = ", ".join(ALIGNMENTS)
             raise ValueError(f"unknown alignment {kind!r}; choose {choices}")
         found: list[Any] = [None] * len(pairs)
         for rows, batch in self._batches(pairs):
-            weights = np.asarray(self._align[kind](params, batch))
+            weights, centres = map(np.asarray, self._align[kind](params, batch))
             for row, place in enumerate(rows):
                 source = self.source.encode(pairs[place].source).owner
                 target = self.target.encode(pairs[place].target).owner
-                found[place] = merge_words(weights[row], source, target)
+                owners = source, target
+                found[place] = Look(
+                    merge_words(weights[row], *owners),
+                    places.of_words(centres[row], *owners),
+                    places.drawn(weights[row], *owners, np.random.default_rng(place)),
+                )
         return found
 
     def translate(

@@ -145,7 +145,7 @@ def test_curves_over_bins_leave_empty_bins_out():
 
 
 def test_no_two_rows_look_the_same():
-    looks = [figures._look(place) for place in range(24)]
+    looks = [figures.look_of(place) for place in range(24)]
     told = {(look["color"], look["marker"], str(look["linestyle"])) for look in looks}
     assert len(told) == 24
 

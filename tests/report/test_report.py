@@ -20,8 +20,8 @@ def test_report_has_tables_figures_and_a_page(written):
     folder, paths = written
     names = {path.relative_to(folder).as_posix() for path in paths}
     assert {path for path in folder.rglob("*") if path.is_file()} == set(paths)
-    assert paths[0] == folder / "report.md"
-    assert {"summary.csv", "table.txt", "table.md", "table.tex"} < names
+    assert paths[0] == folder / "index.html"
+    assert {"report.md", "summary.csv", "table.txt", "table.md", "table.tex"} < names
     maps = ["global-dot", "local-m-general", "local-p-general"]
     for stem in (
         "learning-curves",
@@ -32,7 +32,7 @@ def test_report_has_tables_figures_and_a_page(written):
         *(f"alignment-{slug}" for slug in maps),
     ):
         assert {f"figures/{stem}.png", f"figures/{stem}.pdf"} < names
-    page = paths[0].read_text(encoding="utf-8")
+    page = (folder / "report.md").read_text(encoding="utf-8")
     for name in names:
         assert (f"({name})" in page) == name.endswith(".png")
     assert "| local-p (general) | **" in page
@@ -67,7 +67,7 @@ def test_half_a_sweep_is_reported_as_such(tmp_path, write_run, pairs, capsys):
     assert "third, seed 0  failed at step 700" in printed
     assert "Missing: second, seed 0: unfinished, at step 1600." in printed
     assert "Missing: row 3 of the sweep: not begun." in printed
-    assert f"start with {tmp_path / 'report' / 'report.md'}" in printed
+    assert f"start with {tmp_path / 'report' / 'index.html'}" in printed
     assert len(runs.find(tmp_path)) == 3  # the report's own files are no runs
 
 
@@ -80,7 +80,7 @@ def test_a_sweep_without_gold_or_results(tmp_path, write_run, pairs):
     assert "alignments-1" in stems and "aer-by-distance" not in stems
     write_run(tmp_path / "begun", "first", 0, 0, pairs, "unfinished")
     stems = {path.stem for path in report.write_report(tmp_path / "begun")}
-    assert stems == {"report", "table", "summary", "learning-curves"}
+    assert stems == {"index", "report", "table", "summary", "learning-curves"}
 
 
 @pytest.fixture

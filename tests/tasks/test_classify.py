@@ -140,7 +140,9 @@ def test_scores_are_counted_by_hand():
         np.array([0.5, 0.5]),
         np.array([1.0, 0.0]),
     ]
-    results, tallies = score(Judged(np.log(shares), weights), test, longest=3)
+    results, tallies = score(
+        Judged(np.log(shares), weights, np.zeros(4)), test, longest=3
+    )
     assert results["accuracy"] == 0.75
     nats = -np.log([0.8, 0.4, 0.9, 0.7])
     np.testing.assert_allclose(results["loss"], nats.mean())
@@ -155,7 +157,9 @@ def test_scores_are_counted_by_hand():
 
 def test_without_weights_nothing_is_said_of_them():
     test = [Example(("a",), 1, frozenset({0}))]
-    results, tallies = score(Judged(np.log([[0.5, 0.5]]), [np.zeros(1)]), test, 9)
+    results, tallies = score(
+        Judged(np.log([[0.5, 0.5]]), [np.zeros(1)], np.zeros(1)), test, 9
+    )
     assert set(results) == set(tallies) == {"accuracy", "loss"}
 
 
@@ -222,3 +226,15 @@ def test_histograms_are_of_words_alone(finished):
     words = len(found["weights"])
     assert found["states"].shape == (words, 8)
     assert (found["weights"] > 0).all() and (found["states"] != 0).all()
+
+
+def test_a_hard_local_look_keeps_its_centre_and_its_draw(tmp_path):
+    settings = {"window": "local-m", "half_width": 2, "read": "hard"}
+    config = small(settings | {"learning": "marginal"})
+    task = classify(config, tmp_path)
+    params = by_hand.random_like(jax.eval_shape(task.init, jax.random.key(0)))
+    task.finish(params, tmp_path)
+    for pair in runs.read_alignments(tmp_path)["test"]:
+        assert pair.centres.tolist() == [0.0]  # the first and only step
+        assert 0 <= pair.samples[0] <= 2
+        assert pair.weights[0, pair.samples[0]] > 0

@@ -4,6 +4,7 @@ import pytest
 from attnlab.data.pairs import GoldPair, Pair
 from attnlab.metrics.symmetrise import SYMMETRISATIONS
 from attnlab.tasks.judge import agreement, compare, judge, render
+from attnlab.tasks.translator import Look
 
 # Two words each way, crossed; and one word that is 21 words on the other side.
 CROSSED = GoldPair(("a", "b"), ("y", "x"), frozenset({(0, 1), (1, 0)}), frozenset())
@@ -17,9 +18,14 @@ class Fixed:
     def __init__(self, prior, posterior):
         self.weights = {"prior": prior, "posterior": posterior}
 
-    def align(self, params, pairs, kind="prior"):
+    def looks(self, params, pairs, kind="prior"):
         assert params == "parameters"
-        return [np.array(self.weights[kind][len(pair.source)]) for pair in pairs]
+        weights = [np.array(self.weights[kind][len(pair.source)]) for pair in pairs]
+        steps = [np.arange(len(rows)) for rows in weights]
+        return [Look(*look) for look in zip(weights, steps, steps, strict=True)]
+
+    def align(self, params, pairs, kind="prior"):
+        return [look.weights for look in self.looks(params, pairs, kind)]
 
 
 LAST = np.eye(21)[-1:]
@@ -46,6 +52,16 @@ def test_judge_of_known_weights():
     assert numbers["largest_weight"] == pytest.approx((0.6 + 0.7 + 1.0) / 3)
     assert aligned[0].source == ("a", "b") and aligned[0].sure == GOLD[0].sure
     np.testing.assert_allclose(aligned[1].weights, LAST)
+    assert aligned[0].centres is None and aligned[0].samples is None
+
+
+def test_judge_keeps_the_centres_of_windows_and_the_draws_of_hard_reads():
+    (pair, _), _ = judge(FORWARD, "parameters", GOLD, local=True)
+    assert pair.centres is not None and pair.centres.tolist() == [0, 1]
+    assert pair.samples is None
+    (pair, _), _ = judge(FORWARD, "parameters", GOLD, hard=True)
+    assert pair.centres is None
+    assert pair.samples is not None and pair.samples.tolist() == [0, 1]
 
 
 def test_agreement_of_short_pairs_alone():

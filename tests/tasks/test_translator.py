@@ -92,6 +92,23 @@ def test_the_prior_are_the_weights_without_eos(name):
         assert found.shape == (len(pair.target), len(pair.source))
 
 
+def test_looks_keep_where_a_window_stood_and_what_was_drawn():
+    size = {"source": SOURCE.size, "target": TARGET.size}
+    model = by_hand.make(CASES["luong"], window="local-m", read="hard", **size)
+    params = by_hand.parameters(model, seed=4)
+    local = Translator(model, SOURCE, TARGET, batch_size=3, edges=(8,))
+    looks = local.looks(params, PAIRS)
+    for pair, look, weights in zip(
+        PAIRS, looks, local.align(params, PAIRS), strict=True
+    ):
+        last = len(pair.source) - 1
+        expected = [min(t, last) for t in range(len(pair.target))]
+        np.testing.assert_array_equal(look.centres, expected)
+        np.testing.assert_array_equal(look.weights, weights)
+        for t, s in enumerate(look.samples):
+            assert abs(s - expected[t]) <= 1 and weights[t, s] > 0  # in the window
+
+
 def likelihoods(name, params, source, target):
     """p(word t | position s alone is read) [T, S] and weights [T, S], by loops."""
     said = by_hand.force(CASES[name], params, source, target)

@@ -1,0 +1,72 @@
+// What happens when the page opens, its link changes, or a key is pressed.
+
+function summary() {
+  const runs = report.rows.flatMap((row) => row.runs);
+  const of = (kind) => runs.filter((run) => run.state === kind).length;
+  const parts = [plural(report.rows.length, "row"), `${plural(of("finished"), "run")} finished`];
+  if (of("failed")) parts.push(`${of("failed")} failed`);
+  if (of("unfinished")) parts.push(`${of("unfinished")} unfinished`);
+  for (const set of report.sets.slice(0, 3)) parts.push(`${plural(set.count, "aligned sentence")} (${set.name})`);
+  return parts.join(" · ");
+}
+
+function drawSections() {
+  const shown = [...document.querySelectorAll("main > section:not([hidden])")];
+  byId("sections").replaceChildren(...shown.map((section) => button(section.querySelector("h2").textContent, () => section.scrollIntoView({ behavior: "smooth" }), { class: "plain" })));
+}
+
+function drawFigures() {
+  if (!report.figures.length) return;
+  byId("figures").hidden = false;
+  byId("gallery").append(...report.figures.map(({ file, caption }) =>
+    file.endsWith(".html")
+      ? html("p", {}, html("a", { href: file }, caption))
+      : html("figure", {}, html("a", { href: file }, html("img", { src: file, alt: caption, loading: "lazy" })), html("figcaption", { class: "muted" }, caption)),
+  ));
+}
+
+function restore() {
+  notice(fromLink(location.hash));
+  drawFilters();
+  drawTable();
+  drawCharts();
+  drawViewer();
+}
+
+function keys(event) {
+  const typing = event.target.closest?.("input, select, textarea");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || state.set === null) return;
+  if (event.key === "n") step(1);
+  else if (event.key === "p") step(-1);
+  else if (event.key === "/") sentenceSearch.focus();
+  else return;
+  event.preventDefault();
+}
+
+let resizing = null;
+
+function resized() {
+  clearTimeout(resizing);
+  resizing = setTimeout(() => current && showPanels(current.panels), 100);
+}
+
+byId("title").textContent = report.title;
+byId("summary").textContent = summary();
+byId("notice").lastElementChild.addEventListener("click", () => notice([]));
+byId("filters").addEventListener("submit", (event) => event.preventDefault());
+byId("list").addEventListener("keydown", listKeys);
+byId("list").addEventListener("scroll", refreshList);
+document.querySelector("[data-jump]").addEventListener("click", (event) => {
+  event.preventDefault(); // the part after # is the link's
+  byId("viewer").scrollIntoView();
+  byId("viewer").focus();
+});
+document.addEventListener("keydown", keys);
+window.addEventListener("hashchange", restore);
+window.addEventListener("resize", resized);
+dark.addEventListener("change", restore);
+for (const row of curveRows().slice(DRAWN)) hidden.add(row.slug);
+drawNotes();
+drawFigures();
+restore();
+drawSections();

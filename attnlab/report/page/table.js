@@ -1,0 +1,194 @@
+// The table of results: sorted by any column, filtered, its seeds unfolded on demand.
+
+const unfolded = new Set();
+
+function sortValue(row, by) {
+  if (by === ROWS) return report.rows.indexOf(row);
+  if (by === "name") return row.name;
+  return row.cells[by]?.mean ?? null;
+}
+
+// Rows without the number come last, whichever way the others go.
+function sorted(rows) {
+  const { by, down } = state.sort;
+  const way = down ? -1 : 1;
+  const compare = (a, b) => {
+    const [one, two] = [sortValue(a, by), sortValue(b, by)];
+    if (one === null || two === null) return (one === null) - (two === null);
+    if (by === "name") return way * one.localeCompare(two, "en", { numeric: true });
+    return way * (one - two);
+  };
+  return [...rows].sort(compare);
+}
+
+function visibleRows() {
+  return sorted(report.rows.filter(passes));
+}
+
+// The best first, then the worst first, then the sweep's own order.
+function press(by) {
+  const first = (columnOf.get(by)?.better ?? 0) > 0;
+  const { by: before, down } = state.sort;
+  if (before !== by) state.sort = { by, down: first };
+  else if (down === first) state.sort = { by, down: !first };
+  else state.sort = { by: ROWS, down: false };
+  drawTable();
+  updateLink();
+}
+
+function heading(by, text, number) {
+  const active = state.sort.by === by;
+  const sort = active ? (state.sort.down ? "descending" : "ascending") : "none";
+  const arrow = active ? (state.sort.down ? "▼" : "▲") : "";
+  return html(
+    "th",
+    { scope: "col", "aria-sort": sort, class: number ? "number" : "name" },
+    button([text, html("span", { class: "arrow", "aria-hidden": true }, arrow)], () => press(by), { "data-sort": by }),
+  );
+}
+
+function cell(found) {
+  if (!found) return html("td", { class: "number muted" }, "—");
+  const shown = [found.text];
+  if (found.marked) shown.push(html("sup", { title: `p = ${found.p}` }, "†"));
+  const title = [plural(found.seeds, "seed"), found.p != null ? `p = ${found.p}` : null];
+  const inside = found.best ? html("strong", {}, shown) : shown;
+  return html("td", { class: "number", title: title.filter(Boolean).join(", ") }, inside);
+}
+
+function pick(row) {
+  const shown = state.rows.includes(row.slug);
+  const able = row.sets.length > 0;
+  return html("input", {
+    type: "checkbox",
+    class: "pick",
+    checked: shown,
+    disabled: !able,
+    "data-pick": row.slug,
+    "aria-label": `Show the alignments of ${row.name}`,
+    title: able ? "Show in the alignment viewer" : "No alignments",
+    onchange: (event) => chooseRow(row, event.target.checked),
+  });
+}
+
+function rowLines(row) {
+  const open = unfolded.has(row.slug);
+  const toggle = button(open ? "▾" : "▸", () => unfold(row), {
+    class: "fold",
+    "aria-expanded": open,
+    "aria-label": `Seeds of ${row.name}`,
+    "data-fold": row.slug,
+  });
+  const name = html("th", { scope: "row", class: "name" }, html("div", {}, toggle, mark(row), html("span", {}, row.name)));
+  const lines = [
+    html("tr", { "data-row": row.slug },
+      report.sets.length ? html("td", { class: "tick" }, pick(row)) : null,
+      name,
+      report.columns.map((column) => cell(row.cells[column.key])),
+    ),
+  ];
+  for (const run of row.runs) if (open || run.failure) lines.push(runLine(row, run));
+  return lines;
+}
+
+function runLine(row, run) {
+  const first = report.sets.length ? html("td") : null;
+  const name = html("th", { scope: "row", class: "name seed" }, `seed ${run.seed}`);
+  const attributes = { class: "run", "data-run": `${row.slug}/${run.seed}` };
+  if (run.state !== "finished") {
+    const text = run.failure ?? run.state;
+    const wide = html("td", { colspan: report.columns.length, class: run.state }, text);
+    return html("tr", attributes, first, name, wide);
+  }
+  const numbers = report.columns.map((column) => html("td", { class: "number" }, run.cells[column.key] ?? "—"));
+  return html("tr", attributes, first, name, numbers);
+}
+
+function unfold(row) {
+  if (!unfolded.delete(row.slug)) unfolded.add(row.slug);
+  drawTable();
+}
+
+function unfoldAll(open) {
+  unfolded.clear();
+  if (open) for (const row of report.rows) unfolded.add(row.slug);
+  drawTable();
+}
+
+// The whole table anew, the focus where it was.
+function drawTable() {
+  const focused = document.activeElement?.dataset ?? {};
+  const [kind] = ["sort", "fold", "pick"].filter((name) => name in focused);
+  const rows = visibleRows();
+  const table = byId("table");
+  const head = html("tr", {},
+    report.sets.length ? html("td", { class: "tick muted", title: "in the alignment viewer" }, "view") : null,
+    heading("name", "row", false),
+    report.columns.map((column) => heading(column.key, column.title, true)),
+  );
+  table.replaceChildren(html("thead", {}, head), html("tbody", {}, rows.flatMap(rowLines)));
+  if (kind) table.querySelector(`[data-${kind}="${CSS.escape(focused[kind])}"]`)?.focus({ preventScroll: true });
+  const all = report.rows.length;
+  byId("shown").textContent = rows.length === all ? "" : `${rows.length} of ${plural(all, "row")} shown`;
+}
+
+function filterChanged() {
+  drawTable();
+  drawFilters();
+  drawCharts();
+  updateLink();
+}
+
+function toggleFilter(axis, choice) {
+  if (!state.filters.get(axis)?.delete(choice)) addFilter(axis, choice);
+  filterChanged();
+}
+
+let searchBox = null;
+
+function drawFilters() {
+  const form = byId("filters");
+  const focused = document.activeElement?.dataset?.filter;
+  searchBox ??= html("input", {
+    type: "search",
+    placeholder: "Filter rows …",
+    "aria-label": "Filter rows by text",
+    oninput: (event) => {
+      state.query = event.target.value;
+      filterChanged();
+    },
+  });
+  if (searchBox.value !== state.query) searchBox.value = state.query;
+  const chips = report.axes.map(({ name, choices }) =>
+    html("div", { class: "axis", role: "group", "aria-label": name },
+      html("span", { class: "muted" }, name),
+      choices.map(([choice, count]) =>
+        button([choice, html("small", {}, ` ${count}`)], () => toggleFilter(name, choice), {
+          class: "chip",
+          "aria-pressed": Boolean(state.filters.get(name)?.has(choice)),
+          "data-filter": `${name}:${choice}`,
+        }),
+      ),
+    ),
+  );
+  const active = state.query || [...state.filters.values()].some((some) => some.size);
+  const clear = () => {
+    state.query = "";
+    state.filters.clear();
+    filterChanged();
+    searchBox.focus();
+  };
+  const tools = html("div", { class: "tools" },
+    active ? button("clear filters", clear, { class: "plain" }) : null,
+    button("unfold seeds", () => unfoldAll(true), { class: "plain", id: "unfold" }),
+    button("fold", () => unfoldAll(false), { class: "plain", id: "fold" }),
+  );
+  if (searchBox.parentNode !== form) form.append(searchBox);
+  while (form.lastChild !== searchBox) form.lastChild.remove();
+  form.append(...chips, tools);
+  if (focused) form.querySelector(`[data-filter="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function drawNotes() {
+  byId("notes").append(...report.notes.map((line) => html("p", {}, line)));
+}

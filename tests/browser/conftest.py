@@ -1,0 +1,61 @@
+"""A headless Chromium without a network, and pages whose errors fail the test."""
+
+import shutil
+
+import pytest
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.fail("no playwright: pip install attnlab[browser]", pytrace=False)
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.fail("no chromium: apt-get install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """open_page(path, link="", width=1280, ...) -> a page with nothing in its console.
+
+    At the end of a test no page may have asked for anything but files, nor have said
+    anything: a test takes out of `said` and `asked` what it provoked.
+    """
+    contexts, said, asked = [], [], []
+
+    def start(path, link="", *, width=1280, height=800, **options):
+        viewport = {"width": width, "height": height}
+        context = browser.new_context(offline=True, viewport=viewport, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda line: said.append(f"{line.type}: {line.text}"))
+        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{path.as_uri()}{link}")
+        return page
+
+    start.said, start.asked = said, asked
+    yield start
+    for context in contexts:
+        context.close()
+    assert said == []
+    ours = ("file:", "data:", "blob:")
+    assert asked and [url for url in asked if not url.startswith(ours)] == []
