@@ -6,11 +6,12 @@ be where the nodes see them, as the Python environment has to.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Slurm:
     ):
         import submitit
 
-        for program in ("sbatch", "srun", "squeue", "scancel"):
+        for program in ("sbatch", "srun", "squeue", "scontrol", "scancel"):
             if shutil.which(program) is None:
                 raise ValueError(f"no Slurm here: there is no program {program!r}")
         if gpus != int(gpus):
@@ -115,12 +116,12 @@ class Slurm:
         if not self.queued or time.monotonic() < self.asked + ASK_SECONDS:
             return
         self.asked = time.monotonic()
-        states = ask(self.queued)
-        for name, (state, code) in states.items():
+        for name, state in ask(self.queued).items():
             if name not in self.started and state not in NOT_YET:
                 self.started.add(name)
                 yield self.queued[name], None
             if state in ENDED:
+                code = exit_code(name) if state == "FAILED" else "0:0"
                 yield self.queued.pop(name), _end(name, state, code)
 
     def close(self) -> None:
@@ -129,31 +130,30 @@ class Slurm:
             subprocess.run(["scancel", *sorted(numbers)], check=False)
 
 
-def ask(names: Sequence[str] | dict[str, Job]) -> dict[str, tuple[str, str]]:
-    """State and exit code of jobs ("12", or "12_0" of an array), from squeue.
+def ask(names: Iterable[str]) -> dict[str, str]:
+    """The state of each job ("12", or "12_0" of an array), from squeue.
 
     submitit asks sacct, which answers only where Slurm keeps accounts in a database.
     Nothing is returned where the controller does not answer: it may do so later.
     """
     numbers = ",".join(sorted({_number(name) for name in names}))
-    done = subprocess.run(
-        [
-            "squeue",
-            "--noheader",
-            "--array",
-            "--states=all",
-            f"--jobs={numbers}",
-            "--Format=JobArrayID:64,State:64,exit_code:64",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ["--noheader", "--array", "--states=all", "--format=%i %T"]
+    done = _run("squeue", *words, f"--jobs={numbers}")
     if done.returncode and "Invalid job id" not in done.stderr:
         return {}
-    lines = [line.split() for line in done.stdout.splitlines() if line.strip()]
-    told = {name: (state, code) for name, state, code in lines}
-    return {name: told.get(name, (UNKNOWN, "0")) for name in names}
+    told = dict(line.split() for line in done.stdout.splitlines())
+    return {name: told.get(name, UNKNOWN) for name in names}
+
+
+def exit_code(name: str) -> str:
+    """ "STATUS:SIGNAL" of a job that has ended; "0:0" where Slurm has forgotten it."""
+    done = _run("scontrol", "show", "job", "--oneliner", name)
+    found = re.search(r"\bExitCode=(\d+:\d+)", done.stdout)
+    return found[1] if found else "0:0"
+
+
+def _run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
 def _number(name: str) -> str:
@@ -161,12 +161,13 @@ def _number(name: str) -> str:
 
 
 def _end(name: str, state: str, code: str) -> End:
-    """`code` is the exit status; above 128 it stands for a signal, as in a shell."""
-    status, _, number = code.partition(":")
-    killed_by = int(number or 0) or max(0, int(status) - 128)
+    """An exit status above 128 stands for a signal, as in a shell."""
+    status, number = map(int, code.split(":"))
+    killed_by = number or status - 128
     how = f"Slurm state {state} of job {name}"
-    if killed_by:
+    if killed_by in set(signal.Signals):
         how += f", signal {signal.Signals(killed_by).name}"
-    elif int(status):
+        return End(how, True)
+    if status:
         how += f", exit code {status}"
-    return End(how, state in LOST or (state == "FAILED" and killed_by > 0))
+    return End(how, state in LOST)

@@ -35,9 +35,13 @@ with open(folder / "tries", "a") as tries:
         "arguments": sys.argv[1:],
         "began": time.monotonic(),
     }}) + "\\n")
-act = (folder / "act").read_text()
+act, *later = (folder / "act").read_text().split()
+(folder / "act").write_text(" ".join(later) or act)  # another one at the next try
 print("a word on stdout", flush=True)
 if act == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+if act == "first-only":
+    (folder / "result.json").write_text('{{"bleu": 1.0, "seconds": 1.0}}')
     os.kill(os.getpid(), signal.SIGKILL)
 if act == "exits":
     sys.exit(3)
@@ -99,7 +103,7 @@ def test_processes_run_at_once_each_on_a_core(stand_in):
 
 def test_more_processes_than_cores_share_them(stand_in):
     folders = stand_in("works", "works", "works")
-    run_all(folders, Local(len(cores())) + 1)
+    run_all(folders, Local(len(cores()) + 1))
     assert all((folder / runs.RESULT).exists() for folder in folders)
 
 
@@ -131,6 +135,42 @@ def test_a_second_call_tries_the_failed_again_and_leaves_the_finished(stand_in):
     began = time.monotonic()
     run_all(folders, Local(), notify=lambda *event: events.append(event))
     assert events == [] and time.monotonic() - began < 1.0
+
+
+def test_a_killed_run_is_tried_again_and_one_that_raised_is_not(stand_in):
+    folders = stand_in("killed works", "killed", "fails works", "exits works")
+    events, said = [], []
+    run_all(
+        folders,
+        Local(2),
+        retries=2,
+        notify=lambda *event: events.append(event),
+        say=said.append,
+    )
+    assert [len(tries(folder)) for folder in folders] == [2, 3, 1, 1]
+    for folder, outcome in zip(folders, ["done", *["failed"] * 3], strict=True):
+        assert [e for e, f in events if f == folder] == ["start", outcome]
+    again = [f"again   {name}/0  after signal SIGKILL" for name in (0, 1, 1)]
+    assert sorted(said) == again
+    assert not (folders[0] / runs.ERROR).exists()
+
+
+def test_an_error_of_an_earlier_sweep_is_not_taken_for_a_new_one(stand_in):
+    (folder,) = stand_in("killed")
+    runs.write_json(folder / runs.ERROR, {"error": "ValueError: of yesterday"})
+    run_all([folder], Local(1), retries=1)
+    assert len(tries(folder)) == 2
+    error = runs.read_json(folder / runs.ERROR)["error"]
+    assert error == f"the process ended with signal SIGKILL; see {LOG}"
+
+
+def test_a_kill_by_the_system_for_want_of_memory_is_told(stand_in, monkeypatch):
+    counts = iter([3, 4])  # at the start and at the end
+    monkeypatch.setattr(local, "out_of_memory_kills", lambda: next(counts))
+    (folder,) = stand_in("killed")
+    run_all([folder], Local(1))
+    error = runs.read_json(folder / runs.ERROR)["error"]
+    assert "signal SIGKILL, when the system was out of memory; see" in error
 
 
 def test_interrupted_the_runs_under_way_are_ended(stand_in):
@@ -243,6 +283,16 @@ def test_all_of_a_killed_program_are_failed_and_name_its_log(alike):
     errors = [runs.read_json(folders[k] / runs.ERROR)["error"] for k in (0, 2)]
     killed = "the process ended with signal SIGKILL; see"
     assert errors == [f"{killed} {LOG}", f"{killed} ../../0/0/{LOG}"]
+
+
+def test_of_a_killed_program_only_the_runs_that_are_left_are_tried_again(alike):
+    folders, cache = alike
+    (folders[0] / "act").write_text("first-only works")
+    (cache / "gain").write_text("2.0")
+    run_all(folders, Local(2), cache=cache, retries=1)
+    assert [len(tries(folders[k])) for k in (0, 2)] == [1, 1]
+    assert tries(folders[2])[0]["arguments"][2:-2] == [str(folders[2])]
+    assert all((folder / runs.RESULT).exists() for folder in folders)
 
 
 @pytest.mark.parametrize("processes", [0, -1])
