@@ -5,6 +5,7 @@ Nodes have to see the sweep's workdir, and the code under the path it has here.
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from attnlab.sweep.jobs import End, Job, environment, work
 OWN = ("ATTNLAB_", "JAX_", "XLA_")  # variables of this shell that jobs see too
 SHARE = 0.9  # of a GPU's memory for runs; the rest is for the driver's contexts
 CLOSE_SECONDS = 10.0
+CONNECT_SECONDS = 10.0
 
 
 class Ray:
@@ -34,8 +36,9 @@ class Ray:
         import ray
 
         try:
+            _check(address)
             ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
-        except (ConnectionError, ValueError) as error:
+        except (OSError, ValueError) as error:  # ConnectionErrors among them
             why = str(error).strip().splitlines()[0]
             raise ValueError(
                 f"no Ray cluster at --address={address}: {why} "
@@ -123,3 +126,10 @@ class Ray:
         if waiting:
             self.ray.wait(waiting, num_returns=len(waiting), timeout=CLOSE_SECONDS)
         self.ray.shutdown()
+
+
+def _check(address: str) -> None:
+    """An OSError where nobody listens; Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()

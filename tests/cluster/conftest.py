@@ -193,15 +193,16 @@ def ray_cluster(monkeypatch) -> Iterator[Any]:
 
     # A folder of its own, whose sockets have paths of 107 characters at most.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
-        (port,) = free_ports(1)
         common: dict[str, Any] = {
             "num_cpus": 1,
             "num_gpus": 1,
             "node_ip_address": "127.0.0.1",
             "object_store_memory": 80 * 2**20,
         }
-        head = {"port": port, "temp_dir": folder, "include_dashboard": False}
-        cluster = Cluster(initialize_head=True, head_node_args=common | head)
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        (Path(folder) / "ray").mkdir()  # a file in it names the newest cluster
+        head = common | {"include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             cluster.add_node(**common)
             yield cluster

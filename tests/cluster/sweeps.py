@@ -126,3 +126,14 @@ def summary(workdir: Path) -> list[dict[str, str]]:
         lines = list(csv.DictReader(file))
     assert set(lines[0]) >= TIMES
     return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
+
+
+def differences(found: list[dict[str, str]], wanted: list[dict[str, str]]) -> list[str]:
+    """ "row seed column: found, not wanted" for each number that is another."""
+    assert len(found) == len(wanted)
+    return [
+        f"{one['row']} {one['seed']} {name}: {one.get(name)}, not {other.get(name)}"
+        for one, other in zip(found, wanted, strict=True)
+        for name in one | other
+        if one.get(name) != other.get(name)
+    ]

@@ -2,8 +2,9 @@
 
 import pytest
 
+from attnlab.sweep.jobs import LOG
 from tests.cluster.conftest import wait_for
-from tests.cluster.sweeps import Run, Sweep, summary
+from tests.cluster.sweeps import Run, Sweep, differences, summary
 
 pytestmark = pytest.mark.cluster
 
@@ -32,11 +33,10 @@ def test_a_killed_and_a_preempted_run_go_on_and_all_ends_as_on_this_machine(
     print(sweep.said())
     assert killed.went_on(before_kill)
     assert preempted.went_on(before_preemption)
-    assert summary(workdir) == undisturbed
+    assert differences(summary(workdir), undisturbed) == []
     again = [line for line in sweep.said().splitlines() if line.startswith("again")]
     assert len(again) == 1
     assert again[0].startswith("again   global-general/0  after Slurm state FAILED of")
     assert again[0].endswith("signal SIGKILL")
-    printed = "".join(p.read_text() for p in (workdir / ".slurm").glob(f"{job}_*.out"))
-    assert "this job is preempted" in printed
-    assert printed.count("Loading pickle") == 2
+    log = (preempted.folder / LOG).read_text()
+    assert "Caught signal SIGUSR2" in log and "this job is preempted" in log

@@ -95,7 +95,7 @@ def test_every_run_has_its_number_of_threads_said():
         ("TIMEOUT", "0:0", "", True),
     ],
 )
-def test_slurms_ends_are_told_and_tried_again_if_from_outside(
+def test_slurms_ends_are_told_and_those_from_outside_tried_again(
     state, code, more, killed
 ):
     how = f"Slurm state {state} of job 7_1{more}"
