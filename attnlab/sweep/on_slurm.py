@@ -99,6 +99,7 @@ class Slurm:
         from submitit.core.utils import FailedJobError
 
         variables = environment(jobs[0].cache, self.cpus)
+        variables["SRUN_CPUS_PER_TASK"] = str(self.cpus)  # srun would take one
         self.submitit.parameters["setup"] = [
             f'export {name}="${{{name}-{value}}}"' for name, value in variables.items()
         ]

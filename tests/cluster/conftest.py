@@ -196,15 +196,15 @@ def ray_cluster(monkeypatch) -> Iterator[Any]:
         common: dict[str, Any] = {
             "num_cpus": 1,
             "num_gpus": 1,
-            "node_ip_address": "127.0.0.1",
             "object_store_memory": 80 * 2**20,
         }
         monkeypatch.setenv("RAY_TMPDIR", folder)
         (Path(folder) / "ray").mkdir()  # a file in it names the newest cluster
-        head = common | {"include_dashboard": False}
+        # Ray takes 127.0.0.1 for the name of any machine; these are of this one alone.
+        head = common | {"node_ip_address": "127.0.0.2", "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
-            cluster.add_node(**common)
+            cluster.add_node(**common, node_ip_address="127.0.0.3")
             yield cluster
         finally:
             cluster.shutdown()

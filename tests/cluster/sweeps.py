@@ -52,12 +52,21 @@ class Sweep:
         status = self.process.wait(timeout=ENOUGH)
         assert status == 0, self.said()
 
+    def interrupt(self) -> None:
+        """As Ctrl-C does it."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(timeout=60) == 130, self.said()
+        assert "interrupted; the same command goes on" in self.said()
+
     def learning(self, place: str) -> "Run":
         """The run of a folder, once it has a checkpoint and is not over."""
         run = Run(self.workdir / place)
-        wait_for(lambda: run.checkpoint or self.process.poll(), ENOUGH, place)
+        wait_for(
+            lambda: self.process.poll() is not None or (run.checkpoint and run.process),
+            ENOUGH,
+            f"a checkpoint of {place}",
+        )
         assert self.process.poll() is None, self.said()
-        assert run.process, f"{place} is over already\n{self.said()}"
         return run
 
     def learning_now(self) -> list["Run"]:
@@ -91,7 +100,11 @@ class Run:
         return None
 
     def environment(self) -> dict[str, str]:
-        content = Path(f"/proc/{self.process}/environ").read_text()
+        """Of its process; empty where there is none."""
+        try:
+            content = Path(f"/proc/{self.process}/environ").read_text()
+        except OSError:
+            return {}
         lines = [line.partition("=") for line in content.split("\0") if line]
         return {name: value for name, _, value in lines}
 
