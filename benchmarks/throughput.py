@@ -3,7 +3,7 @@
     python -m benchmarks.throughput [--steps 300] [--cold]
 
 Four models that both libraries have by two seeds, of width 128. A sweep goes through
-`attnlab.sweep.local` (a pinned process a core, replicas if they pay). One after another
+`attnlab.sweep` (a pinned process a core, replicas if they pay). One after another
 starts the same runs, each with all cores to itself. Either way a run goes from its
 config.json to its result.json with all that it does: vocabularies, compiling, training,
 dev evaluations, checkpoints, the test set, its BLEU and its alignments against gold.
@@ -37,7 +37,9 @@ import numpy as np
 from attnlab import runs
 from attnlab.data.batching import Batch, encode_pairs, in_order
 from attnlab.sweep import rows
-from attnlab.sweep.local import LOG, environment, run_all
+from attnlab.sweep.execute import run_all
+from attnlab.sweep.jobs import LOG, environment
+from attnlab.sweep.local import Local, cores
 from attnlab.tasks.translate import load_corpus, make_codecs, translate
 from benchmarks import turns
 from benchmarks.problem import BAHDANAU, LUONG, Problem, by_path
@@ -119,7 +121,12 @@ def _covered(spans: Sequence[tuple[float, float]]) -> float:
 
 def in_a_sweep(folders: Sequence[Path], cache: Path) -> None:
     """As experiments.sweep does it."""
-    run_all(folders, cache=cache, say=lambda line: print(f"  {line}", flush=True))
+    run_all(
+        folders,
+        Local(),
+        cache=cache,
+        say=lambda line: print(f"  {line}", flush=True),
+    )
     for folder in folders:
         if not (folder / runs.RESULT).exists():
             raise SystemExit((folder / LOG).read_text(encoding="utf-8"))
@@ -131,7 +138,7 @@ def one_after_another(folders: Sequence[Path], cache: Path) -> None:
         with open(folder / LOG, "ab") as log:
             subprocess.run(
                 [sys.executable, "-m", "attnlab.train.run", str(folder), "--quiet"],
-                env={**environment(cache), **os.environ},
+                env={**environment(cache, len(cores())), **os.environ},
                 stdout=log,
                 stderr=log,
                 check=True,

@@ -6,6 +6,10 @@
 The config file holds `get_config()` and `sweep(add)`. Any setting can be overridden for
 all rows: --config.train.steps=100. Finished runs are skipped and unfinished ones go on
 where they stopped, so the same command also resumes a sweep.
+
+On a cluster nothing else changes; --workdir has to be a folder that its nodes see:
+    --executor=slurm --partition=gpu --gpus=1 --memory=16 --processes=20
+    --executor=ray --address=head:6379 --gpus=0.25
 """
 
 import signal
@@ -16,6 +20,8 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+from attnlab.sweep.executors import EXECUTORS, make_executor
+from attnlab.sweep.jobs import Refused
 from experiments.configs import launch, load_module
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -23,8 +29,51 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "The sweep's folder, runs/<name>.")
 _PROCESSES = flags.DEFINE_integer(
-    "processes", None, "Runs at a time; by default one a core.", lower_bound=1
+    "processes",
+    None,
+    "Runs at a time; by default one a core, on Slurm 256, on Ray as many as fit.",
+    lower_bound=1,
 )
+_EXECUTOR = flags.DEFINE_enum(
+    "executor", "local", list(EXECUTORS), "Where the runs go, each a process."
+)
+_RETRIES = flags.DEFINE_integer(
+    "retries",
+    2,
+    "How often a run that was killed is tried again, from its checkpoint.",
+    lower_bound=0,
+)
+_OPTIONS = [
+    flags.DEFINE_integer(
+        "cpus",
+        None,
+        "Slurm, Ray: cores of a run, 1 by default. On a CPU the last digits of a run "
+        "depend on them.",
+        lower_bound=1,
+    ),
+    flags.DEFINE_float(
+        "gpus",
+        None,
+        "Slurm, Ray: GPUs of a run, none by default; on Ray a fraction, too.",
+        lower_bound=0.0,
+    ),
+    flags.DEFINE_float("memory", None, "Slurm: GB of a run.", lower_bound=0.0),
+    flags.DEFINE_integer(
+        "minutes",
+        None,
+        "Slurm: time limit of a job, 240 by default. A run that needs longer queues "
+        "anew and goes on from its checkpoint.",
+        lower_bound=1,
+    ),
+    flags.DEFINE_string("partition", None, "Slurm: the partition."),
+    flags.DEFINE_string("account", None, "Slurm: the account that pays."),
+    flags.DEFINE_multi_string(
+        "sbatch", None, "Slurm: any other option of sbatch, as qos=low; repeatable."
+    ),
+    flags.DEFINE_string(
+        "address", None, "Ray: the cluster's head, by default the one of this machine."
+    ),
+]
 _ONLY = flags.DEFINE_string(
     "only", "", "Run only rows whose printed name contains this text."
 )
@@ -56,25 +105,31 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"{workdir / run.place}  {run.config['row']}")
             return 0
         folders = rows.write_folders(planned, workdir)
+        options = {flag.name: flag.value for flag in _OPTIONS}
+        executor = make_executor(_EXECUTOR.value, workdir, _PROCESSES.value, options)
     except ValueError as error:
         raise app.UsageError(str(error)) from None
 
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # let run_all end its processes
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # let run_all end its jobs
         signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     from attnlab import runs
     from attnlab.report.report import write_report
     from attnlab.sweep.display import Display
-    from attnlab.sweep.local import run_all
+    from attnlab.sweep.execute import run_all
 
-    with Display(folders, workdir) as display:
-        run_all(
-            folders,
-            processes=_PROCESSES.value,
-            cache=workdir / ".compiled",
-            notify=display.notify,
-            poll=display.poll,
-            say=display.say,
-        )
+    try:
+        with Display(folders, workdir) as display:
+            run_all(
+                folders,
+                executor,
+                cache=workdir / ".compiled",
+                retries=_RETRIES.value,
+                notify=display.notify,
+                poll=display.poll,
+                say=display.say,
+            )
+    except Refused as error:
+        raise app.UsageError(str(error)) from None
     written = write_report(workdir)
     table = next(path for path in written if path.name == "table.txt")
     print(table.read_text(encoding="utf-8"))

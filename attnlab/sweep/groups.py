@@ -1,14 +1,12 @@
 """Which runs of a sweep may be replicas of one program, and whether that pays here.
 
-    python -m attnlab.sweep.groups CACHE RUN_FOLDER...     measures it on these runs
+    python -m attnlab.sweep.groups CACHE HARDWARE RUN_FOLDER...   measures it on these
 
 Small steps leave an accelerator idle, so there replicas usually pay; a CPU has nothing
-idle. A few steps of both are timed once on a machine, and the outcome is kept beside
-the programs compiled for it.
+idle. A few steps of both are timed once on a kind of hardware, by a job like those of
+the sweep, and the outcome is kept under its name beside the compiled programs.
 """
 
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -69,30 +67,21 @@ def programs(
     ]
 
 
-def recall(cache: Path) -> Decision | None:
-    """What was measured on hardware like this, if it was."""
+def recall(cache: Path, hardware: str) -> Decision | None:
+    """What was measured on hardware of that name, if it was."""
     try:
-        return Decision(**runs.read_json(cache / DECISIONS)[hardware()])
+        return Decision(**runs.read_json(cache / DECISIONS)[hardware])
     except (OSError, ValueError, KeyError, TypeError):  # none, or it is damaged
         return None
 
 
-def remember(cache: Path, decision: Decision) -> None:
+def remember(cache: Path, hardware: str, decision: Decision) -> None:
     """Keep a decision for the sweeps to come, beside those of other hardware."""
     try:
         kept = runs.read_json(cache / DECISIONS)
     except (OSError, ValueError):
         kept = {}
-    runs.write_json(cache / DECISIONS, kept | {hardware(): decision._asdict()})
-
-
-def hardware() -> str:
-    """What decides the device, told without JAX, which would take hold of it."""
-    patterns = ("nvidia[0-9]*", "accel*", "kfd")
-    devices = [path.name for p in patterns for path in sorted(Path("/dev").glob(p))]
-    names = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES")
-    told = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
-    return " ".join([platform.machine(), *devices, *told])
+    runs.write_json(cache / DECISIONS, kept | {hardware: decision._asdict()})
 
 
 def reason(groups: Sequence[Sequence[Path]], decision: Decision | None) -> str:
@@ -156,9 +145,11 @@ def measure(config: Mapping[str, Any], replicas: int) -> Decision:
 
 
 def main(arguments: Sequence[str]) -> int:
-    cache, *folders = map(Path, arguments)
+    cache, hardware, *places = arguments
+    folders = [Path(place) for place in places]
     config = runs.read_json(folders[0] / runs.CONFIG)
-    remember(cache, measure(config, min(len(folders), MEASURED)))
+    decision = measure(config, min(len(folders), MEASURED))
+    remember(Path(cache), hardware, decision)
     return 0
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from attnlab import runs
-from attnlab.sweep.local import run_all
+from attnlab.sweep.execute import run_all
+from attnlab.sweep.local import Local
 from attnlab.sweep.rows import plan, write_folders
 from configs.ablations import sukhbaatar2015
 
@@ -20,7 +21,7 @@ def results(tmp_path_factory):
         for run in plan(config, sukhbaatar2015.sweep)
         if run.config["row"] in WANTED and run.config["seed"] == 0
     ]
-    run_all(write_folders(planned, folder), cache=folder / "compiled")
+    run_all(write_folders(planned, folder), Local(), cache=folder / "compiled")
     return {run.row: run.result for run in runs.find(folder)}
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from attnlab import runs
-from attnlab.sweep.local import run_all
+from attnlab.sweep.execute import run_all
+from attnlab.sweep.local import Local
 from attnlab.sweep.rows import plan, write_folders
 from configs.ablations import xu2015
 
@@ -16,7 +17,7 @@ def results(tmp_path_factory) -> dict[str, runs.Run]:
     config = xu2015.get_config()
     config.wandb.mode = "disabled"
     planned = [run for run in plan(config, xu2015.sweep) if run.config["row"] in WANTED]
-    run_all(write_folders(planned, folder), cache=folder / "compiled")
+    run_all(write_folders(planned, folder), Local(), cache=folder / "compiled")
     return {run.row: run for run in runs.find(folder)}
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from attnlab import runs
 from attnlab.metrics.bleu import by_length
-from attnlab.sweep.local import run_all
+from attnlab.sweep.execute import run_all
+from attnlab.sweep.local import Local
 from attnlab.sweep.rows import plan, write_folders
 from configs.ablations import synthetic
 
@@ -24,7 +25,7 @@ def results(tmp_path_factory) -> dict[str, runs.Run]:
         for run in planned
         if run.config["row"] in WANTED and run.config["seed"] == 0
     ]
-    run_all(write_folders(planned, folder), cache=folder / "compiled")
+    run_all(write_folders(planned, folder), Local(), cache=folder / "compiled")
     return {run.row: run for run in runs.find(folder)}
 
 

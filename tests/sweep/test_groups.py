@@ -8,6 +8,7 @@ import pytest
 from attnlab import runs
 from attnlab.sweep import groups, rows
 from attnlab.sweep.groups import Decision
+from attnlab.sweep.local import hardware
 from attnlab.tasks import named
 from tests.tiny import plan
 from tests.train.test_loop import toy
@@ -54,17 +55,18 @@ def test_groups_are_cut_so_that_every_core_has_work(decision, processes, sizes):
 
 
 def test_a_decision_is_for_the_hardware_it_was_made_on(tmp_path, monkeypatch):
-    assert groups.recall(tmp_path) is None
-    groups.remember(tmp_path, CPU)
-    assert groups.recall(tmp_path) == CPU
+    here = hardware()
+    assert groups.recall(tmp_path, here) is None
+    groups.remember(tmp_path, here, CPU)
+    assert groups.recall(tmp_path, here) == CPU
     monkeypatch.setenv("JAX_PLATFORMS", "elsewhere")
-    assert groups.recall(tmp_path) is None
-    groups.remember(tmp_path, GPU)
-    assert groups.recall(tmp_path) == GPU
-    monkeypatch.undo()
-    assert groups.recall(tmp_path) == CPU
+    there = hardware()
+    assert groups.recall(tmp_path, there) is None
+    groups.remember(tmp_path, there, GPU)
+    assert groups.recall(tmp_path, there) == GPU
+    assert groups.recall(tmp_path, here) == CPU
     (tmp_path / groups.DECISIONS).write_text("{")
-    assert groups.recall(tmp_path) is None
+    assert groups.recall(tmp_path, here) is None
 
 
 def test_replicas_pay_only_beyond_the_noise():
@@ -84,8 +86,8 @@ def test_measuring_writes_the_decision_and_leaves_the_run_alone(tmp_path, monkey
 
     monkeypatch.setattr(named, "make_task", maker)
     folders = folders_of(sweep, tmp_path / "sweep")
-    assert groups.main([str(tmp_path / "cache"), *map(str, folders)]) == 0
-    decision = groups.recall(tmp_path / "cache")
+    assert groups.main([str(tmp_path / "cache"), "a GPU", *map(str, folders)]) == 0
+    decision = groups.recall(tmp_path / "cache", "a GPU")
     assert decision is not None
     assert (decision.cpu, decision.replicas) == (True, groups.MEASURED)
     assert math.isfinite(decision.gain) and decision.gain > 0

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from attnlab import runs
-from attnlab.sweep import groups, rows
+from attnlab.sweep import local, rows
 from attnlab.sweep.display import Display
-from attnlab.sweep.local import LOG, cores, run_all
+from attnlab.sweep.execute import run_all
+from attnlab.sweep.jobs import LOG
+from attnlab.sweep.local import Local, cores
 from tests.tiny import plan
 
 # Stands for `python -m attnlab.train.run FOLDER --quiet`, without the time it takes.
@@ -20,7 +22,7 @@ import json, os, pathlib, signal, sys, time
 folder = pathlib.Path(sys.argv[3])
 if sys.argv[2] == "attnlab.sweep.groups":
     with open(folder / "measured", "a") as measured:
-        measured.write(" ".join(sys.argv[4:]) + "\\n")
+        measured.write(" ".join(sys.argv[5:]) + "\\n")
     gain = json.loads((folder / "gain").read_text())
     decision = {{"device": "cpu", "cpu": True, "replicas": 2, "gain": gain}}
     (folder / "replicas.json").write_text(json.dumps({{"here": decision}}))
@@ -33,9 +35,13 @@ with open(folder / "tries", "a") as tries:
         "arguments": sys.argv[1:],
         "began": time.monotonic(),
     }}) + "\\n")
-act = (folder / "act").read_text()
+act, *later = (folder / "act").read_text().split()
+(folder / "act").write_text(" ".join(later) or act)  # another one at the next try
 print("a word on stdout", flush=True)
 if act == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+if act == "first-only":
+    (folder / "result.json").write_text('{{"bleu": 1.0, "seconds": 1.0}}')
     os.kill(os.getpid(), signal.SIGKILL)
 if act == "exits":
     sys.exit(3)
@@ -76,7 +82,7 @@ def tries(folder: Path):
 def test_runs_go_one_after_another_in_their_order(stand_in):
     folders = stand_in("works", "works", "works")
     events = []
-    run_all(folders, processes=1, notify=lambda *event: events.append(event))
+    run_all(folders, Local(1), notify=lambda *event: events.append(event))
     assert events == [(e, folder) for folder in folders for e in ("start", "done")]
     for before, after in zip(folders[:-1], folders[1:], strict=True):
         ended = runs.read_json(before / runs.RESULT)["seconds"]
@@ -85,7 +91,7 @@ def test_runs_go_one_after_another_in_their_order(stand_in):
 
 def test_processes_run_at_once_each_on_a_core(stand_in):
     folders = stand_in("works", "works")
-    run_all(folders, processes=2)
+    run_all(folders, Local(2))
     (one,), (two,) = map(tries, folders)
     assert two["began"] < runs.read_json(folders[0] / runs.RESULT)["seconds"] + 1.0
     assert len(one["cores"]) == len(two["cores"]) == 1
@@ -97,14 +103,14 @@ def test_processes_run_at_once_each_on_a_core(stand_in):
 
 def test_more_processes_than_cores_share_them(stand_in):
     folders = stand_in("works", "works", "works")
-    run_all(folders, processes=len(cores()) + 1)
+    run_all(folders, Local(len(cores()) + 1))
     assert all((folder / runs.RESULT).exists() for folder in folders)
 
 
 def test_failures_are_recorded_and_the_others_go_on(stand_in):
     folders = stand_in("fails", "killed", "exits", "works")
     events = []
-    run_all(folders, processes=1, notify=lambda *event: events.append(event))
+    run_all(folders, Local(1), notify=lambda *event: events.append(event))
     ends = [event for event, _ in events if event != "start"]
     assert ends == ["failed", "failed", "failed", "done"]
     errors = [runs.read_json(folder / runs.ERROR)["error"] for folder in folders[:3]]
@@ -119,16 +125,52 @@ def test_failures_are_recorded_and_the_others_go_on(stand_in):
 
 def test_a_second_call_tries_the_failed_again_and_leaves_the_finished(stand_in):
     folders = stand_in("works", "killed")
-    run_all(folders, processes=2)
+    run_all(folders, Local(2))
     (folders[1] / "act").write_text("works")
     events = []
-    run_all(folders, processes=2, notify=lambda *event: events.append(event))
+    run_all(folders, Local(2), notify=lambda *event: events.append(event))
     assert events == [("start", folders[1]), ("done", folders[1])]
     assert [len(tries(folder)) for folder in folders] == [1, 2]
     events.clear()
     began = time.monotonic()
-    run_all(folders, notify=lambda *event: events.append(event))
+    run_all(folders, Local(), notify=lambda *event: events.append(event))
     assert events == [] and time.monotonic() - began < 1.0
+
+
+def test_a_killed_run_is_tried_again_and_one_that_raised_is_not(stand_in):
+    folders = stand_in("killed works", "killed", "fails works", "exits works")
+    events, said = [], []
+    run_all(
+        folders,
+        Local(2),
+        retries=2,
+        notify=lambda *event: events.append(event),
+        say=said.append,
+    )
+    assert [len(tries(folder)) for folder in folders] == [2, 3, 1, 1]
+    for folder, outcome in zip(folders, ["done", *["failed"] * 3], strict=True):
+        assert [e for e, f in events if f == folder] == ["start", outcome]
+    again = [f"again   {name}/0  after signal SIGKILL" for name in (0, 1, 1)]
+    assert sorted(said) == again
+    assert not (folders[0] / runs.ERROR).exists()
+
+
+def test_an_error_of_an_earlier_sweep_is_not_taken_for_a_new_one(stand_in):
+    (folder,) = stand_in("killed")
+    runs.write_json(folder / runs.ERROR, {"error": "ValueError: of yesterday"})
+    run_all([folder], Local(1), retries=1)
+    assert len(tries(folder)) == 2
+    error = runs.read_json(folder / runs.ERROR)["error"]
+    assert error == f"the process ended with signal SIGKILL; see {LOG}"
+
+
+def test_a_kill_by_the_system_for_want_of_memory_is_told(stand_in, monkeypatch):
+    counts = iter([3, 4])  # at the start and at the end
+    monkeypatch.setattr(local, "out_of_memory_kills", lambda: next(counts))
+    (folder,) = stand_in("killed")
+    run_all([folder], Local(1))
+    error = runs.read_json(folder / runs.ERROR)["error"]
+    assert "signal SIGKILL, when the system was out of memory; see" in error
 
 
 def test_interrupted_the_runs_under_way_are_ended(stand_in):
@@ -139,7 +181,7 @@ def test_interrupted_the_runs_under_way_are_ended(stand_in):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_all(folders, processes=2, poll=interrupt)
+        run_all(folders, Local(2), poll=interrupt)
     for folder in folders:
         with pytest.raises(ProcessLookupError):
             os.kill(tries(folder)[0]["pid"], 0)
@@ -151,21 +193,21 @@ def test_the_cache_of_compiled_programs_is_named_to_every_run(
 ):
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     (folder,) = stand_in("works")
-    run_all([folder], cache=tmp_path / "cache")
+    run_all([folder], Local(), cache=tmp_path / "cache")
     assert tries(folder)[0]["cache"] == str(tmp_path / "cache")
 
 
 def test_what_the_shell_says_of_the_cache_outranks(stand_in, tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/somewhere")
     (folder,) = stand_in("works")
-    run_all([folder], cache=tmp_path / "cache")
+    run_all([folder], Local(), cache=tmp_path / "cache")
     assert tries(folder)[0]["cache"] == "/somewhere"
 
 
 @pytest.fixture
 def alike(stand_in, tmp_path, monkeypatch):
     """Four runs, of which the first and the third are alike; and a cache."""
-    monkeypatch.setattr(groups, "hardware", lambda: "here")
+    monkeypatch.setattr(local, "hardware", lambda: "here")
     folders, cache = stand_in(*["works"] * 4), tmp_path / "cache"
     for folder in (folders[0], folders[2]):
         runs.write_json(folder / runs.CONFIG, {"model": 0, "train": {"steps": 1}})
@@ -179,7 +221,7 @@ def sweep_in(cache: Path, folders: list[Path], gain) -> tuple[list[str], list]:
     said, events = [], []
     run_all(
         folders,
-        processes=2,
+        Local(2),
         cache=cache,
         notify=lambda *event: events.append(event),
         say=said.append,
@@ -243,10 +285,20 @@ def test_all_of_a_killed_program_are_failed_and_name_its_log(alike):
     assert errors == [f"{killed} {LOG}", f"{killed} ../../0/0/{LOG}"]
 
 
+def test_of_a_killed_program_only_the_runs_that_are_left_are_tried_again(alike):
+    folders, cache = alike
+    (folders[0] / "act").write_text("first-only works")
+    (cache / "gain").write_text("2.0")
+    run_all(folders, Local(2), cache=cache, retries=1)
+    assert [len(tries(folders[k])) for k in (0, 2)] == [1, 1]
+    assert tries(folders[2])[0]["arguments"][2:-2] == [str(folders[2])]
+    assert all((folder / runs.RESULT).exists() for folder in folders)
+
+
 @pytest.mark.parametrize("processes", [0, -1])
 def test_no_processes_are_refused(processes):
     with pytest.raises(ValueError, match=f"processes is {processes}"):
-        run_all([], processes=processes)
+        Local(processes)
 
 
 def test_the_display_tells_of_every_start_and_end(stand_in, tmp_path, capsys):
@@ -256,7 +308,7 @@ def test_the_display_tells_of_every_start_and_end(stand_in, tmp_path, capsys):
     runs.write_json(folders[2] / runs.CONFIG, {"train": {"steps": 1}})
     (folders[2] / "act").write_text("works")
     with Display(folders, tmp_path / "sweep") as display:
-        run_all(folders, processes=1, notify=display.notify, poll=display.poll)
+        run_all(folders, Local(1), notify=display.notify, poll=display.poll)
     lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
     assert lines[0] == "1 of 3 runs are finished already"
     assert lines[1] == "start 1/0"
@@ -287,7 +339,7 @@ def test_a_real_sweep_with_a_bad_row_and_a_real_kill(tmp_path):
                     os.kill(pid, signal.SIGKILL)
                     shot.append(pid)
 
-    run_all(folders, processes=2, poll=shoot)
+    run_all(folders, Local(2), poll=shoot)
     assert runs.read_json(general / runs.RESULT)["steps"] == 30
     assert not (general / runs.ERROR).exists()
     error = runs.read_json(broken / runs.ERROR)["error"]

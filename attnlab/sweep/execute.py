@@ -1,0 +1,149 @@
+"""Finish the runs of a sweep on an executor: the same wherever the jobs run."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from attnlab import runs
+from attnlab.sweep import groups
+from attnlab.sweep.jobs import LOG, End, Executor, Job, training
+
+POLL_SECONDS = 0.2
+
+Poll = Callable[[], None]
+Say = Callable[[str], None]
+
+
+def run_all(
+    folders: Sequence[Path],
+    executor: Executor,
+    *,
+    cache: Path | None = None,
+    retries: int = 0,
+    notify: Callable[[str, Path], None] = lambda event, folder: None,
+    poll: Poll = lambda: None,
+    say: Say = lambda line: None,
+) -> None:
+    """Finish the runs of `folders`, in their order.
+
+    Finished runs are skipped. Every run is a process of its own (its memory, its
+    crash); where replicas pay, a process trains several. `cache` is where compiled
+    programs are shared between runs, and where it is kept whether replicas pay:
+    without it every run is on its own. A run that fails leaves its error.json and
+    log.txt, and the others go on. One that was killed is tried again from its
+    checkpoint, up to `retries` times; one that raised an exception would do so again,
+    and is not. `notify` hears "start", "done" and "failed"; `poll` is called several
+    times a second; `say` is told how the runs go. Interrupted, the runs under way are
+    ended, to be resumed next time. The executor is closed in the end.
+    """
+    try:
+        waiting = [f for f in folders if not (f / runs.RESULT).exists()]
+        jobs = _jobs(waiting, executor, cache, poll, say)
+        started: set[Path] = set()
+        tries: Counter[Path] = Counter()
+        going = 0
+        while jobs or going:
+            batch, jobs = jobs[: executor.room], jobs[executor.room :]
+            if batch:
+                going += len(batch)
+                _submit(batch, executor, say)
+            time.sleep(POLL_SECONDS)
+            poll()
+            for job, end in executor.news():
+                for folder in job.folders:
+                    if folder not in started:
+                        started.add(folder)
+                        notify("start", folder)
+                if end is None:
+                    continue
+                going -= 1
+                again = _again(job, end, tries, retries)
+                if again:
+                    jobs.append(training(again, cache))
+                    names = ", ".join("/".join(folder.parts[-2:]) for folder in again)
+                    say(f"again   {names}  after {end.how}")
+                for folder in job.folders:
+                    if folder not in again:
+                        notify(_outcome(folder, job, end), folder)
+    finally:
+        executor.close()
+
+
+def _jobs(
+    waiting: Sequence[Path],
+    executor: Executor,
+    cache: Path | None,
+    poll: Poll,
+    say: Say,
+) -> list[Job]:
+    """A job a run, or fewer where replicas pay."""
+    pieces = [[folder] for folder in waiting]
+    if cache is not None and waiting:
+        alike = groups.grouped(waiting)
+        if executor.hardware is None:
+            say("one process a run: replicas are tried where runs ask for a GPU")
+        else:
+            decision = _decide(alike, executor, executor.hardware, cache, poll, say)
+            say(groups.reason(alike, decision))
+            if decision is not None and decision.pays:
+                pieces = groups.programs(alike, decision, executor.slots)
+    return [training(piece, cache) for piece in pieces]
+
+
+def _decide(
+    alike: list[list[Path]],
+    executor: Executor,
+    hardware: str,
+    cache: Path,
+    poll: Poll,
+    say: Say,
+) -> groups.Decision | None:
+    """Whether replicas pay, measured where it is not known; None if that fails."""
+    several = [group for group in alike if len(group) > 1]
+    decision = groups.recall(cache, hardware) if several else None
+    while several and decision is None:
+        group = several.pop(0)
+        words = (str(cache), hardware, *map(str, group))
+        job = Job("attnlab.sweep.groups", words, group[0] / LOG, cache=cache)
+        _submit([job], executor, say)
+        while not any(end for _, end in executor.news()):
+            time.sleep(POLL_SECONDS)
+            poll()
+        decision = groups.recall(cache, hardware)
+    return decision
+
+
+def _submit(jobs: Sequence[Job], executor: Executor, say: Say) -> None:
+    for job in jobs:
+        for folder in job.folders:  # an earlier try's, which this one may outdo
+            (folder / runs.ERROR).unlink(missing_ok=True)
+    line = executor.submit(jobs)
+    if line:
+        say(line)
+
+
+def _again(job: Job, end: End, tries: Counter[Path], retries: int) -> list[Path]:
+    """The runs of a job that are tried once more, which is counted in `tries`."""
+    left = [folder for folder in job.folders if not _settled(folder)]
+    again = [folder for folder in left if end.killed and tries[folder] < retries]
+    tries.update(again)
+    return again
+
+
+def _settled(folder: Path) -> bool:
+    """Whether the run has said what became of it.
+
+    Listed, because a network file system asks its server anew for a list, and may take
+    a file for absent that another machine has just written.
+    """
+    return not {runs.RESULT, runs.ERROR}.isdisjoint(os.listdir(folder))
+
+
+def _outcome(folder: Path, job: Job, end: End) -> str:
+    if not _settled(folder):  # it had no time to say why
+        log = os.path.relpath(job.log, folder)
+        message = f"the process ended with {end.how}; see {log}"
+        runs.write_json(folder / runs.ERROR, {"error": message})
+    return "done" if (folder / runs.RESULT).exists() else "failed"

@@ -1,0 +1,174 @@
+"""Jobs of a Slurm cluster, submitted by submitit as job arrays.
+
+A job that Slurm preempts, or whose time is up, is put back into the queue and goes on
+from the checkpoint in its run folder. The folders, and so the sweep's workdir, have to
+be where the nodes see them, as the Python environment has to.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from attnlab.sweep.jobs import End, Job, Refused, environment, work
+
+FOLDER = ".slurm"  # of the workdir: submitit's scripts, and what Slurm itself printed
+AT_ONCE = 256  # jobs of an array that may run, where nothing else is said
+MOST = 1000  # in one array; Slurm's own MaxArraySize is 1001
+TIMEOUTS = 20  # time limits that a job may outlast
+ASK_SECONDS = 5.0  # between two questions to the controller
+UNKNOWN = "UNKNOWN"  # a job that ended so long ago that Slurm has forgotten it
+LOST = {"BOOT_FAIL", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT", UNKNOWN}
+ENDED = LOST | {"CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "REVOKED"}
+NOT_YET = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"}
+
+
+class Work:
+    """What a job runs, and after a preemption runs again: the folders know the rest."""
+
+    def __init__(self, job: Job):
+        self.call = job.module, job.arguments, str(job.log), os.getcwd()
+
+    def __call__(self) -> int:
+        return work(*self.call)
+
+    def checkpoint(self) -> Any:
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+class Slurm:
+    """`processes` jobs at a time, each with `cpus` cores, `gpus` GPUs and `memory` GB
+    for `minutes`, after which it queues anew. `sbatch` are more of sbatch's options,
+    as "qos=low"."""
+
+    def __init__(
+        self,
+        workdir: Path,
+        processes: int | None = None,
+        *,
+        cpus: int = 1,
+        gpus: int = 0,
+        memory: float | None = None,
+        minutes: int = 240,
+        partition: str | None = None,
+        account: str | None = None,
+        sbatch: Sequence[str] = (),
+    ):
+        import submitit
+
+        for program in ("sbatch", "srun", "squeue", "scontrol", "scancel"):
+            if shutil.which(program) is None:
+                raise ValueError(f"no Slurm here: there is no program {program!r}")
+        if gpus != int(gpus):
+            raise ValueError(f"Slurm gives whole GPUs; --gpus is {gpus}")
+        self.slots = processes or AT_ONCE
+        self.hardware = f"slurm partition={partition} gpus={gpus}" if gpus else None
+        self.cpus = cpus
+        extra = [option.partition("=") for option in sbatch]
+        wanted = {
+            "job_name": workdir.absolute().name,
+            "time": minutes,
+            "cpus_per_task": cpus,
+            "gpus_per_node": int(gpus) or None,
+            "mem": memory and f"{round(memory * 1024)}M",
+            "partition": partition,
+            "account": account,
+            "array_parallelism": self.slots,
+            "additional_parameters": {"requeue": True}
+            | {name: value or True for name, _, value in extra},
+        }
+        self.submitit = submitit.SlurmExecutor(workdir / FOLDER, TIMEOUTS)
+        self.submitit.parameters = {k: v for k, v in wanted.items() if v is not None}
+        self.queued: dict[str, Job] = {}
+        self.started: set[str] = set()
+        self.asked = 0.0
+
+    @property
+    def room(self) -> int:
+        """An array keeps to `slots` by itself; beside one, only what they leave."""
+        return max(0, self.slots - len(self.queued)) if self.queued else MOST
+
+    def submit(self, jobs: Sequence[Job]) -> str:
+        from submitit.core.utils import FailedJobError
+
+        variables = environment(jobs[0].cache, self.cpus)
+        variables["SRUN_CPUS_PER_TASK"] = str(self.cpus)  # srun would take one
+        self.submitit.parameters["setup"] = [
+            f'export {name}="${{{name}-{value}}}"' for name, value in variables.items()
+        ]
+        try:
+            with self.submitit.batch():
+                submitted = [self.submitit.submit(Work(job)) for job in jobs]
+        except FailedJobError as error:
+            why = str(error).strip().splitlines()[-1]
+            raise Refused(f"Slurm does not take the jobs: {why}") from None
+        names = [job.job_id for job in submitted]
+        self.queued |= dict(zip(names, jobs, strict=True))
+        return f"{len(jobs)} in Slurm's queue: squeue --jobs={_number(names[0])}"
+
+    def news(self) -> Iterator[tuple[Job, End | None]]:
+        if not self.queued or time.monotonic() < self.asked + ASK_SECONDS:
+            return
+        self.asked = time.monotonic()
+        for name, state in ask(self.queued).items():
+            if name not in self.started and state not in NOT_YET:
+                self.started.add(name)
+                yield self.queued[name], None
+            if state in ENDED:
+                code = exit_code(name) if state == "FAILED" else "0:0"
+                yield self.queued.pop(name), _end(name, state, code)
+
+    def close(self) -> None:
+        if self.queued:
+            numbers = {_number(name) for name in self.queued}
+            subprocess.run(["scancel", *sorted(numbers)], check=False)
+
+
+def ask(names: Iterable[str]) -> dict[str, str]:
+    """The state of each job ("12", or "12_0" of an array), from squeue.
+
+    submitit asks sacct, which answers only where Slurm keeps accounts in a database.
+    Nothing is returned where the controller does not answer: it may do so later.
+    """
+    numbers = ",".join(sorted({_number(name) for name in names}))
+    words = ["--noheader", "--array", "--states=all", "--format=%i %T"]
+    done = _run("squeue", *words, f"--jobs={numbers}")
+    if done.returncode and "Invalid job id" not in done.stderr:
+        return {}
+    told = dict(line.split() for line in done.stdout.splitlines())
+    return {name: told.get(name, UNKNOWN) for name in names}
+
+
+def exit_code(name: str) -> str:
+    """ "STATUS:SIGNAL" of a job that has ended; "0:0" where Slurm has forgotten it."""
+    done = _run("scontrol", "show", "job", "--oneliner", name)
+    found = re.search(r"\bExitCode=(\d+:\d+)", done.stdout)
+    return found[1] if found else "0:0"
+
+
+def _run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def _number(name: str) -> str:
+    return name.partition("_")[0]
+
+
+def _end(name: str, state: str, code: str) -> End:
+    """An exit status above 128 stands for a signal, as in a shell."""
+    status, number = map(int, code.split(":"))
+    killed_by = number or status - 128
+    how = f"Slurm state {state} of job {name}"
+    if killed_by in set(signal.Signals):
+        how += f", signal {signal.Signals(killed_by).name}"
+        return End(how, True)
+    if status:
+        how += f", exit code {status}"
+    return End(how, state in LOST)
