@@ -1,7 +1,8 @@
-"""What `experiments.data` prints of the catalogue, a fetch and a check."""
+"""What `experiments.data` prints: the catalogue, a fetch, a check, a description."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -13,44 +14,67 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
+from rich.table import Table as Grid
 
 from attnlab.data import fetching, verifying
-from attnlab.data.catalogue import ENTRIES, Entry, File
+from attnlab.data.catalogue import Entry, File
+from attnlab.data.describe import Description
+from attnlab.data.portrait import Table
+
+PIPED = 100  # columns of what no terminal shows
 
 
-def listed(folder: Path, as_json: bool) -> None:
-    """Every corpus, with what of it is in the data folder."""
-    states = {entry.name: verifying.state(entry, folder) for entry in ENTRIES}
-    if as_json:
-        records = [
-            entry._asdict()
-            | {"bytes": entry.size, "files": len(entry.files)}
-            | {"state": states[entry.name]}
-            for entry in ENTRIES
-        ]
-        print(json.dumps(records, indent=2, ensure_ascii=False))
+def listed(entries: Sequence[Entry], folder: Path, details: bool) -> None:
+    """A line a corpus, with what of it is in the data folder; or all about each."""
+    if details:
+        for entry in entries:
+            _detailed(entry, folder)
         return
-    table = Table("corpus", "config", box=None, pad_edge=False)
-    table.add_column("train / dev / test", justify="right")
-    table.add_column("MB", justify="right")
-    table.add_column("here")
-    table.add_column("what it is; licence")
-    for entry in ENTRIES:
-        numbers = " / ".join(f"{count:,}" for count in entry.examples)
-        size = f"{entry.size / 1e6:.1f}" if entry.files else ""
-        about = f"{entry.what}\n{entry.licence}"
-        table.add_row(
-            entry.name, entry.task, numbers, size, states[entry.name], about
-        )
+    grid = Grid("corpus", "config", box=None, pad_edge=False)
+    grid.add_column("train / dev / test", justify="right")
+    grid.add_column("MB", justify="right")
+    grid.add_column("here")
+    grid.add_column("licence")
+    for entry in entries:
+        examples, size = _numbers(entry)
+        here = verifying.state(entry, folder)
+        grid.add_row(entry.name, entry.task, examples, size, here, entry.licence)
     console = Console()
-    console.print(table, highlight=False, markup=False)
-    console.print(
-        f"\nin the folder {folder.resolve()}; `fetch` brings what is missing, `verify` "
-        "reads every byte, `describe` measures the text",
-        markup=False,
-        highlight=False,
-    )
+    if not console.is_terminal:
+        console.width = PIPED
+    console.print(grid, highlight=False, markup=False)
+    print(f"\nin {folder.resolve()}, by the sizes of files; `list NAME` says more")
+
+
+def _detailed(entry: Entry, folder: Path) -> None:
+    examples, _ = _numbers(entry)
+    here = verifying.state(entry, folder)
+    print(f"{entry.name} ({entry.task}): {entry.what}")
+    print(f"  train / dev / test  {examples or 'made as they are needed'}")
+    print(f"  licence             {entry.licence}")
+    print(f"  text from           {entry.upstream or 'attnlab itself'}")
+    print(f"  here                {here}")
+    for file in entry.files:
+        mark = "  " if (folder / file.path).is_file() else "- "
+        print(f"  {mark}{file.size:>12,}  {file.path}")
+    print()
+
+
+def _numbers(entry: Entry) -> tuple[str, str]:
+    """Examples and megabytes, as they are shown."""
+    size = f"{entry.size / 1e6:.1f}" if entry.files else ""
+    return " / ".join(f"{count:,}" for count in entry.examples), size
+
+
+def as_json(entries: Sequence[Entry], folder: Path) -> None:
+    """The same, with the sum of every file, for programs."""
+    records = [
+        entry._asdict()
+        | {"state": verifying.state(entry, folder)}
+        | {"files": [file._asdict() for file in entry.files]}
+        for entry in entries
+    ]
+    print(json.dumps(records, indent=2, ensure_ascii=False))
 
 
 def fetch(entries: Sequence[Entry], folder: Path, addresses: list[str]) -> int:
@@ -128,25 +152,55 @@ def _fetch_all(files, folder, addresses, console, say) -> int:
 
 def verify(entries: Sequence[Entry], folder: Path) -> int:
     """Read every file of these corpora; 1 where one is not as it must be."""
-    console = Console()
-    table = Table("corpus", "files", "ok", "missing", "damaged", box=None)
-    wrong = []
+    wrong, rows = [], []
     for entry in entries:
-        with console.status(f"reading {entry.name}"):
+        with at_work(f"reading {entry.name}"):
             found = [verifying.check(file, folder) for file in entry.files]
         states = [checked.state for checked in found]
-        bad = [c for c in found if c.state not in (verifying.OK, verifying.MISSING)]
-        missing = states.count(verifying.MISSING)
-        numbers = (len(states), states.count(verifying.OK), missing, len(bad))
-        table.add_row(entry.name, *map(str, numbers))
+        ok, missing = states.count(verifying.OK), states.count(verifying.MISSING)
+        numbers = (len(states), ok, missing, len(states) - ok - missing)
+        rows.append([entry.name, *map(str, numbers)])
         wrong += [checked for checked in found if checked.state != verifying.OK]
-    console.print(table)
+    columns = ["", "files", verifying.OK, verifying.MISSING, verifying.DAMAGED]
+    print(aligned(Table(f"in {folder.resolve()}", columns, rows)))
     for file, state, got in wrong:
-        detail = f": expected {file.sha256}, got {got}" if got else ""
-        console.print(
-            f"{state}  {file.path}{detail}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        if state == verifying.DAMAGED:
+            got = f"expected sha256 {file.sha256}, got {got}"
+        print(f"{state}  {file.path}  {got}".rstrip())
     return 1 if wrong else 0
+
+
+def described(found: Description) -> None:
+    """All tables of a description."""
+    print(f"{found.name}: {found.about}\n")
+    for table in found.tables:
+        print(aligned(table))
+
+
+def drawn(found: Description, path: Path) -> None:
+    """The panels of a description, as a PNG or PDF file."""
+    from attnlab.report import corpora, figures
+
+    figure = corpora.portrait(found.panels)
+    (written,) = figures.save(figure, path.with_suffix(""), (path.suffix[1:],))
+    print(f"wrote {written}")
+
+
+def aligned(table: Table) -> str:
+    """Its title, its columns, its rows and an empty line: names left, numbers right."""
+    lines = [table.columns, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [table.title]
+    for first, *others in lines:
+        cells = [
+            cell.rjust(wide) for cell, wide in zip(others, widths[1:], strict=True)
+        ]
+        text.append("  ".join([f"  {first:<{widths[0]}}", *cells]).rstrip())
+    return "\n".join([*text, ""])
+
+
+@contextmanager
+def at_work(what: str) -> Iterator[None]:
+    """A terminal shows that something goes on; elsewhere nothing is said."""
+    with Console(stderr=True).status(what):
+        yield

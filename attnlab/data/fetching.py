@@ -162,9 +162,7 @@ def _complete(
         foreign = False
 
 
-def _receive(
-    part: FileIO, file: File, url: str, start: int, progress, timeout
-) -> None:
+def _receive(part: FileIO, file: File, url: str, start: int, progress, timeout) -> None:
     """Add to `part` what the mirror sends from byte `start` on, or all of it anew."""
     wanted = {"Range": f"bytes={start}-"} if start else {}
     with _connection(url):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attnlab.data.batching import bucketed
-from attnlab.data.describe import describe, lengths_of, random_waste, side
+from attnlab.data.padding import describe, lengths_of, random_waste, side
 from attnlab.data.vocab import UNK
 
 PAIRS = [([5, UNK], [6])] * 3 + [([7] * 5, [UNK] * 4)]
