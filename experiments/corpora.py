@@ -1,4 +1,4 @@
-"""What `experiments.data` prints: the catalogue, a fetch, a check, a description."""
+"""What `experiments.data` prints of the catalogue, a fetch and a check."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,6 @@ from rich.table import Table as Grid
 
 from attnlab.data import fetching, verifying
 from attnlab.data.catalogue import Entry, File
-from attnlab.data.describe import Description
 from attnlab.data.portrait import Table
 
 PIPED = 100  # columns of what no terminal shows
@@ -170,31 +169,13 @@ def verify(entries: Sequence[Entry], folder: Path) -> int:
     return 1 if wrong else 0
 
 
-def described(found: Description) -> None:
-    """All tables of a description."""
-    print(f"{found.name}: {found.about}\n")
-    for table in found.tables:
-        print(aligned(table))
-
-
-def drawn(found: Description, path: Path) -> None:
-    """The panels of a description, as a PNG or PDF file."""
-    from attnlab.report import corpora, figures
-
-    figure = corpora.portrait(found.panels)
-    (written,) = figures.save(figure, path.with_suffix(""), (path.suffix[1:],))
-    print(f"wrote {written}")
-
-
 def aligned(table: Table) -> str:
     """Its title, its columns, its rows and an empty line: names left, numbers right."""
     lines = [table.columns, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [table.title]
     for first, *others in lines:
-        cells = [
-            cell.rjust(wide) for cell, wide in zip(others, widths[1:], strict=True)
-        ]
+        cells = map(str.rjust, others, widths[1:])
         text.append("  ".join([f"  {first:<{widths[0]}}", *cells]).rstrip())
     return "\n".join([*text, ""])
 

@@ -25,9 +25,8 @@ and how much would be in random batches; --plot then draws lengths and shapes.
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import app, flags
 from ml_collections import config_flags
@@ -89,95 +88,16 @@ def _describe(names: Sequence[str]) -> int:
         raise ValueError("describe a corpus by name, or give --config=configs/...py")
     if plot is not None and len(names) > 1:
         raise ValueError(f"--plot is one file; name one corpus, not {len(names)}")
-    if names:
-        return _describe_named(names, plot)
-    return _describe_config(json.loads(_CONFIG.value.to_json()), plot)
-
-
-def _describe_named(names: Sequence[str], plot: Path | None) -> int:
-    from attnlab.data import catalogue, loading
-    from attnlab.data.describe import describe
-    from experiments import corpora
-
-    options = dict(map(_option, _OPTION.value))
-    for entry in [catalogue.find(name) for name in names]:
-        with corpora.at_work(f"reading {entry.name}"):
-            corpus = loading.load(
-                entry.name, **(loading.WHOLE.get(entry.name, {}) | options)
-            )
-            found = describe(corpus, entry.name)
-        corpora.described(found)
-        if plot is not None:
-            corpora.drawn(found, plot)
-    return 0
-
-
-def _option(given: str) -> tuple[str, Any]:
-    """ "size=full" -> ("size", "full"); numbers, lists, true, false are JSON."""
-    name, equals, value = given.partition("=")
-    if not equals:
-        raise ValueError(f"--option={given} is not NAME=VALUE")
-    try:
-        return name, json.loads(value.lower() if value in ("True", "False") else value)
-    except ValueError:
-        return name, value
-
-
-def _describe_config(config: Mapping[str, Any], plot: Path | None) -> int:
-    from attnlab.data import padding
-    from attnlab.data.describe import describe
-    from attnlab.report import figures, lengths
-    from attnlab.tasks import translate
-    from experiments import corpora
-
-    if _OPTION.value:
+    if _OPTION.value and not names:
         raise ValueError("--option is for a corpus by name; set --config.data... here")
-    with corpora.at_work(f"reading {config['data']['name']}"):
-        corpus = _load(config)
-        described = describe(corpus, config["data"]["name"])
-    corpora.described(described)
-    if config["task"] != "translate":
-        if plot is not None:
-            corpora.drawn(described, plot)
-        return 0
-    source, target = translate.make_codecs(config, corpus)
-    pairs_ids = translate.training_pairs(config, corpus, source, target)
-    batches = translate.make_batches(config, pairs_ids)
-    found = padding.lengths_of(pairs_ids)
-    sides = (
-        padding.side([ids for ids, _ in pairs_ids], source.size),
-        padding.side([ids for _, ids in pairs_ids], target.size),
-    )
-    print("training as this config has it: ", end="")
-    print("\n".join(padding.describe(batches, found, *sides)))
-    if plot is not None:
-        widths = [(shape.source, shape.target) for shape in batches.shapes]
-        figure = lengths.pair_lengths(found, widths)
-        (written,) = figures.save(figure, plot.with_suffix(""), (plot.suffix[1:],))
-        print(f"wrote {written}")
+    from experiments import portraits
+
+    options = dict(map(portraits.option, _OPTION.value))
+    for name in names:
+        portraits.of_name(name, options, plot)
+    if not names:
+        portraits.of_config(json.loads(_CONFIG.value.to_json()), plot)
     return 0
-
-
-def _load(config: Mapping[str, Any]) -> Any:
-    """The corpus of a config, by the task's own reading of it."""
-    from attnlab.tasks import (
-        answer,
-        caption_setup,
-        classify,
-        memorise,
-        read,
-        translate,
-    )
-
-    readers = {
-        "translate": translate.load_corpus,
-        "caption": caption_setup.load_pictures,
-        "read": read.load_questions,
-        "answer": answer.load_stories,
-        "classify": classify.load_corpus,
-        "memorise": memorise.make_problem,
-    }
-    return readers[config["task"]](config)
 
 
 if __name__ == "__main__":

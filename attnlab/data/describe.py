@@ -43,10 +43,10 @@ class Description(NamedTuple):
     panels: list[Panel]
 
 
-def describe(corpus: Any, name: str = "") -> Description:
-    """The description of what a loader returns; a Problem needs its `name`."""
+def describe(corpus: Any, name: str) -> Description:
+    """The description of what a loader returns, under the name of its corpus."""
     about = of_problem_about(corpus) if isinstance(corpus, Problem) else corpus.about
-    return Description(name or corpus.name, about, *KINDS[type(corpus)](corpus))
+    return Description(name, about, *KINDS[type(corpus)](corpus))
 
 
 def of_pairs(corpus: Corpus) -> Part:
@@ -143,8 +143,7 @@ def of_cloze(corpus: Cloze) -> Part:
     ]
     counted = {
         split: measures.count(
-            [word for word in (*one.passage, *one.query) if not cloze.is_entity(word)]
-            for one in asked
+            filter(_is_word, (*one.passage, *one.query)) for one in asked
         )
         for split, asked in splits.items()
     }
@@ -153,6 +152,10 @@ def of_cloze(corpus: Cloze) -> Part:
         + [lengths_table(lengths, "lengths in words, and counts")],
         panels,
     ) + vocabulary(counted, "words, entities left out")
+
+
+def _is_word(word: str) -> bool:
+    return not cloze.is_entity(word) and word != cloze.PLACEHOLDER
 
 
 def of_stories(corpus: Stories) -> Part:

@@ -10,8 +10,6 @@ import numpy as np
 SIZES = tuple(m * 10**p for p in range(1, 6) for m in (1, 2, 5))  # of vocabularies
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
-Words = Sequence[str]
-
 
 class Quantiles(NamedTuple):
     """Of whole numbers: `at` are those that the SHARES of them do not exceed."""
@@ -54,7 +52,7 @@ class Text(NamedTuple):
     once: int
 
 
-def count(sentences: Iterable[Words]) -> Counter:
+def count(sentences: Iterable[Iterable[str]]) -> Counter:
     """How often each word occurs."""
     return Counter(chain.from_iterable(sentences))
 

@@ -130,23 +130,13 @@ def word_order(gold: Mapping[str, Reordering]) -> Part:
         [name, *(share(one.within(window)) for window in WINDOWS)]
         for name, one in gold.items()
     ]
+    linked = ["", "pairs", "sure", "possible only", "source unlinked", "target"]
     ordered = ["", "|t - s|", "off the diagonal", "|jump|", "crossing", "tau"]
+    seen = ["", *(f"D = {window}" for window in WINDOWS)]
     tables = [
-        Table(
-            "links",
-            ["", "pairs", "sure", "possible only", "source unlinked", "target"],
-            links,
-        ),
-        Table(
-            "word order, by the sure links",
-            [*ordered, "pairs without a crossing"],
-            orders,
-        ),
-        Table(
-            "share of sure links in a window about s = t",
-            ["", *(f"D = {window}" for window in WINDOWS)],
-            windows,
-        ),
+        Table("links", linked, links),
+        Table("word order, by the sure links", [*ordered, "no crossing"], orders),
+        Table("share of sure links in a window about s = t", seen, windows),
     ]
     distances = {
         name: _near(np.arange(len(one.distances)), one.distances)
@@ -158,12 +148,9 @@ def word_order(gold: Mapping[str, Reordering]) -> Part:
         for name, one in gold.items()
         if one.jumps.sum()
     }
-    panels = [
-        Panel("shares", f"distance |t − s| of a link ({FAR}: or more)", distances),
-        Panel(
-            "shares", f"jump in the source to the next word (±{FAR}: or more)", jumps
-        ),
-    ]
+    by_distance = f"distance |t − s| of a link ({FAR}: or more)"
+    by_jump = f"jump in the source to the next word (±{FAR}: or more)"
+    panels = [Panel("shares", by_distance, distances), Panel("shares", by_jump, jumps)]
     return Part(tables, panels)
 
 

@@ -80,10 +80,9 @@ def _coverage(axes: Any, series: Mapping[str, tuple]) -> None:
 
     for place, (name, (sizes, known)) in enumerate(series.items()):
         color = COLOURS[place % len(COLOURS)]
-        dashes = DASHES[place // len(COLOURS) % len(DASHES)]
-        axes.plot(
-            sizes, known, color=color, linestyle=dashes, marker="o", label=plain(name)
-        )
+        look = {"linestyle": DASHES[place % len(DASHES)], "marker": "o"}
+        label = plain(name)
+        axes.plot(sizes, known, color=color, label=label, clip_on=False, **look)
     axes.set_xscale("log")
     axes.set_ylim(top=1.0)
     axes.set_ylabel("share of words known")
