@@ -85,7 +85,8 @@ def fetch(entries: Sequence[Entry], folder: Path, addresses: list[str]) -> int:
 
     wanted: dict[str, list[File]] = {}
     for entry in entries:
-        states = [verifying.check(file, folder) for file in entry.files]
+        with at_work(f"reading what is there of {entry.name}"):
+            states = [verifying.check(file, folder) for file in entry.files]
         wanted[entry.name] = [c.file for c in states if c.state != verifying.OK]
         missing = len(wanted[entry.name])
         number = f"{missing} of {len(states)} files to fetch" if missing else "complete"
@@ -135,7 +136,9 @@ def _fetch_all(files, folder, addresses, console, say) -> int:
                 bars.update(everything, completed=before + done)
 
             try:
-                used = fetching.fetch(file, folder, addresses, progress=progress)
+                used = fetching.fetch(
+                    file, folder, addresses, progress=progress, notice=say
+                )
                 say(f"fetched {file.path}")
                 addresses = sorted(addresses, key=lambda address: address != used)
             except fetching.NoAnswer:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from attnlab.data.catalogue import File
@@ -33,6 +33,19 @@ PART = ".part"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LATER = (408, 425, 429, 500, 502, 503, 504)  # answers that may be others next time
 RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+class Patience(NamedTuple):
+    """timeout: seconds to wait for a byte. A connection that fails `attempts` times in
+    a row without bringing one is given up; after the first of these failures there are
+    `pause` seconds, and each time twice as many."""
+
+    timeout: float = 30.0
+    attempts: int = 5
+    pause: float = 1.0
+
+
+PATIENCE = Patience()
 
 
 class FetchError(Exception):
@@ -94,16 +107,14 @@ def fetch(
     folder: Path,
     addresses: Sequence[str],
     *,
+    patience: Patience = PATIENCE,
     progress: Callable[[int], None] = lambda done: None,
-    timeout: float = 30.0,
-    attempts: int = 5,
-    pause: float = 1.0,
+    notice: Callable[[str], None] = lambda text: None,
 ) -> str:
     """Put `file` below `folder`; returns the mirror that gave it, "" if it was there.
 
-    addresses: as `mirrors` gives them, tried in order. progress(bytes that are there).
-    timeout: seconds to wait for a byte. A connection that fails `attempts` times in a
-    row without bringing a byte is given up; the pauses between grow twofold.
+    addresses: as `mirrors` gives them, tried in order. progress(bytes that are there)
+    and notice(why it waits) are called on the way.
 
     Raises FetchError, FolderError, and ValueError where no mirror is named. A good file
     is never touched, a damaged one stays until there is a good one in its place.
@@ -120,7 +131,7 @@ def fetch(
     with _part(target) as part:
         for address in addresses:
             try:
-                _complete(part, file, address, progress, timeout, attempts, pause)
+                _complete(part, file, address, patience, progress, notice)
             except (_Refused, _Dropped) as error:
                 failures[address] = error
                 continue
@@ -134,7 +145,7 @@ def fetch(
 
 
 def _complete(
-    part: FileIO, file: File, address: str, progress, timeout, attempts, pause
+    part: FileIO, file: File, address: str, patience: Patience, progress, notice
 ) -> None:
     """Fill `part` from one mirror until its sum is right."""
     url = address + quote(file.path)
@@ -144,13 +155,15 @@ def _complete(
         start = part.seek(0, os.SEEK_END)
         try:
             if start < file.size:
-                _receive(part, file, url, start, progress, timeout)
+                _receive(part, file, url, start, patience.timeout, progress)
         except _Dropped as error:
             came = part.seek(0, os.SEEK_END) > start
             misses = 0 if came else misses + 1
-            if misses == attempts:
-                raise _Dropped(f"{error} ({attempts} times)") from None
-            time.sleep(pause * 2 ** max(misses - 1, 0))
+            if misses == patience.attempts:
+                raise _Dropped(f"{error} ({misses} times)") from None
+            wait = patience.pause * 2 ** max(misses - 1, 0)
+            notice(f"{url}: {error}; again in {wait:g} s")
+            time.sleep(wait)
             continue
         part.seek(0)
         got = sha256_of(part)
@@ -162,7 +175,9 @@ def _complete(
         foreign = False
 
 
-def _receive(part: FileIO, file: File, url: str, start: int, progress, timeout) -> None:
+def _receive(
+    part: FileIO, file: File, url: str, start: int, timeout: float, progress
+) -> None:
     """Add to `part` what the mirror sends from byte `start` on, or all of it anew."""
     wanted = {"Range": f"bytes={start}-"} if start else {}
     with _connection(url):

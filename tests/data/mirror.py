@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +26,10 @@ class Mirror(ThreadingHTTPServer):
         self.root, self.plan, self.seen = root, [], []
         self.instead: bytes | None = None
         self.always = ""
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), OSError):  # a client that left is no error
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:

@@ -14,13 +14,20 @@ import pytest
 
 from attnlab.data import fetching
 from attnlab.data.catalogue import File
-from attnlab.data.fetching import FetchError, FolderError, NoAnswer, fetch, mirrors
+from attnlab.data.fetching import (
+    FetchError,
+    FolderError,
+    NoAnswer,
+    Patience,
+    fetch,
+    mirrors,
+)
 from tests.data.mirror import dead_address, mirror_of
 
 CONTENT = random.Random(0).randbytes(200_000)
 NAME = "corpus/deep/a file.gz"
 FILE = File(NAME, len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
-QUICK = {"pause": 0.0, "attempts": 3, "timeout": 0.3}
+QUICK = Patience(timeout=0.3, attempts=3, pause=0.0)
 
 
 @pytest.fixture(autouse=True)
@@ -58,13 +65,13 @@ def ranges(mirror) -> list[str | None]:
 
 def test_a_file_comes_whole_and_is_not_fetched_twice(mirror, folder):
     done = []
-    used = fetch(FILE, folder, [mirror.address], progress=done.append, **QUICK)
+    used = fetch(FILE, folder, [mirror.address], progress=done.append, patience=QUICK)
     assert used == mirror.address
     assert (folder / NAME).read_bytes() == CONTENT
     assert done == sorted(done) and done[-1] == len(CONTENT)
     assert left(folder) == ["a file.gz"]
     before = (folder / NAME).stat()
-    assert fetch(FILE, folder, [mirror.address], **QUICK) == ""
+    assert fetch(FILE, folder, [mirror.address], patience=QUICK) == ""
     after = (folder / NAME).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert len(mirror.seen) == 1
@@ -72,7 +79,7 @@ def test_a_file_comes_whole_and_is_not_fetched_twice(mirror, folder):
 
 def test_a_dropped_connection_goes_on_where_it_stopped(mirror, folder):
     mirror.plan = ["drop 70000", "drop 1", "drop 0", "drop 0"]
-    fetch(FILE, folder, [mirror.address], **QUICK)
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert (folder / NAME).read_bytes() == CONTENT
     later = "bytes=70001-"
     assert ranges(mirror) == [None, "bytes=70000-", later, later, later]
@@ -81,7 +88,7 @@ def test_a_dropped_connection_goes_on_where_it_stopped(mirror, folder):
 def test_a_connection_that_brings_nothing_is_given_up(mirror, folder):
     mirror.always = "drop 0"
     with pytest.raises(NoAnswer, match=r"ended at byte 0 of 200,000 \(3 times\)"):
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert len(mirror.seen) == 3
     assert left(folder) == []
 
@@ -90,13 +97,17 @@ def test_pauses_grow_twofold_while_nothing_comes(mirror, folder, monkeypatch):
     slept = []
     monkeypatch.setattr(fetching.time, "sleep", slept.append)
     mirror.plan = ["status 503", "status 500", "drop 10", "status 429", "status 502"]
-    fetch(FILE, folder, [mirror.address], timeout=5, attempts=4, pause=3)
+    said = []
+    patient = Patience(attempts=4, pause=3)
+    fetch(FILE, folder, [mirror.address], patience=patient, notice=said.append)
     assert slept == [3, 6, 3, 3, 6]
+    assert len(said) == 5
+    assert said[1].endswith("500 Internal Server Error; again in 6 s")
 
 
 def test_a_server_that_ignores_ranges_starts_again(mirror, folder):
     mirror.plan = ["drop 70000", "whole"]
-    fetch(FILE, folder, [mirror.address], **QUICK)
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert (folder / NAME).read_bytes() == CONTENT
     assert ranges(mirror) == [None, "bytes=70000-"]
 
@@ -106,25 +117,25 @@ def test_a_server_that_only_ever_begins_is_given_up(mirror, folder):
     mirror.always = "whole"
     mirror.instead = CONTENT[:5000]
     with pytest.raises(FetchError, match="expected 200,000 bytes, got 5,000"):
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
 
 
 def test_a_stalled_server_is_tried_again(mirror, folder):
     mirror.plan = ["stall"]
-    fetch(FILE, folder, [mirror.address], **QUICK)
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert (folder / NAME).read_bytes() == CONTENT
     mirror.plan = ["stall"]
     (folder / NAME).unlink()
-    once = QUICK | {"attempts": 1, "timeout": 0.1}
+    once = Patience(timeout=0.1, attempts=1)
     with pytest.raises(NoAnswer, match=r"timed out \(1 times\)"):
-        fetch(FILE, folder, [mirror.address], **once)
+        fetch(FILE, folder, [mirror.address], patience=once)
 
 
 def test_a_range_that_was_not_asked_for_is_refused(mirror, folder):
     mirror.plan = ["drop 9", "shifted"]
     wrong = "asked for bytes from 9 on, it sent 'bytes 10-199999/200000'"
     with pytest.raises(FetchError, match=wrong):
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert part(folder).read_bytes() == CONTENT[:9]
 
 
@@ -137,18 +148,18 @@ def test_wrong_bytes_are_thrown_away_and_the_next_mirror_asked(
         got = hashlib.sha256(liar.instead).hexdigest()
         wrong = f"wrong bytes: expected sha256 {FILE.sha256}, got {got}"
         with pytest.raises(FetchError) as caught:
-            fetch(FILE, folder, [liar.address], **QUICK)
+            fetch(FILE, folder, [liar.address], patience=QUICK)
         assert str(caught.value) == f"{NAME}:\n  {liar.address}: {wrong}"
         assert not isinstance(caught.value, NoAnswer)
         assert len(liar.seen) == 1 and left(folder) == []
-        used = fetch(FILE, folder, [liar.address, mirror.address], **QUICK)
+        used = fetch(FILE, folder, [liar.address, mirror.address], patience=QUICK)
         assert used == mirror.address
         # Dropped in the middle, its bytes are no better.
         (folder / NAME).unlink()
         liar.seen.clear()
         liar.always = "drop 120000"
         with pytest.raises(FetchError, match="wrong bytes"):
-            fetch(FILE, folder, [liar.address], **QUICK)
+            fetch(FILE, folder, [liar.address], patience=QUICK)
         assert ranges(liar) == [None, "bytes=120000-"]
     assert left(folder) == []
 
@@ -157,7 +168,7 @@ def test_a_part_of_something_else_costs_one_more_download(mirror, folder):
     part(folder).parent.mkdir(parents=True)
     for begun in (b"x" * 1000, b"x" * len(CONTENT), b"x" * (len(CONTENT) + 7)):
         part(folder).write_bytes(begun)
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
         assert (folder / NAME).read_bytes() == CONTENT
         (folder / NAME).unlink()
     assert ranges(mirror) == ["bytes=1000-", None, None, None]
@@ -167,7 +178,7 @@ def test_a_whole_part_needs_no_mirror_to_answer(folder):
     part(folder).parent.mkdir(parents=True)
     part(folder).write_bytes(CONTENT)
     dead = dead_address()
-    assert fetch(FILE, folder, [dead], **QUICK) == dead
+    assert fetch(FILE, folder, [dead], patience=QUICK) == dead
     assert left(folder) == ["a file.gz"]
 
 
@@ -180,7 +191,7 @@ def test_a_longer_or_shorter_file_is_refused(mirror, folder, plan, start):
         part(folder).parent.mkdir(parents=True)
         part(folder).write_bytes(CONTENT[:start])
     with pytest.raises(FetchError, match="wrong size: expected 200,000 bytes, got 20"):
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert len(mirror.seen) == 1
     assert not (folder / NAME).exists()
 
@@ -193,7 +204,7 @@ def test_only_answers_that_may_change_are_asked_for_again(
 ):
     mirror.always = f"status {code}"
     with pytest.raises(FetchError, match=f"{mirror.address}: {code} "):
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert len(mirror.seen) == requests
     assert left(folder) == []
 
@@ -202,12 +213,12 @@ def test_mirrors_are_tried_in_order_and_all_named_in_the_error(mirror, folder):
     dead = dead_address()
     mirror.plan = ["status 404"]
     with pytest.raises(FetchError) as caught:
-        fetch(FILE, folder, [dead, mirror.address], **QUICK)
+        fetch(FILE, folder, [dead, mirror.address], patience=QUICK)
     first, second, third = str(caught.value).splitlines()
     assert first == f"{NAME}:"
     assert second.startswith(f"  {dead}: ") and "refused (3 times)" in second
     assert third == f"  {mirror.address}: 404 Not Found"
-    assert fetch(FILE, folder, [dead, mirror.address], **QUICK) == mirror.address
+    assert fetch(FILE, folder, [dead, mirror.address], patience=QUICK) == mirror.address
 
 
 def test_a_folder_is_a_mirror_too(mirror, folder, tmp_path):
@@ -216,12 +227,12 @@ def test_a_folder_is_a_mirror_too(mirror, folder, tmp_path):
     (source / NAME).write_bytes(CONTENT)
     part(folder).parent.mkdir(parents=True)
     part(folder).write_bytes(CONTENT[:100])
-    fetch(FILE, folder, mirrors(source.as_uri()), **QUICK)
+    fetch(FILE, folder, mirrors(source.as_uri()), patience=QUICK)
     assert (folder / NAME).read_bytes() == CONTENT
     (folder / NAME).unlink()
     (source / NAME).unlink()
     with pytest.raises(FetchError, match="No such file"):
-        fetch(FILE, folder, mirrors(source.as_uri()), **QUICK)
+        fetch(FILE, folder, mirrors(source.as_uri()), patience=QUICK)
 
 
 def test_a_damaged_file_stays_until_a_good_one_is_there(mirror, folder):
@@ -229,9 +240,9 @@ def test_a_damaged_file_stays_until_a_good_one_is_there(mirror, folder):
     (folder / NAME).write_bytes(b"damaged")
     mirror.plan = ["status 404"]
     with pytest.raises(FetchError):
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert (folder / NAME).read_bytes() == b"damaged"
-    fetch(FILE, folder, [mirror.address], **QUICK)
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert (folder / NAME).read_bytes() == CONTENT
 
 
@@ -253,9 +264,9 @@ def test_a_full_disk_keeps_what_has_come(mirror, folder, monkeypatch):
             fetching, "open", lambda p, mode, buffering: Full(p, mode), raising=False
         )
         with pytest.raises(FolderError, match="no room on the disk for .*part"):
-            fetch(FILE, folder, [mirror.address], **QUICK)
+            fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert part(folder).read_bytes() == CONTENT[:80_000]
-    fetch(FILE, folder, [mirror.address], **QUICK)
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert ranges(mirror) == [None, "bytes=80000-"]
 
 
@@ -273,11 +284,11 @@ def test_a_folder_that_takes_nothing_is_named(mirror, folder, tmp_path):
     folder.mkdir()
     (folder / "corpus").write_text("a file where a folder must be")
     with pytest.raises(FolderError, match="cannot write .*: (Not a directory|File ex)"):
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
     (folder / "corpus").unlink()
     (folder / NAME).mkdir(parents=True)
     with pytest.raises(FolderError, match="cannot read .*: Is a directory"):
-        fetch(FILE, folder, [mirror.address], **QUICK)
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert mirror.seen == []
 
 
@@ -285,8 +296,8 @@ def test_two_fetches_of_one_file_do_not_mix(mirror, folder):
     with fetching._part(folder / NAME) as held:
         held.write(CONTENT[:10])
         with pytest.raises(FetchError, match="another fetch is at work on it"):
-            fetch(FILE, folder, [mirror.address], **QUICK)
-    fetch(FILE, folder, [mirror.address], **QUICK)
+            fetch(FILE, folder, [mirror.address], patience=QUICK)
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert ranges(mirror) == ["bytes=10-"]
 
 
@@ -294,10 +305,11 @@ KILLED = """
 import sys
 from pathlib import Path
 from attnlab.data.catalogue import File
-from attnlab.data.fetching import fetch
+from attnlab.data.fetching import Patience, fetch
 
 path, size, sha256, folder, address = sys.argv[1:]
-fetch(File(path, int(size), sha256), Path(folder), [address], pause=60.0)
+file = File(path, int(size), sha256)
+fetch(file, Path(folder), [address], patience=Patience(pause=60.0))
 """
 
 
@@ -314,7 +326,7 @@ def test_a_killed_fetch_goes_on(mirror, folder):
         child.kill()
     assert child.wait() == -signal.SIGKILL
     assert not (folder / NAME).exists()
-    fetch(FILE, folder, [mirror.address], **QUICK)
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert (folder / NAME).read_bytes() == CONTENT
     assert ranges(mirror) == [None, "bytes=90000-"]
 

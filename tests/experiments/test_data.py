@@ -82,6 +82,7 @@ def test_without_an_answer_nothing_more_is_asked(mirror, tmp_path, capsys):
     assert corpora.fetch([TINY], tmp_path / "data", [dead_address()]) == 1
     err = capsys.readouterr().err
     assert "tiny/a.gz" in err and "bb.gz" not in err
+    assert err.count("again in") == 4
     assert "the same command goes on from here" in err
 
 
