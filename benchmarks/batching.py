@@ -14,7 +14,7 @@ import time
 
 import jax
 
-from attnlab.data import describe
+from attnlab.data import padding
 from attnlab.tasks import translate
 from attnlab.tasks.objective import first_learner, make_loss
 from attnlab.train.optimisers import make_optimiser, make_schedule
@@ -35,7 +35,7 @@ def prepared(config):
 
 def paddings(name, config, pairs_ids, bounded=True):
     """Figures of a text: padding with 6 shapes, with 8, and in random batches."""
-    lengths = describe.lengths_of(pairs_ids)
+    lengths = padding.lengths_of(pairs_ids)
     for most in (6, 8):
         data = config["data"] | {"shapes": most}
         batches = translate.make_batches(config | {"data": data}, pairs_ids)
@@ -48,7 +48,7 @@ def paddings(name, config, pairs_ids, bounded=True):
         )
     yield turns.Figure(f"shapes, {name}", len(batches.shapes), "", "<= 8")
     fitting = lengths[(lengths <= batches.longest).all(axis=1)]
-    waste = describe.random_waste(fitting, round(len(fitting) / len(batches)))
+    waste = padding.random_waste(fitting, round(len(fitting) / len(batches)))
     yield turns.Figure(f"padding, {name}, random batches", 100 * waste, "%")
 
 

@@ -1,6 +1,7 @@
 """What the programs with a --config flag share: how they start, and the config file."""
 
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -25,10 +26,15 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
         print(flags.FLAGS.main_module_help())
         return 0
     try:
-        return main(flags.FLAGS(sys.argv)[1:]) or 0
+        status = main(flags.FLAGS(sys.argv)[1:]) or 0
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print(f"{program}: interrupted; the same command goes on", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except flags.IllegalFlagValueError as error:
         # What a config file raises comes as its whole traceback.
         message = str(error).strip().splitlines()[-1].removeprefix("ValueError: ")

@@ -1,11 +1,26 @@
-"""Describe the training text of a configuration, and the batches made of it.
+"""The corpora: which there are, bringing them here, checking them, describing them.
 
-    python -m experiments.data describe --config=configs/multi30k.py \\
-        --plot=lengths.png
+    python -m experiments.data list [multi30k]
+    python -m experiments.data fetch multi30k babi --mirror=https://example.org/attnlab/
+    python -m experiments.data verify multi30k babi
+    python -m experiments.data describe multi30k --plot=multi30k.png
+    python -m experiments.data describe tatoeba --option=size=full
+    python -m experiments.data describe --config=configs/multi30k.py --plot=lengths.png
 
-Prints pairs, vocabularies, unknown words and lengths, then the shapes that batches have
-(rows, source width, target width), how much of them is padding, and how much would be
-in random batches. --plot draws the lengths with the shapes over them.
+All read and write the folder that ATTNLAB_DATA names (else ./data). `list` says what is
+there by sizes; `verify` reads every byte, of what is there where no corpus is named.
+
+`fetch` takes names, or `all`. The files come from mirrors, in $ATTNLAB_MIRROR or
+--mirror: addresses (http, https, file) parted by blanks, below which the files lie as
+they do in the data folder. A file counts once its sha256 sum is right, and a fetch that
+was interrupted goes on where it stopped.
+
+`describe` gives lengths, words, the share of them that vocabularies know, and what is
+particular to a kind of corpus: how far word order differs (from gold or silver links),
+classes, entities, facts. With --config it does so for the corpus of that config with
+its options, your own files among them, and for a translation's config it adds the
+shapes that batches have (rows, source width, target width), how much of them is padding
+and how much would be in random batches; --plot then draws lengths and shapes.
 """
 
 import json
@@ -19,44 +34,70 @@ from ml_collections import config_flags
 from experiments.configs import launch
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "configs/translate.py[:preset]", lock_config=True
+    "config", None, "describe: configs/translate.py[:preset]", lock_config=True
 )
-_PLOT = flags.DEFINE_string("plot", None, "Also draw the lengths: a .png or .pdf file.")
+_PLOT = flags.DEFINE_string("plot", None, "describe: draw it, too: a .png or .pdf.")
+_OPTION = flags.DEFINE_multi_string(
+    "option", [], "describe: NAME=VALUE of the corpus's loader, such as size=full."
+)
+_MIRROR = flags.DEFINE_string("mirror", None, "fetch: instead of $ATTNLAB_MIRROR.")
+_JSON = flags.DEFINE_boolean("json", False, "list: as JSON.")
+COMMANDS = ("list", "fetch", "verify", "describe")
 
 
-def main(arguments: Sequence[str]) -> None:
-    if list(arguments) != ["describe"]:
-        raise app.UsageError(f"say `describe`, not {' '.join(arguments) or 'nothing'}")
-    if _CONFIG.value is None:
-        raise app.UsageError("give --config=configs/translate.py")
-    plot = Path(_PLOT.value) if _PLOT.value else None
-    if plot is not None and plot.suffix not in (".png", ".pdf"):
-        raise app.UsageError(f"--plot is {str(plot)!r}; choose a .png or a .pdf file")
-
-    from attnlab.data import describe
-    from attnlab.report import figures, lengths
-    from attnlab.tasks import translate
-
-    config = json.loads(_CONFIG.value.to_json())
+def main(arguments: Sequence[str]) -> int:
+    command, *names = arguments or ["nothing"]
+    if command not in COMMANDS:
+        raise app.UsageError(f"say one of {', '.join(COMMANDS)}, not {command}")
     try:
-        corpus = translate.load_corpus(config)
-        source, target = translate.make_codecs(config, corpus)
-        pairs_ids = translate.training_pairs(config, corpus, source, target)
-        batches = translate.make_batches(config, pairs_ids)
+        if command == "describe":
+            return _describe(names)
+        return _files(command, names)
     except (FileNotFoundError, ValueError) as error:
         raise app.UsageError(str(error)) from None
-    found = describe.lengths_of(pairs_ids)
-    sides = (
-        describe.side([ids for ids, _ in pairs_ids], source.size),
-        describe.side([ids for _, ids in pairs_ids], target.size),
-    )
-    print(f"{corpus.name}, {corpus.source_language} to {corpus.target_language}")
-    print("\n".join(describe.describe(batches, found, *sides)))
-    if plot is not None:
-        widths = [(shape.source, shape.target) for shape in batches.shapes]
-        figure = lengths.pair_lengths(found, widths)
-        (written,) = figures.save(figure, plot.with_suffix(""), (plot.suffix[1:],))
-        print(f"wrote {written}")
+
+
+def _files(command: str, names: Sequence[str]) -> int:
+    from attnlab.data import catalogue, fetching, folder, verifying
+    from experiments import corpora
+
+    place = folder.data_folder()
+    if command == "list":
+        chosen = [catalogue.find(name) for name in names] or catalogue.ENTRIES
+        if _JSON.value:
+            corpora.as_json(chosen, place)
+        else:
+            corpora.listed(chosen, place, details=bool(names))
+        return 0
+    if command == "fetch":
+        addresses = fetching.mirrors(_MIRROR.value)
+        return corpora.fetch(catalogue.fetchable(names), place, addresses)
+    entries = catalogue.fetchable(names or ["all"])
+    if not names:  # what nobody fetched is not missing
+        entries = [e for e in entries if verifying.state(e, place) != "missing"]
+        if not entries:
+            raise ValueError(f"no corpus is in {place.resolve()}; see `list`")
+    return corpora.verify(entries, place)
+
+
+def _describe(names: Sequence[str]) -> int:
+    plot = Path(_PLOT.value) if _PLOT.value else None
+    if plot is not None and plot.suffix not in (".png", ".pdf"):
+        raise ValueError(f"--plot is {str(plot)!r}; choose a .png or a .pdf file")
+    if (_CONFIG.value is None) == (not names):
+        raise ValueError("describe a corpus by name, or give --config=configs/...py")
+    if plot is not None and len(names) > 1:
+        raise ValueError(f"--plot is one file; name one corpus, not {len(names)}")
+    if _OPTION.value and not names:
+        raise ValueError("--option is for a corpus by name; set --config.data... here")
+    from experiments import portraits
+
+    options = dict(map(portraits.option, _OPTION.value))
+    for name in names:
+        portraits.of_name(name, options, plot)
+    if not names:
+        portraits.of_config(json.loads(_CONFIG.value.to_json()), plot)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,88 +1,296 @@
-"""What a training text is like, and how much of its batches is padding."""
+"""What a corpus is like, in tables of numbers and panels of curves to draw.
 
-import time
-from collections.abc import Sequence
-from typing import NamedTuple
+A function for each kind of corpus. They speak of words as the loader gives them; what
+vocabularies and batches make of a text is in `padding.py`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from attnlab.data.batching import Batches, IdPair
-from attnlab.data.vocab import UNK
+from attnlab.data import cloze, measures
+from attnlab.data.algorithmic import Problem, label, stream
+from attnlab.data.captioned import Pictures
+from attnlab.data.cloze import Cloze
+from attnlab.data.examples import Labelled
+from attnlab.data.memories import Question, Stories
+from attnlab.data.pairs import Corpus
+from attnlab.data.portrait import (
+    Panel,
+    Part,
+    Table,
+    lengths_panel,
+    lengths_table,
+    number,
+    share,
+    vocabulary,
+    word_order,
+)
+from attnlab.data.reordering import reordering
+
+ROWS = 64  # sequences drawn of a problem's size
 
 
-class Side(NamedTuple):
-    """One side of a text, in units: words, or subwords.
+class Description(NamedTuple):
+    """All that there is to say of a corpus."""
 
-    Lengths count EOS; `units` and `unknown`, the share of UNK among them, do not.
-    """
-
-    vocabulary: int
-    units: int
-    unknown: float
-    mean: float
-    most_95: float  # 95 % of sentences are no longer
-    longest: int
+    name: str
+    about: str
+    tables: list[Table]
+    panels: list[Panel]
 
 
-def lengths_of(pairs_ids: Sequence[IdPair]) -> np.ndarray:
-    """Units of every pair [N, 2], source and target, with EOS."""
-    return np.array([(len(s) + 1, len(t) + 1) for s, t in pairs_ids]).reshape(-1, 2)
+def describe(corpus: Any, name: str) -> Description:
+    """The description of what a loader returns, under the name of its corpus."""
+    about = of_problem_about(corpus) if isinstance(corpus, Problem) else corpus.about
+    return Description(name, about, *KINDS[type(corpus)](corpus))
 
 
-def side(sentences: Sequence[Sequence[int]], vocabulary: int) -> Side:
-    """The statistics of one side's ids; `vocabulary` is passed on."""
-    lengths = np.array([len(ids) + 1 for ids in sentences])
-    units = int(lengths.sum()) - len(lengths)
-    unknown = sum(list(ids).count(UNK) for ids in sentences) / max(units, 1)
-    most = float(np.percentile(lengths, 95))
-    return Side(
-        vocabulary, units, unknown, float(lengths.mean()), most, int(lengths.max())
+def of_pairs(corpus: Corpus) -> Part:
+    """Parallel text: both sides, and how their word orders differ where links tell."""
+    splits = _splits(corpus)
+    trained = {pair.source for pair in corpus.train}
+    rows = []
+    for split, pairs in splits.items():
+        known = sum(pair.source in trained for pair in pairs)
+        rows.append(
+            [split, number(len(pairs)), number(len(pairs) - len(set(pairs)))]
+            + [number(known) if split != "train" else ""]
+            + [number(sum(not (pair.source and pair.target) for pair in pairs))]
+        )
+    columns = ["", "pairs", "repeated", "source is in train", "a side is empty"]
+    sides = {"source": corpus.source_language, "target": corpus.target_language}
+    texts = {
+        f"{split} {language}": [getattr(pair, side) for pair in pairs]
+        for split, pairs in splits.items()
+        for side, language in sides.items()
+    }
+    lengths = {name: list(map(len, text)) for name, text in texts.items()}
+    trained_on = {
+        language: lengths.get(f"train {language}", []) for language in sides.values()
+    }
+    panels = [lengths_panel(trained_on, "words of a training sentence")]
+    counted = {name: measures.count(text) for name, text in texts.items()}
+    gold = {name: reordering(pairs) for name, pairs in corpus.gold.items()}
+    return (
+        Part([Table("pairs", columns, rows), lengths_table(lengths)], panels)
+        + vocabulary(counted)
+        + word_order(gold)
     )
 
 
-def random_waste(lengths: np.ndarray, rows: int, seed: int = 0) -> float:
-    """The share of padding in shuffled batches, each side as wide as its longest."""
-    order = np.random.default_rng(seed).permutation(len(lengths))
-    parts = [lengths[order[k : k + rows]] for k in range(0, len(order), rows)]
-    padded = sum(len(part) * int(part.max(axis=0).sum()) for part in parts)
-    return 1 - int(lengths.sum()) / padded
+def of_labelled(corpus: Labelled) -> Part:
+    """Labelled sentences: how they are shared out between the classes."""
+    splits = _splits(corpus)
+    rows = []
+    for split, examples in splits.items():
+        labels = Counter(one.label for one in examples)
+        each = [share(labels[n] / len(examples)) for n in range(len(corpus.classes))]
+        rows.append([split, number(len(examples)), *each])
+    lengths = {
+        split: [len(one.words) for one in part] for split, part in splits.items()
+    }
+    if any(one.evidence for one in corpus.test):
+        lengths["evidence in test"] = [len(one.evidence) for one in corpus.test]
+    by_class = {
+        called: [len(one.words) for one in corpus.train if one.label == n]
+        for n, called in enumerate(corpus.classes)
+    }
+    counted = {
+        split: measures.count(one.words for one in part)
+        for split, part in splits.items()
+    }
+    return Part(
+        [Table("examples", ["", "number", *corpus.classes], rows)]
+        + [lengths_table(lengths)],
+        [lengths_panel(by_class, "words of a training example")],
+    ) + vocabulary(counted)
 
 
-def describe(
-    batches: Batches, lengths: np.ndarray, source: Side, target: Side
-) -> list[str]:
-    """All of it as the lines of a report; `lengths` are those of the batches' pairs."""
-    lines = [f"{batches.pairs} pairs"]
-    if batches.dropped:
-        lines[0] += f", {batches.dropped} longer than {batches.longest} and left out"
-    lines += ["", f"{'':<28}{'source':>10}{'target':>10}"]
-    for name, form, a, b in (
-        ("units", "d", source.units, target.units),
-        ("vocabulary", "d", source.vocabulary, target.vocabulary),
-        ("unknown units", ".1%", source.unknown, target.unknown),
-        ("mean length with end mark", ".1f", source.mean, target.mean),
-        ("95 % are no longer than", ".0f", source.most_95, target.most_95),
-        ("longest", "d", source.longest, target.longest),
-    ):
-        lines.append(f"{name:<28}{a:>10{form}}{b:>10{form}}")
-    lines += ["", f"{'rows':>6}{'source':>8}{'target':>8}{'batches':>9}{'tokens':>9}"]
-    padded = sum(shape.tokens * number for shape, number in batches.counts.items())
-    for shape, number in batches.counts.items():
-        share = shape.tokens * number / padded
-        widths = f"{shape.rows:>6}{shape.source:>8}{shape.target:>8}"
-        lines.append(f"{widths}{number:>9}{share:>9.1%}")
-    fitting = lengths[(lengths <= batches.longest).all(axis=1)]
-    rows = round(len(fitting) / len(batches))
-    waste, other = batches.waste, random_waste(fitting, rows)
-    started = time.perf_counter()
-    steps = min(len(batches), 100)
-    for step in range(steps):
-        batches.at(step)
-    each = 1000 * (time.perf_counter() - started) / steps
-    return lines + [
-        "",
-        f"{len(batches)} batches an epoch, of {len(batches.shapes)} shapes",
-        f"{waste:.1%} of their tokens are padding; {other:.1%} in random batches of "
-        f"{rows} pairs, each padded to its longest",
-        f"{each:.2f} ms to make a batch",
+def of_cloze(corpus: Cloze) -> Part:
+    """Cloze questions: their entities, and how often simple guesses are right."""
+    splits = _splits(corpus)
+    rows = []
+    for split, asked in splits.items():
+        passages = len({one.passage for one in asked})
+        guesses = (cloze.most_frequent(asked), cloze.exclusive_frequency(asked))
+        rows.append(
+            [split, number(len(asked)), number(passages), share(cloze.chance(asked))]
+            + [share(float(np.mean(right))) for right in guesses]
+        )
+    columns = ["", "questions", "passages", "right: any entity", "most frequent"]
+    counts: dict[str, Callable[[cloze.Question], int]] = {
+        "passage": lambda one: len(one.passage),
+        "query": lambda one: len(one.query),
+        "entities of a passage": lambda one: len(one.candidates),
+        "answer in its passage": lambda one: one.passage.count(one.answer),
+    }
+    lengths = {
+        f"{split}: {name}": [count(one) for one in asked]
+        for name, count in counts.items()
+        for split, asked in splits.items()
+    }
+    panels = [
+        lengths_panel({split: lengths[f"{split}: {name}"] for split in splits}, x)
+        for name, x in (
+            ("passage", "words of a passage"),
+            ("entities of a passage", "entities of a passage"),
+            ("answer in its passage", "times that the answer is in its passage"),
+        )
     ]
+    counted = {
+        split: measures.count(
+            filter(_is_word, (*one.passage, *one.query)) for one in asked
+        )
+        for split, asked in splits.items()
+    }
+    return Part(
+        [Table("questions", [*columns, "... that the query lacks"], rows)]
+        + [lengths_table(lengths, "lengths in words, and counts")],
+        panels,
+    ) + vocabulary(counted, "words, entities left out")
+
+
+def _is_word(word: str) -> bool:
+    return not cloze.is_entity(word) and word != cloze.PLACEHOLDER
+
+
+def of_stories(corpus: Stories) -> Part:
+    """Questions over stories, by task: how far back the facts are that answer them."""
+    splits = _splits(corpus)
+    every = chain.from_iterable(splits.values())
+    rows = []
+    for task in dict.fromkeys(one.task for one in every):
+        parts = [
+            [one for one in asked if one.task == task] for asked in splits.values()
+        ]
+        rows.append([task, *map(number, map(len, parts)), *_task(parts[0], parts[-1])])
+    columns = ["task", *splits, "sentences", "facts", "oldest fact, back", "(most)"]
+    lengths = {
+        f"{split} story": [len(one.story) for one in asked]
+        for split, asked in splits.items()
+    }
+    said = {sentence for one in corpus.train for sentence in one.story}
+    lengths["different sentences of train"] = list(map(len, said))
+    lengths["train question"] = [len(one.question) for one in corpus.train]
+    counted = {
+        split: measures.count(
+            words
+            for one in asked
+            for words in (*one.story, one.question, (one.answer,))
+        )
+        for split, asked in splits.items()
+    }
+    back = {
+        split: [_oldest(one) for one in asked if one.facts]
+        for split, asked in splits.items()
+    }
+    stories = {split: lengths[f"{split} story"] for split in splits}
+    panels = [
+        lengths_panel(stories, "sentences of a story"),
+        lengths_panel(back, "sentences back to the oldest fact"),
+    ]
+    title = "lengths: sentences of a story, words of the others"
+    return Part(
+        [Table("tasks", [*columns, "answers", "usual one is right"], rows)]
+        + [lengths_table(lengths, title)],
+        panels,
+    ) + vocabulary(counted, "words of stories, questions and answers")
+
+
+def _task(train: Sequence[Question], test: Sequence[Question]) -> list[str]:
+    """The columns on one task, of its test questions; answers are those of train."""
+    if not train or not test:
+        return [""] * 6
+    answers = Counter(one.answer for one in train)
+    usual = max(answers, key=lambda answer: (answers[answer], answer))
+    back = [_oldest(one) for one in test if one.facts]
+    return [
+        f"{np.mean([len(one.story) for one in test]):.1f}",
+        f"{np.mean([len(one.facts) for one in test]):.1f}",
+        f"{np.mean(back):.1f}" if back else "",
+        number(max(back)) if back else "",
+        number(len(answers)),
+        share(float(np.mean([one.answer == usual for one in test]))),
+    ]
+
+
+def _oldest(question: Question) -> int:
+    """How many sentences back from the end its oldest fact stands; 1 is the last."""
+    return len(question.story) - min(question.facts)
+
+
+def of_pictures(corpus: Pictures) -> Part:
+    """Captioned pictures."""
+    splits = _splits(corpus)
+    captions = {
+        split: [caption for item in items for caption in item.captions]
+        for split, items in splits.items()
+    }
+    trained = set(captions.get("train", ()))
+    rows = []
+    for split, said in captions.items():
+        known = sum(caption in trained for caption in said)
+        numbers = map(number, (len(splits[split]), len(said), len(set(said))))
+        rows.append([split, *numbers, number(known) if split != "train" else ""])
+    shape = " x ".join(map(str, corpus.shape))
+    title = f"{'features' if corpus.given else 'pictures'} of {shape}"
+    lengths = {
+        f"{split} caption": list(map(len, said)) for split, said in captions.items()
+    }
+    lengths["captions of a picture"] = [len(item.captions) for item in corpus.train]
+    if any(item.places for item in corpus.train):
+        lengths["places of a picture"] = [len(item.places) for item in corpus.train]
+    worded = {split: list(map(len, said)) for split, said in captions.items()}
+    columns = ["", "pictures", "captions", "different ones", "also in train"]
+    return Part(
+        [Table(title, columns, rows), lengths_table(lengths)],
+        [lengths_panel(worded, "words of a caption")],
+    ) + vocabulary({split: measures.count(said) for split, said in captions.items()})
+
+
+def of_problem(problem: Problem) -> Part:
+    """An algorithmic task: how long its sequences are, and what of them is scored."""
+    shown = [("train", min(problem.training)), ("train", max(problem.training))]
+    shown += [("test", size) for size in problem.test]
+    rows = []
+    for split, size in dict.fromkeys(shown):
+        batch = problem.draw(stream("test", 0), ROWS, size)
+        ones = float(batch.targets[batch.scored].mean())
+        scored = share(float(batch.scored.mean()))
+        rows.append(
+            [f"{split} {label(size)}", number(problem.steps(size)), scored, share(ones)]
+        )
+    steps = {"train": [problem.steps(size) for size in problem.training]}
+    columns = ["size", "steps", "of them scored", "ones among scored bits"]
+    return Part(
+        [Table("sequences", columns, rows), lengths_table(steps, "steps of all sizes")],
+        [lengths_panel(steps, "steps of a sequence")],
+    )
+
+
+def of_problem_about(problem: Problem) -> str:
+    return (
+        f"{problem.inputs} inputs and {problem.outputs} outputs a step; trained on "
+        f"{len(problem.training)} sizes, each as likely as the others, of which the "
+        "smallest and the largest are shown."
+    )
+
+
+KINDS: dict[type, Callable[[Any], Part]] = {
+    Corpus: of_pairs,
+    Labelled: of_labelled,
+    Cloze: of_cloze,
+    Stories: of_stories,
+    Pictures: of_pictures,
+    Problem: of_problem,
+}
+
+
+def _splits(corpus: Any) -> dict[str, Sequence[Any]]:
+    """Those of train, dev and test that hold something."""
+    every = {split: getattr(corpus, split) for split in ("train", "dev", "test")}
+    return {split: part for split, part in every.items() if part}

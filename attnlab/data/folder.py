@@ -27,7 +27,7 @@ def corpus_file(
     if not path.is_file():
         raise MissingCorpus(
             f"{relative} is not in the data folder {data_folder(folder).resolve()}; "
-            f"set {VARIABLE} to the folder that has it, or fetch the text from "
-            f"{upstream}"
+            f"set {VARIABLE} to the folder that has it, or bring it from a mirror with "
+            f"`python -m experiments.data fetch`; the text is from {upstream}"
         )
     return path

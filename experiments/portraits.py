@@ -1,0 +1,106 @@
+"""What `experiments.data describe` prints and draws."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attnlab.data import loading, padding
+from attnlab.data.describe import Description, describe
+from attnlab.data.pairs import Corpus
+from experiments.corpora import aligned, at_work
+
+
+def of_name(name: str, options: Mapping[str, Any], plot: Path | None) -> None:
+    """A corpus of the catalogue, all of it where `options` do not say otherwise."""
+    with at_work(f"reading {name}"):
+        corpus = loading.load(name, **{**loading.WHOLE.get(name, {}), **options})
+        found = describe(corpus, name)
+    _print(found)
+    if plot is not None:
+        _draw(found, plot)
+
+
+def option(given: str) -> tuple[str, Any]:
+    """ "size=full" -> ("size", "full"); numbers, lists, true, false are JSON."""
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise ValueError(f"--option={given} is not NAME=VALUE")
+    try:
+        return name, json.loads(value.lower() if value in ("True", "False") else value)
+    except ValueError:
+        return name, value
+
+
+def of_config(config: Mapping[str, Any], plot: Path | None) -> None:
+    """The corpus of a config with its options; of a translation its batches, too."""
+    with at_work(f"reading {config['data']['name']}"):
+        corpus = _load(config)
+        found = describe(corpus, config["data"]["name"])
+    _print(found)
+    if config["task"] == "translate":
+        _batches(config, corpus, plot)
+    elif plot is not None:
+        _draw(found, plot)
+
+
+def _batches(config: Mapping[str, Any], corpus: Corpus, plot: Path | None) -> None:
+    """What this config makes of a training text."""
+    from attnlab.report import lengths
+    from attnlab.tasks import translate
+
+    source, target = translate.make_codecs(config, corpus)
+    pairs_ids = translate.training_pairs(config, corpus, source, target)
+    batches = translate.make_batches(config, pairs_ids)
+    found = padding.lengths_of(pairs_ids)
+    sides = (
+        padding.side([ids for ids, _ in pairs_ids], source.size),
+        padding.side([ids for _, ids in pairs_ids], target.size),
+    )
+    print("training as this config has it: ", end="")
+    print("\n".join(padding.describe(batches, found, *sides)))
+    if plot is not None:
+        widths = [(shape.source, shape.target) for shape in batches.shapes]
+        figure = lengths.pair_lengths(found, widths)
+        _save(figure, plot)
+
+
+def _load(config: Mapping[str, Any]) -> Any:
+    """The corpus of a config, by the task's own reading of it."""
+    from attnlab.tasks import (
+        answer,
+        caption_setup,
+        classify,
+        memorise,
+        read,
+        translate,
+    )
+
+    readers = {
+        "translate": translate.load_corpus,
+        "caption": caption_setup.load_pictures,
+        "read": read.load_questions,
+        "answer": answer.load_stories,
+        "classify": classify.load_corpus,
+        "memorise": memorise.make_problem,
+    }
+    return readers[config["task"]](config)
+
+
+def _print(found: Description) -> None:
+    print(f"{found.name}: {found.about}\n")
+    for table in found.tables:
+        print(aligned(table))
+
+
+def _draw(found: Description, path: Path) -> None:
+    from attnlab.report import corpora
+
+    _save(corpora.portrait(found.panels), path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    from attnlab.report import figures
+
+    (written,) = figures.save(figure, path.with_suffix(""), (path.suffix[1:],))
+    print(f"wrote {written}")

@@ -1,0 +1,210 @@
+"""`experiments.data` as its user meets it, with a small catalogue and a mirror."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attnlab.data import catalogue, fetching
+from attnlab.data.catalogue import Entry, File
+from configs import classify, memorise, translate
+from experiments import corpora, portraits
+from tests.data.mirror import dead_address, mirror_of
+
+ROOT = Path(__file__).resolve().parents[2]
+CONTENTS = {f"tiny/{name}.gz": name.encode() * 5000 for name in ("a", "bb", "ccc")}
+FILES = tuple(
+    File(path, len(content), hashlib.sha256(content).hexdigest())
+    for path, content in CONTENTS.items()
+)
+TINY = Entry(
+    "tiny", "translate", "a text", (1, 2, 3), "open: yes", "https://up.org", ("tiny",)
+)
+
+
+@pytest.fixture(autouse=True)
+def small_world(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(catalogue, "sums", lambda: FILES)
+    monkeypatch.setattr(fetching.time, "sleep", lambda seconds: None)
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    root = tmp_path / "served"
+    write(root)
+    with mirror_of(root) as server:
+        yield server
+
+
+def write(folder: Path) -> None:
+    for path, content in CONTENTS.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+
+
+def test_fetch_brings_what_is_missing_and_says_whose_it_is(mirror, tmp_path, capsys):
+    folder = tmp_path / "data"
+    (folder / "tiny").mkdir(parents=True)
+    (folder / "tiny/a.gz").write_bytes(CONTENTS["tiny/a.gz"])
+    assert corpora.fetch([TINY], folder, [mirror.address]) == 0
+    assert {p: (folder / p).read_bytes() for p in CONTENTS} == CONTENTS
+    assert [path for path, _ in mirror.seen] == ["/tiny/bb.gz", "/tiny/ccc.gz"]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "tiny: 2 of 3 files to fetch; licence: open: yes" in err
+    assert "https://up.org" in err and "2 files fetched" in err
+    assert corpora.fetch([TINY], folder, [mirror.address]) == 0
+    assert len(mirror.seen) == 2
+    assert "tiny: complete" in capsys.readouterr().err
+
+
+def test_one_file_that_fails_does_not_stop_the_others(mirror, tmp_path, capsys):
+    mirror.plan = ["status 404"]
+    assert corpora.fetch([TINY], tmp_path / "data", [mirror.address]) == 1
+    err = capsys.readouterr().err
+    assert f"FAILED tiny/a.gz:\n  {mirror.address}: 404 Not Found" in err
+    assert "2 files fetched" in err and "1 failed" in err
+
+
+def test_the_mirror_that_gave_a_file_is_asked_first(mirror, tmp_path):
+    with mirror_of(tmp_path / "empty") as other:
+        addresses = [other.address, mirror.address]
+        assert corpora.fetch([TINY], tmp_path / "data", addresses) == 0
+        assert len(other.seen) == 1 and len(mirror.seen) == 3
+
+
+def test_without_an_answer_nothing_more_is_asked(mirror, tmp_path, capsys):
+    assert corpora.fetch([TINY], tmp_path / "data", [dead_address()]) == 1
+    err = capsys.readouterr().err
+    assert "tiny/a.gz" in err and "bb.gz" not in err
+    assert err.count("again in") == 4
+    assert "the same command goes on from here" in err
+
+
+def test_without_a_mirror_it_says_where_the_text_is_from(tmp_path, capsys):
+    assert corpora.fetch([TINY], tmp_path / "data", []) == 2
+    err = capsys.readouterr().err
+    assert "https://up.org" in err and "licence: open: yes" in err
+    assert "no mirror is named" in err and "ATTNLAB_MIRROR" in err
+    assert not (tmp_path / "data").exists()
+
+
+def test_verify_names_what_is_missing_and_what_is_damaged(tmp_path, capsys):
+    write(tmp_path)
+    assert corpora.verify([TINY], tmp_path) == 0
+    assert capsys.readouterr().out.splitlines()[2].split() == ["tiny", *"3300"]
+    (tmp_path / "tiny/a.gz").write_bytes(b"a" * 4999 + b"b")
+    (tmp_path / "tiny/bb.gz").unlink()
+    (tmp_path / "tiny/ccc.gz").unlink()
+    (tmp_path / "tiny/ccc.gz").mkdir()
+    assert corpora.verify([TINY], tmp_path) == 1
+    head, _, row, _, *wrong = capsys.readouterr().out.splitlines()
+    assert head == f"in {tmp_path}" and row.split() == ["tiny", *"3012"]
+    got = hashlib.sha256(b"a" * 4999 + b"b").hexdigest()
+    assert wrong == [
+        f"damaged  tiny/a.gz  expected sha256 {FILES[0].sha256}, got {got}",
+        "missing  tiny/bb.gz",
+        "unreadable  tiny/ccc.gz  Is a directory",
+    ]
+
+
+def test_list_says_what_is_here(tmp_path, capsys):
+    def state():
+        corpora.as_json([TINY], tmp_path)
+        (record,) = json.loads(capsys.readouterr().out)
+        assert [file["path"] for file in record["files"]] == list(CONTENTS)
+        corpora.listed([TINY], tmp_path, details=False)
+        assert record["state"] in capsys.readouterr().out
+        return record["state"]
+
+    assert state() == "missing"
+    write(tmp_path)
+    assert state() == "complete"
+    (tmp_path / "tiny/bb.gz").unlink()
+    assert state() == "partial"
+    (tmp_path / "tiny/a.gz").write_bytes(b"short")
+    assert state() == "damaged"
+    corpora.listed([TINY], tmp_path, details=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "tiny (translate): a text"
+    assert [line.split()[0] for line in lines[5:8]] == ["5,000", "-", "15,000"]
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.data", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def test_an_embedded_corpus_is_described_and_drawn(tmp_path):
+    plot = tmp_path / "scenes.png"
+    few = [f"--option={split}=9" for split in ("train", "dev", "test")]
+    done = run("describe", "scenes", *few, f"--plot={plot}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "pictures of 24 x 24 x 1" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"wrote {plot}"
+    assert plot.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("module", "few", "expected"),
+    [
+        (classify, "evidence", "evidence: Generated word salad"),
+        (translate, "synthetic", "training as this config has it: 300 pairs"),
+        (memorise, None, "copy: 9 inputs and 8 outputs a step"),
+    ],
+)
+def test_the_corpus_of_a_config_is_described(module, few, expected, tmp_path, capsys):
+    config = module.get_config()
+    if few:
+        config.data[few].update(train=300, dev=9, test=9)
+    plot = tmp_path / "plot.pdf"
+    portraits.of_config(json.loads(config.to_json()), plot)
+    out, err = capsys.readouterr()
+    assert expected in out and err == ""
+    assert plot.read_bytes().startswith(b"%PDF")
+
+
+def test_options_of_a_loader_are_numbers_lists_and_words():
+    given = ["a=3", "b=[1, 2]", "c=False", "d=true", "e=1-20", "f=full", "g=x=y", "h="]
+    assert dict(map(portraits.option, given)) == {
+        "a": 3,
+        "b": [1, 2],
+        "c": False,
+        "d": True,
+        "e": "1-20",
+        "f": "full",
+        "g": "x=y",
+        "h": "",
+    }
+    with pytest.raises(ValueError, match="--option=size is not NAME=VALUE"):
+        portraits.option("size")
+
+
+def test_a_corpus_that_is_not_here_is_one_line(tmp_path):
+    done = run("describe", "sst", ATTNLAB_DATA=str(tmp_path))
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("data: sst/sst5_train.txt.gz is not in the data folder")
+    assert "experiments.data fetch" in line
+    done = run("verify", ATTNLAB_DATA=str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == f"data: no corpus is in {tmp_path}; see `list`\n"
+
+
+def test_a_reader_that_stops_early_gets_no_traceback():
+    told = f"{sys.executable} -m experiments.data list --json | head -1"
+    done = subprocess.run(
+        told, shell=True, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[\n", "")
