@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attnlab.data.batching import Endless, IdPair
+from attnlab.data.batching import Batches, IdPair
 from attnlab.data.vocab import UNK
 
 
@@ -49,7 +49,7 @@ def random_waste(lengths: np.ndarray, rows: int, seed: int = 0) -> float:
 
 
 def describe(
-    batches: Endless, lengths: np.ndarray, source: Side, target: Side
+    batches: Batches, lengths: np.ndarray, source: Side, target: Side
 ) -> list[str]:
     """All of it as the lines of a report; `lengths` are those of the batches' pairs."""
     lines = [f"{batches.pairs} pairs"]
