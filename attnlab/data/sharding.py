@@ -32,6 +32,7 @@ from attnlab.data.widths import widths_of_counts
 BUFFERED = 4096  # rows of a bucket before they are written
 MEGABYTES = 256  # of a piece, at most
 LOCK = ".lock"
+CHANGED = "the text changed while it was read"
 
 Watch = Callable[[str, Iterable[Pair]], Iterable[Pair]]
 """watch(what is done, pairs) -> the same pairs, so that somebody can count them."""
@@ -210,7 +211,9 @@ def _write_rows(pairs, buckets, source, target, histogram) -> np.ndarray:
             counts += np.bincount([*ids[1], EOS], minlength=target.size)
             continue
         if bucket_of[s][t] == len(buckets):
-            break
+            raise ValueError(
+                f"{CHANGED}: there was no pair of lengths {s - 1}, {t - 1}"
+            )
         bucket = buckets[bucket_of[s][t]]
         full = bucket.add([*ids[0], EOS], [*ids[1], EOS])
         if full is not None:
@@ -220,10 +223,7 @@ def _write_rows(pairs, buckets, source, target, histogram) -> np.ndarray:
         bucket.close()
     written = sum(piece["pairs"] for bucket in buckets for piece in bucket.pieces)
     if written != histogram.sum():
-        raise ValueError(
-            f"the text changed while it was read: it had {histogram.sum()} pairs of "
-            f"at most {size - 1}, and {written} when they were written"
-        )
+        raise ValueError(f"{CHANGED}: {histogram.sum()} pairs are now {written}")
     return counts
 
 
@@ -235,18 +235,20 @@ def _units(ids: np.ndarray, size: int) -> np.ndarray:
 
 def _write_small_files(folder, corpus, source, target, counts) -> dict[str, str]:
     """Write vocabularies, counts, dev, test and gold sets; their sha256 by name."""
-    source.save(folder / SOURCE)
-    target.save(folder / TARGET)
-    content = io.BytesIO()
-    np.save(content, counts, allow_pickle=False)
-    _write(folder / COUNTS, content.getvalue())
+    array = io.BytesIO()
+    np.save(array, counts, allow_pickle=False)
     tables = {"dev.tsv": corpus.dev, "test.tsv": corpus.test}
     tables |= {f"gold-{n}.tsv": gold for n, gold in enumerate(corpus.gold.values())}
-    for name, pairs in tables.items():
-        _write(folder / name, "".join(map(_line, pairs)).encode())
+    contents = {
+        SOURCE: source.content,
+        TARGET: target.content,
+        COUNTS: array.getvalue(),
+        **{name: "".join(map(_line, pairs)).encode() for name, pairs in tables.items()},
+    }
+    for name, content in contents.items():
+        _write(folder / name, content)
     return {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in (SOURCE, TARGET, COUNTS, *tables)
+        name: hashlib.sha256(content).hexdigest() for name, content in contents.items()
     }
 
 

@@ -128,13 +128,16 @@ class Shards(Sequence):
             self.small_file(name)
         return load_codec(self.folder / SOURCE), load_codec(self.folder / TARGET)
 
-    def check_codecs(self, source: Path, target: Path) -> None:
-        """ValueError where these files are other vocabularies than the shards'."""
-        for path, name in ((source, SOURCE), (target, TARGET)):
-            if _sha256(path.read_bytes()) != self.files[name]:
+    def check_codecs(self, source: Codec, target: Codec) -> None:
+        """ValueError where these are not the vocabularies that the ids are of."""
+        for side, codec, name in (
+            ("source", source, SOURCE),
+            ("target", target, TARGET),
+        ):
+            if _sha256(codec.content) != self.files[name]:
                 raise ValueError(
-                    f"{path} is not the vocabulary of the shards in {self.folder}, "
-                    "which were written anew since this run began"
+                    f"the run's {side} vocabulary is not that of the shards in "
+                    f"{self.folder}: they were written anew since the run began"
                 )
 
     @cached_property

@@ -84,10 +84,16 @@ class Vocabulary:
         """The words before the first EOS; PAD and BOS are left out."""
         return [self.words[index] for index in until_eos(ids, self.size)]
 
+    @property
+    def content(self) -> bytes:
+        """A header line, then one word a line, UTF-8, without the specials."""
+        return "".join(
+            f"{line}\n" for line in (HEADER, *self.words[len(SPECIALS) :])
+        ).encode()
+
     def save(self, path: str | Path) -> None:
-        """Writes a header line, then one word a line, UTF-8, without the specials."""
-        lines = [HEADER, *self.words[len(SPECIALS) :]]
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        """Writes `content`."""
+        Path(path).write_bytes(self.content)
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":

@@ -136,9 +136,11 @@ def training_pairs(
 ) -> Sequence[IdPair]:
     """The ids that a run learns from, a share of the pairs glued in twos.
 
-    Shards are ids already, by their own vocabularies, and their pairs cannot be glued.
+    Shards are ids already, by vocabularies of their own, which `source` and `target`
+    must be; and their pairs cannot be glued.
     """
     if isinstance(corpus.train, ShardedText):
+        corpus.train.shards.check_codecs(source, target)
         if config["data"]["join"]:
             raise ValueError(
                 f"data.join is {config['data']['join']}; pairs of shards stay as they "
@@ -249,9 +251,6 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
     check(config, corpus)
     if (folder / TARGET_CODEC).exists():
         source, target = read_codecs(folder)
-        if isinstance(corpus.train, ShardedText):
-            names = (folder / SOURCE_CODEC, folder / TARGET_CODEC)
-            corpus.train.shards.check_codecs(*names)
     else:
         source, target = make_codecs(config, corpus)
         for codec, name in ((source, SOURCE_CODEC), (target, TARGET_CODEC)):
