@@ -36,7 +36,7 @@ def permuted(indices: np.ndarray, size: int, key: tuple[int, ...]) -> np.ndarray
 
 
 def _hashed(numbers: np.ndarray) -> np.ndarray:
-    """splitmix64's last steps, shifted so that adding a digit cannot overflow."""
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (numbers ^ (numbers >> np.uint64(31))) >> np.uint64(1)
+    """32 bits of each, every one of them changed by every bit of the number."""
+    numbers = numbers * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
+    return numbers >> np.uint64(32)
