@@ -20,7 +20,8 @@ OF_BATCHES, OF_PAIRS = 1, 2  # what a shuffle's key is for
 class StreamedBatches(Endless):
     """The batches of shards. `rows_of(source, target)` are the rows of two widths.
 
-    `part(step, process, processes)` is what one of several processes reads of a batch.
+    Of several processes that share every batch, each reads its own rows alone: see
+    `part` and `own`.
     """
 
     def __init__(self, shards: Shards, rows_of: Callable[[int, int], int], seed: int):
@@ -86,6 +87,19 @@ class StreamedBatches(Endless):
             lengths[0, mine] = found.source_lengths
             lengths[1, mine] = found.target_lengths
         return Batch(source, lengths[0], target, lengths[1])
+
+    def own(self, step: int, process: int, processes: int) -> Batch:
+        """`at(step)` with `part` in its place and filler rows for the other processes:
+        what a process needs that lays its rows of a whole batch onto its devices."""
+        mine = self.part(step, process, processes)
+        place = process * len(mine.source)
+
+        def widened(rows: np.ndarray) -> np.ndarray:
+            whole = np.zeros((processes * len(rows), *rows.shape[1:]), rows.dtype)
+            whole[place : place + len(rows)] = rows
+            return whole
+
+        return Batch(*map(widened, mine))
 
     def _place(self, step: int) -> tuple[int, int, int]:
         """(epoch, bucket, place of the first row in the bucket's shuffle) of a step."""

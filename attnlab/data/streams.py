@@ -1,6 +1,7 @@
 """Parallel text read pair by pair, as often as asked, and never held in memory."""
 
 import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -41,7 +42,7 @@ class PairStream:
 
 
 def stream_lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 or gzip file without their ends, like `read_lines`."""
+    """The lines of a UTF-8 file or its gzip, without their ends: see `read_lines`."""
     opened = gzip.open if str(path).endswith(".gz") else open
     try:
         with opened(path, "rb") as file:
@@ -49,15 +50,17 @@ def stream_lines(path: Path) -> Iterator[str]:
                 if number == 1:
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 yield _decoded(path, number, line)
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is not a whole gzip file: {error}") from None
 
 
 def _decoded(path: Path, number: int, line: bytes) -> str:
+    if b"\0" in line:
+        raise ValueError(f"{path}:{number}: a NUL byte; is it UTF-8 text?")
     try:
         return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: line {number}: {error}") from None
+        raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
 
 
 def _parallel(source: Path, target: Path) -> Iterator[tuple[str, str]]:

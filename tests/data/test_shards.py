@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnlab.data import shards as shards_module
@@ -81,6 +81,7 @@ SIZES = st.sampled_from(
 )
 
 
+@settings(max_examples=40)
 @given(LENGTHS, SIZES, st.integers(1, 4), st.integers(4, 12), st.integers(0, 2))
 def test_an_epoch_is_that_of_the_loader_in_memory(
     tmp_path_factory, lengths, size, most, longest, epoch
@@ -196,6 +197,8 @@ def test_parts_of_processes_are_the_batch(written, processes):
         assert {len(part.source) for part in parts} == {8 // processes}
         whole = [np.concatenate(sides) for sides in zip(*parts, strict=True)]
         assert_equal(whole, batches.at(step))
+        laid = [batches.own(step, k, processes) for k in range(processes)]
+        assert_equal([sum(sides) for sides in zip(*laid, strict=True)], whole)
 
 
 def test_a_process_reads_its_rows_and_no_others(written, monkeypatch):
