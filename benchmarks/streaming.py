@@ -5,7 +5,8 @@
 Generates a corpus of --pairs sentence pairs (18 Zipfian words on average), writes it as
 shards with experiments.shard, and reads an epoch of batches; and one of --small pairs
 that fits in memory, whose batches both loaders make in turns. Every step is a process
-of its own, whose peak is the most that was resident, libraries included. The files are
+of its own, whose peak is the most that was resident, libraries included; seconds are
+those of the processor, so that other work on the machine does not count. The files are
 removed afterwards: five million pairs need 1.2 GB of disk. Linux only.
 """
 
@@ -84,12 +85,12 @@ def held(text: Path):
     return bucketed(ids, batch_size=ROWS)
 
 
-def rate(batches, steps) -> float:
-    """Seconds of making the batches of these steps."""
-    began = time.perf_counter()
+def rate(batches, steps, clock=time.process_time) -> float:
+    """Seconds of making the batches of these steps: of the processor, not the wall."""
+    began = clock()
     for step in steps:
         batches.at(step)
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def read_epoch(folder: Path) -> dict[str, float]:
@@ -101,7 +102,7 @@ def read_epoch(folder: Path) -> dict[str, float]:
     for path in folder.glob("*.ids"):
         with open(path, "rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-    cold = rate(batches, range(1000)) / 1000
+    cold = rate(batches, range(1000), time.perf_counter) / 1000
     seconds = rate(batches, range(len(batches)))
     seeks = [rate(batches, [step]) for step in range(10**9, 10**9 + 10**6, 1000)]
     return {
@@ -131,8 +132,7 @@ def compare(text: Path, folder: Path, rounds: int) -> dict[str, list[float]]:
 
 
 def measured(command: list[str]) -> tuple[float, int, str]:
-    """Seconds, peak resident bytes and output of a command."""
-    began = time.perf_counter()
+    """Seconds of processor time, peak resident bytes and output of a command."""
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen([sys.executable, "-m", *command], stdout=output)
         _, status, usage = os.wait4(process.pid, 0)
@@ -140,7 +140,8 @@ def measured(command: list[str]) -> tuple[float, int, str]:
         if process.returncode:
             raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
         output.seek(0)
-        return time.perf_counter() - began, 1024 * usage.ru_maxrss, output.read()
+        seconds = usage.ru_utime + usage.ru_stime
+        return seconds, 1024 * usage.ru_maxrss, output.read()
 
 
 def step(what: str, *paths: Path, **numbers: int) -> tuple[float, int, dict]:
