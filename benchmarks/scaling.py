@@ -1,6 +1,7 @@
 """How an update grows with each of its sizes, and what a thousand runs cost to look at.
 
-    python -m benchmarks.scaling [--rounds 5] [--only updates] [--runs 100 300 1000]
+    python -m benchmarks.scaling [--rounds 5]
+    python -m benchmarks.scaling --run=runs/synthetic/global-general/0
 
 updates: `bahdanau2014` on random sentences that fill their positions, one size doubled
 at a time; all points take turns, and an exponent is the slope of the logarithms. Time
@@ -8,8 +9,8 @@ is that of all cores together, so that other work on the machine counts little. 
 are XLA's account of the temporary buffers of a compiled update, which holds besides
 them parameters and two moments of each (and a gradient of each among the temporaries).
 Multiply-adds are counted from the code: `multiply_adds` below.
-runs: one small run is trained, its folder copied without checkpoints, and the copies
-are found, planned, grouped and reported.
+runs: the folder --run of a finished run is copied without its checkpoints, and sweeps
+of such runs are planned, written, grouped, found and reported.
 """
 
 import json
@@ -28,7 +29,6 @@ from benchmarks.problem import settings
 from benchmarks.turns import in_turns, machine, parser
 
 MIB = 2**20
-OVERRIDES: dict[str, Any] = {"train.steps": 100, "train.evaluate_every": 50}
 
 
 class Size(NamedTuple):
@@ -149,25 +149,19 @@ def updates(rounds: int) -> None:
         )
 
 
-def runs_of(counts: list[int]) -> None:
-    """Print what a run leaves on disk, and the seconds that many runs take."""
-    from attnlab.sweep import rows
-    from attnlab.train.run import run
-
-    with tempfile.TemporaryDirectory() as name:
-        (first,) = rows.write_folders(planned(1), Path(name) / "one")
-        result = run(first, console=False)
-        print(f"\na run of {result['parameters']:,} parameters, 500 + 500 gold pairs:")
-        for part in sorted(first.iterdir()):
-            files = [part] if part.is_file() else [*part.rglob("*")]
-            size = sum(file.stat().st_size for file in files if file.is_file())
-            print(f"  {part.name:<20}{size / 1e3:>9.1f} KB{len(files):>5} inodes")
-        print(f"\n{'runs':>6}{'plan':>8}{'write':>8}{'group':>8}{'find':>8}", end="")
-        print(f"{'table':>8}{'report':>8}  seconds", flush=True)
-        for count in counts:
-            times = looked_at(first, result, count, Path(name) / str(count))
-            print(f"{count:>6}{''.join(f'{t:>8.2f}' for t in times)}", flush=True)
-            shutil.rmtree(Path(name) / str(count))
+def runs_of(like: Path, counts: list[int]) -> None:
+    """Print what a run leaves on disk, and the seconds that many like it take."""
+    print(f"\n{like}:")
+    for part in sorted(like.iterdir()):
+        files = [part] if part.is_file() else [part, *part.rglob("*")]
+        size = sum(file.stat().st_size for file in files if file.is_file())
+        print(f"  {part.name:<20}{size / 1e3:>9.1f} KB{len(files):>5} inodes")
+    print(f"\n{'runs':>6}{'plan':>8}{'write':>8}{'group':>8}{'find':>8}", end="")
+    print(f"{'table':>8}{'report':>8}  seconds of the processor", flush=True)
+    for count in counts:
+        with tempfile.TemporaryDirectory() as name:
+            times = looked_at(like, count, Path(name))
+        print(f"{count:>6}{''.join(f'{t:>8.2f}' for t in times)}", flush=True)
 
 
 def planned(count: int) -> list:
@@ -180,10 +174,10 @@ def planned(count: int) -> list:
             row, seed = divmod(number, 5)
             add(f"row {row:03}", label_smoothing=row / 1e3, seed=seed)
 
-    return rows.plan(get_config(), sweep, OVERRIDES)
+    return rows.plan(get_config(), sweep)
 
 
-def looked_at(first: Path, result: dict, count: int, where: Path) -> list[float]:
+def looked_at(like: Path, count: int, where: Path) -> list[float]:
     """Seconds of planning, writing, grouping, finding, tabulating, reporting copies."""
     from attnlab import runs
     from attnlab.report import report
@@ -196,8 +190,9 @@ def looked_at(first: Path, result: dict, count: int, where: Path) -> list[float]
         timed(lambda: rows.write_folders(plans, where)),
         timed(lambda: groups.grouped(folders)),
     ]
+    result = runs.read_json(like / runs.RESULT)
     for folder, plan in zip(folders, plans, strict=True):
-        for file in first.iterdir():
+        for file in like.iterdir():
             if file.is_file() and file.name != runs.CONFIG:
                 shutil.copy(file, folder / file.name)
         own = {key: plan.config[key] for key in ("row", "slug", "order", "seed")}
@@ -211,21 +206,21 @@ def looked_at(first: Path, result: dict, count: int, where: Path) -> list[float]
 
 
 def timed(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 def main():
     made = parser(__doc__, rounds=5)
-    made.add_argument("--only", nargs="+", choices=("updates", "runs"))
+    made.add_argument("--run", type=Path, help="a finished run: measure sweeps of it")
     made.add_argument("--runs", type=int, nargs="+", default=[100, 300, 1000])
     options = made.parse_args()
     print(json.dumps(machine()))
-    if not options.only or "updates" in options.only:
+    if options.run:
+        runs_of(options.run, options.runs)
+    else:
         updates(options.rounds)
-    if not options.only or "runs" in options.only:
-        runs_of(options.runs)
 
 
 if __name__ == "__main__":
