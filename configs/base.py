@@ -16,7 +16,8 @@ def get_config() -> ConfigDict:
     data, model = config.data, config.model
     train, evaluate = config.train, config.evaluate
 
-    data.name = "synthetic"  # synthetic, hansards, multi30k, tatoeba, europarl, files
+    # synthetic, hansards, multi30k, tatoeba, europarl, files, shards
+    data.name = "synthetic"
     data.units = "words"  # or subwords (SentencePiece)
     data.source_vocabulary = 10_000  # largest size, the four special tokens included
     data.target_vocabulary = 10_000
@@ -66,6 +67,10 @@ def get_config() -> ConfigDict:
     data.files.lowercase = False
     data.files.source_language = "source"  # name them, and two runs can be told apart
     data.files.target_language = "target"
+    # Text that is not loaded: written by experiments.shard, which settled its units,
+    # vocabularies, shapes, edges and longest; those above count for nothing then.
+    data.shards = ConfigDict()
+    data.shards.folder = placeholder(str)
 
     model.preset = ""  # a paper's choices, see attnlab.attention.presets.PRESETS
     attend(model)

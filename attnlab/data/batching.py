@@ -6,7 +6,7 @@ can share one program, update by update.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -78,13 +78,48 @@ class Shape(NamedTuple):
         return self.rows * (self.source + self.target)
 
 
-class Batches:
+class Endless:
     """A training set's batches without end: `batches.at(step)`.
 
     `len(batches)` is the number of batches an epoch, the same for every epoch; an epoch
     shows each pair once. `pairs` counts those given, `dropped` the ones of them that
-    are longer than `longest` on either side.
+    are longer than `longest` on either side. `tokens` are an epoch's, EOS counted.
     """
+
+    pairs: int
+    dropped: int
+    longest: int
+    tokens: int
+
+    @property
+    def counts(self) -> dict[Shape, int]:
+        """How many batches an epoch has of each shape that occurs, narrowest first.
+
+        The same for every seed and epoch.
+        """
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def at(self, step: int) -> Batch:
+        """The batch of training step `step`, counted from 0 over all epochs."""
+        raise NotImplementedError
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shapes that occur, narrowest first."""
+        return list(self.counts)
+
+    @property
+    def waste(self) -> float:
+        """The share of an epoch's source and target tokens that is padding."""
+        padded = sum(number * shape.tokens for shape, number in self.counts.items())
+        return 1 - self.tokens / padded
+
+
+class Batches(Endless):
+    """The batches of a training set in memory."""
 
     def __init__(self, pairs_ids, shapes, longest, seed):
         self._source = _Side([source for source, _ in pairs_ids])
@@ -107,7 +142,7 @@ class Batches:
             (shape, np.flatnonzero(bucket == number))
             for number, shape in enumerate(shapes)
         ]
-        self._tokens = int(self._source.lengths[fits].sum()) + int(
+        self.tokens = int(self._source.lengths[fits].sum()) + int(
             self._target.lengths[fits].sum()
         )
         self._seed = seed
@@ -118,26 +153,10 @@ class Batches:
 
     @property
     def counts(self) -> dict[Shape, int]:
-        """How many batches an epoch has of each shape that occurs, narrowest first.
-
-        The same for every seed and epoch.
-        """
         found = Counter(shape for shape, _ in self._plan)
         return {shape: found[shape] for shape, _ in self._buckets if found[shape]}
 
-    @property
-    def shapes(self) -> list[Shape]:
-        """The shapes that occur, narrowest first."""
-        return list(self.counts)
-
-    @property
-    def waste(self) -> float:
-        """The share of an epoch's source and target tokens that is padding."""
-        padded = sum(number * shape.tokens for shape, number in self.counts.items())
-        return 1 - self._tokens / padded
-
     def at(self, step: int) -> Batch:
-        """The batch of training step `step`, counted from 0 over all epochs."""
         shape, members = self.planned(step)
         return Batch(
             *self._source.rows(members, shape.rows, shape.source),
@@ -193,13 +212,37 @@ def bucketed(
     of the wider side of a batch: then a shape has `token_budget // max(S, T)` rows, cut
     to a multiple of 8.
     """
-    if edges:
-        edges = _checked_edges(edges)
-        longest = edges[-1]
+    edges, longest = checked_widths(edges, shapes, longest)
+    rows_of = rows_rule(batch_size, token_budget, longest)
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it must not be negative")
+    widths = [(edge, edge) for edge in edges]
+    if not edges:
+        lengths = [(len(source) + 1, len(target) + 1) for source, target in pairs_ids]
+        fitting = [pair for pair in lengths if max(pair) <= longest]
+        if fitting:
+            widths = choose_widths(np.array(fitting), shapes, rows_of)
+    chosen = [Shape(rows_of(*pair), *pair) for pair in widths]
+    return Batches(pairs_ids, chosen, longest, seed)
+
+
+def checked_widths(
+    edges: Sequence[int], shapes: int, longest: int
+) -> tuple[tuple[int, ...], int]:
+    """(edges, longest) as `bucketed` means them; ValueErrors for what cannot be."""
+    edges = _checked_edges(edges) if edges else ()
+    longest = edges[-1] if edges else longest
     if shapes < 1:
         raise ValueError(f"shapes is {shapes}; it must be positive")
     if longest < 2:
         raise ValueError(f"longest is {longest}; a word and EOS take 2")
+    return edges, longest
+
+
+def rows_rule(
+    batch_size: int | None, token_budget: int | None, longest: int
+) -> Callable[[int, int], int]:
+    """rows_of(source, target): the rows of a batch of these widths, by either size."""
     if (batch_size is None) == (token_budget is None):
         raise ValueError(
             f"give one of batch_size (got {batch_size}) and "
@@ -212,23 +255,14 @@ def bucketed(
             f"token_budget is {token_budget}; 8 rows of the longest pairs take "
             f"{8 * longest}"
         )
-    if seed < 0:
-        raise ValueError(f"seed is {seed}; it must not be negative")
 
-    def rows_of(source, target):
+    def rows_of(source: int, target: int) -> int:
         if batch_size is not None:
             return batch_size
         assert token_budget is not None
         return token_budget // max(source, target, 1) // 8 * 8
 
-    widths = [(edge, edge) for edge in edges]
-    if not edges:
-        lengths = [(len(source) + 1, len(target) + 1) for source, target in pairs_ids]
-        fitting = [pair for pair in lengths if max(pair) <= longest]
-        if fitting:
-            widths = choose_widths(np.array(fitting), shapes, rows_of)
-    chosen = [Shape(rows_of(*pair), *pair) for pair in widths]
-    return Batches(pairs_ids, chosen, longest, seed)
+    return rows_of
 
 
 def in_order(

@@ -8,6 +8,7 @@ from attnlab.data.files import files
 from attnlab.data.hansards import hansards
 from attnlab.data.multi30k import multi30k
 from attnlab.data.pairs import Corpus, GoldPair, Link, Pair
+from attnlab.data.shards import shards
 from attnlab.data.synthetic import synthetic
 from attnlab.data.tatoeba import tatoeba
 
@@ -20,6 +21,7 @@ CORPORA: dict[str, Callable[..., Corpus]] = {
     "tatoeba": tatoeba,
     "europarl": europarl,
     "files": files,
+    "shards": shards,
 }
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from attnlab.data.lines import (
     link_pairs,
@@ -13,6 +14,7 @@ from attnlab.data.lines import (
 )
 from attnlab.data.links import read_wpt
 from attnlab.data.pairs import Corpus, GoldPair, Pair
+from attnlab.data.streams import PairStream
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -31,6 +33,7 @@ def files(
     lowercase: bool = False,
     source_language: str = "source",
     target_language: str = "target",
+    stream: bool = False,
 ) -> Corpus:
     """A corpus from plain or gzip text, words split at blanks.
 
@@ -43,6 +46,7 @@ def files(
       of its `<s snum=7> ... </s>`.
     one_based: whether links count from 1; by default pharaoh does not and wpt does.
     target_first: whether a link's first number belongs to the target.
+    stream: `train` is read anew each time it is iterated over, and never held whole.
 
     Raises ValueError naming file, line and link when a link points outside its pair,
     and for files of different lengths; FileNotFoundError for a missing file.
@@ -74,17 +78,19 @@ def files(
             name: [GoldPair(*_lower(pair.pair), *pair[2:]) for pair in pairs]
             for name, pairs in sets.items()
         }
-    splits = {
-        "train": without_empty(text("train", train)),
+    splits: dict[str, Any] = {
+        "train": [] if stream else without_empty(text("train", train)),
         "dev": text("dev", dev),
         "test": text("test", test),
     }
-    if not splits["train"]:
+    if not splits["train"] and not stream:
         raise ValueError(f"train has no pair with words on both sides: {train}")
     if lowercase:
         splits = {
             name: [_lower(pair) for pair in pairs] for name, pairs in splits.items()
         }
+    if stream:
+        splits["train"] = PairStream(_split(train), lowercase)
     return Corpus(
         name="files",
         **splits,

@@ -1,5 +1,6 @@
 """The records of parallel text: a pair, a pair with gold links, a whole corpus."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 Link = tuple[int, int]
@@ -31,11 +32,12 @@ class Corpus(NamedTuple):
 
     `about` says in a line or two what the text is and how it was made ready. A gold
     set's name starts with `silver_` where a program, not a person or the grammar, made
-    the links: call a figure against it agreement, not AER.
+    the links: call a figure against it agreement, not AER. `train` may be a sequence
+    that is read from disk (`attnlab.data.shards`).
     """
 
     name: str
-    train: list[Pair]
+    train: Sequence[Pair]
     dev: list[Pair]
     test: list[Pair]
     gold: dict[str, list[GoldPair]]

@@ -25,11 +25,14 @@ class Codec(Protocol):
 
     PAD, BOS, EOS and UNK have the same ids in every codec. `encode` gives ids without
     BOS and EOS, and the word that each unit belongs to; `decode` stops at the first
-    EOS and gives words.
+    EOS and gives words; `content` is what `save` writes.
     """
 
     @property
     def size(self) -> int: ...
+
+    @property
+    def content(self) -> bytes: ...
 
     def encode(self, words: Sequence[str]) -> Encoded: ...
 
@@ -135,9 +138,14 @@ class Subwords:
         ]
         return "".join(pieces).replace(BLANK, " ").split()
 
+    @property
+    def content(self) -> bytes:
+        """The SentencePiece model, which its own tools read too."""
+        return self._model
+
     def save(self, path: str | Path) -> None:
-        """Writes the SentencePiece model, which its own tools read too."""
-        Path(path).write_bytes(self._model)
+        """Writes `content`."""
+        Path(path).write_bytes(self.content)
 
     @classmethod
     def load(cls, path: str | Path) -> "Subwords":

@@ -1,7 +1,7 @@
 """Words as integers: the special tokens, and a vocabulary of whole words."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +41,17 @@ class Vocabulary:
         max_size: int | None = None,
         min_count: int = 1,
     ) -> "Vocabulary":
+        """The vocabulary `of_counts` of these sentences' words."""
+        counts = Counter(word for sentence in sentences for word in sentence)
+        return cls.of_counts(counts, max_size, min_count)
+
+    @classmethod
+    def of_counts(
+        cls,
+        counts: Mapping[str, int],
+        max_size: int | None = None,
+        min_count: int = 1,
+    ) -> "Vocabulary":
         """The words seen at least `min_count` times, most frequent first.
 
         `max_size` counts the four special tokens. Words of equal count stand in
@@ -51,11 +62,10 @@ class Vocabulary:
                 f"max_size is {max_size}; it must exceed the {len(SPECIALS)} "
                 "special tokens"
             )
-        counts = Counter(word for sentence in sentences for word in sentence)
-        for special in SPECIALS:
-            counts.pop(special, None)  # text that spells a special token means it
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        kept = [word for word, count in ranked if count >= min_count]
+        frequent = [item for item in counts.items() if item[1] >= min_count]
+        ranked = sorted(frequent, key=lambda item: (-item[1], item[0]))
+        # Text that spells a special token means it.
+        kept = [word for word, _ in ranked if word not in SPECIALS]
         return cls(kept if max_size is None else kept[: max_size - len(SPECIALS)])
 
     def __len__(self) -> int:
@@ -74,10 +84,16 @@ class Vocabulary:
         """The words before the first EOS; PAD and BOS are left out."""
         return [self.words[index] for index in until_eos(ids, self.size)]
 
+    @property
+    def content(self) -> bytes:
+        """A header line, then one word a line, UTF-8, without the specials."""
+        return "".join(
+            f"{line}\n" for line in (HEADER, *self.words[len(SPECIALS) :])
+        ).encode()
+
     def save(self, path: str | Path) -> None:
-        """Writes a header line, then one word a line, UTF-8, without the specials."""
-        lines = [HEADER, *self.words[len(SPECIALS) :]]
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        """Writes `content`."""
+        Path(path).write_bytes(self.content)
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":

@@ -1,6 +1,7 @@
 """The translation task: from a configuration to a model, its data and its metrics."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,18 @@ import numpy as np
 from attnlab import runs
 from attnlab.attention.presets import build
 from attnlab.data import corpus as corpora
-from attnlab.data.batching import EDGES, Batches, IdPair, bucketed, encode_pairs
+from attnlab.data.batching import (
+    EDGES,
+    Endless,
+    IdPair,
+    bucketed,
+    encode_pairs,
+    rows_rule,
+)
 from attnlab.data.joining import joined
 from attnlab.data.pairs import Corpus
+from attnlab.data.shards import ShardedText, Shards
+from attnlab.data.streaming import StreamedBatches
 from attnlab.data.subwords import Codec, Subwords, load_codec
 from attnlab.data.vocab import EOS, Vocabulary
 from attnlab.decoding.beam import LENGTH_PENALTIES
@@ -96,41 +106,77 @@ def load_corpus(config: Mapping[str, Any]) -> Corpus:
 
 
 def make_codecs(config: Mapping[str, Any], corpus: Corpus) -> tuple[Codec, Codec]:
-    """Vocabularies of whole words or SentencePiece pieces, from the training text."""
+    """Vocabularies of whole words or SentencePiece pieces, from the training text.
+
+    Shards bring theirs along.
+    """
     data = config["data"]
+    if isinstance(corpus.train, ShardedText):
+        return corpus.train.shards.codecs
     if data["units"] not in UNITS:
         raise ValueError(f"unknown units {data['units']!r}; choose {', '.join(UNITS)}")
 
-    def make(sentences, size):
-        if data["units"] == "subwords":
-            return Subwords.train(sentences, size)
-        return Vocabulary.build(sentences, size, data["min_count"])
-
+    sizes = data["source_vocabulary"], data["target_vocabulary"]
+    if data["units"] == "subwords":
+        return (
+            Subwords.train([pair.source for pair in corpus.train], sizes[0]),
+            Subwords.train([pair.target for pair in corpus.train], sizes[1]),
+        )
+    counts: tuple[Counter[str], Counter[str]] = Counter(), Counter()
+    for pair in corpus.train:  # once: it may be read from files
+        counts[0].update(pair.source)
+        counts[1].update(pair.target)
     return (
-        make([pair.source for pair in corpus.train], data["source_vocabulary"]),
-        make([pair.target for pair in corpus.train], data["target_vocabulary"]),
+        Vocabulary.of_counts(counts[0], sizes[0], data["min_count"]),
+        Vocabulary.of_counts(counts[1], sizes[1], data["min_count"]),
     )
 
 
 def training_pairs(
     config: Mapping[str, Any], corpus: Corpus, source: Codec, target: Codec
 ) -> Sequence[IdPair]:
-    """The ids that a run learns from, a share of the pairs glued in twos."""
+    """The ids that a run learns from, a share of the pairs glued in twos.
+
+    Shards are ids already, by vocabularies of their own, which `source` and `target`
+    must be; and their pairs cannot be glued.
+    """
+    if isinstance(corpus.train, ShardedText):
+        corpus.train.shards.check_codecs(source, target)
+        if config["data"]["join"]:
+            raise ValueError(
+                f"data.join is {config['data']['join']}; pairs of shards stay as they "
+                "were written: make it 0"
+            )
+        return corpus.train.shards
     return encode_pairs(joined(corpus.train, config["data"]["join"]), source, target)
 
 
-def make_batches(config: Mapping[str, Any], pairs_ids: Sequence[IdPair]) -> Batches:
+def make_batches(config: Mapping[str, Any], pairs_ids: Sequence[IdPair]) -> Endless:
     """The training batches of a configuration."""
     data, train = config["data"], config["train"]
+    sizes = {
+        "batch_size": None if train["token_budget"] else train["batch_size"],
+        "token_budget": train["token_budget"] or None,
+    }
+    if isinstance(pairs_ids, Shards):
+        rows_of = rows_rule(**sizes, longest=pairs_ids.longest)
+        return StreamedBatches(pairs_ids, rows_of, config["seed"])
     return bucketed(
         pairs_ids,
-        batch_size=None if train["token_budget"] else train["batch_size"],
-        token_budget=train["token_budget"] or None,
+        **sizes,
         shapes=data["shapes"],
         longest=data["longest"],
         edges=data["edges"],
         seed=config["seed"],
     )
+
+
+def count_targets(pairs_ids: Sequence[IdPair], size: int) -> np.ndarray:
+    """How often each of `size` target units occurs in training, EOS included."""
+    if isinstance(pairs_ids, Shards):
+        return pairs_ids.target_counts
+    said = [unit for _, ids in pairs_ids for unit in (*ids, EOS)]
+    return np.bincount(said, minlength=size)
 
 
 def read_codecs(folder: Path) -> tuple[Codec, Codec]:
@@ -221,8 +267,7 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
     quick = Search(positions=evaluate["positions"])
     dev = corpus.dev[: evaluate["dev_sentences"]]
 
-    said = [unit for _, ids in pairs_ids for unit in (*ids, EOS)]
-    counts = np.bincount(said, minlength=target.size)
+    counts = count_targets(pairs_ids, target.size)
 
     def init(rng):
         return with_frequencies(init_params(model, rng), counts)
@@ -280,7 +325,7 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
     )
 
 
-def left_out(batches: Batches, setting: str | None) -> list[str]:
+def left_out(batches: Endless, setting: str | None) -> list[str]:
     """A line on the training pairs that are too long to be batched, if there are."""
     if not batches.dropped:
         return []

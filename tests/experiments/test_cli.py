@@ -46,6 +46,7 @@ def program(name: str, *arguments: str) -> subprocess.CompletedProcess:
     "module",
     ["experiments.train", "experiments.sweep", "experiments.report"]
     + ["experiments.align", "experiments.evaluate", "experiments.data"]
+    + ["experiments.shard"]
     + ["attnlab.train.run"],
 )
 def test_help_is_quick_and_no_error(module):
@@ -68,6 +69,7 @@ def test_help_is_quick_and_no_error(module):
     flag = {"attnlab.train.run": "--quiet", "experiments.report": "--runs"}
     flag |= {"experiments.align": "--run", "experiments.sweep": "--only"}
     flag |= {"experiments.evaluate": "--reverse", "experiments.data": "--plot"}
+    flag |= {"experiments.shard": "--verify"}
     assert flag.get(module, "--config") in done.stdout
 
 
