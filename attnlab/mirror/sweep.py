@@ -74,7 +74,7 @@ def mirror_report(
         with environment(folder, run.settings.mode):
             import wandb
 
-            artefact = wandb.Artifact(f"{group}-report", type="report")
+            artefact = wandb.Artifact(runs.slug(f"{group} report"), type="report")
             for path in written:
                 name = path.relative_to(folder).as_posix()
                 # A later report writes these anew, so that what is sent is a copy.

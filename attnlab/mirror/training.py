@@ -46,7 +46,7 @@ class RunMirror:
         self.folder = folder
         self.shows_histograms = settings.get("histograms", True)
         self.concluded = False
-        place = Place(
+        self.place = Place(
             folder,
             settings["project"],
             group=folder.absolute().parent.parent.name,
@@ -55,7 +55,7 @@ class RunMirror:
             key=fingerprint[:8],
         )
         mode, own = settings["mode"], tags(config)
-        self.run = start(place, mode, config=config, tags=own, say=say)
+        self.run = start(self.place, mode, config=config, tags=own, say=say)
         self.run.define_metric("step", hidden=True)
         for kind in ("train", "dev", "test"):
             self.run.define_metric(f"{kind}/*", step_metric="step")
@@ -80,7 +80,7 @@ class RunMirror:
         run = read_run(self.folder)
         self.run.summary.update(summary(run))
         with environment(self.folder, self.run.settings.mode):
-            self.run.log_artifact(_artefact(run, self.run.name))
+            self.run.log_artifact(_artefact(run, self.place))
             with TemporaryDirectory(dir=self.folder / "wandb") as scratch:
                 shown = pictures(run, Path(scratch))
                 if self.shows_histograms:
@@ -123,10 +123,11 @@ def read_run(folder: Path) -> runs.Run:
     return run
 
 
-def _artefact(run: runs.Run, name: str) -> Any:
+def _artefact(run: runs.Run, place: Place) -> Any:
     """The files of a finished run, which are final, so sent from where they lie."""
     import wandb
 
+    name = runs.slug(f"{place.group} {place.name}")  # one in the whole project
     artefact = wandb.Artifact(name, type="run", metadata=run.result)
     for path in (run.folder.absolute() / name for name in KEPT):
         if path.exists():

@@ -1,0 +1,68 @@
+"""Offline wandb runs, read back from their files."""
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+
+class Offline:
+    """What a .wandb file says of its run."""
+
+    def __init__(self, file: Path):
+        self.file = file
+        self.records = read_records(file)
+        (self.run,) = self.of("run")
+        self.config = _values(self.run.config.update)
+        self.history = [_values(row.item) for row in self.of("history")]
+        self.artefacts = {one.name: one for one in self.of("artifact")}
+        self.axes = {
+            one.glob_name or one.name: one.step_metric for one in self.of("metric")
+        }
+        self.summary: dict[str, Any] = {}
+        for one in self.of("summary"):
+            self.summary |= _values(one.update)
+
+    def of(self, kind: str) -> list[Any]:
+        found = [one for one in self.records if one.WhichOneof("record_type") == kind]
+        return [getattr(one, kind) for one in found]
+
+    def media(self, kind: str) -> list[Path]:
+        return sorted((self.file.parent / "files" / "media" / kind).rglob("*.*"))
+
+    def curve(self, name: str) -> dict[int, Any]:
+        return {row["step"]: row[name] for row in self.history if name in row}
+
+
+def offline_runs(folder: Path) -> list[Offline]:
+    """The runs below folder/wandb, the oldest first."""
+    files = folder.glob("wandb/offline-run-*/run-*.wandb")
+    return [Offline(file) for file in sorted(files)]
+
+
+def read_records(file: Path) -> list[Any]:
+    """Records of a .wandb file: LevelDB's log format after a header of 7 bytes."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    content, place, joined, records = file.read_bytes(), 7, b"", []
+    block = 32 * 1024
+    while place < len(content):
+        if block - place % block < 7:  # no record starts in the rest of a block
+            place += block - place % block
+            continue
+        _, length, kind = struct.unpack_from("<IHB", content, place)
+        joined += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            found = Record()
+            found.ParseFromString(joined)
+            records.append(found)
+            joined = b""
+    return records
+
+
+def _values(items: Any) -> dict[str, Any]:
+    return {
+        item.key or "/".join(item.nested_key): json.loads(item.value_json)
+        for item in items
+    }
