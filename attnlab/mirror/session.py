@@ -6,15 +6,18 @@ machine and the code the name of the host and versions of packages are recorded.
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from attnlab.mirror.records import is_whole
 from attnlab.runs import plain
 
 Mode = Literal["offline", "online", "disabled"]
 LONGEST_TAG = 64  # letters that wandb allows
+SECONDS_TO_WRITE = 3.0
 
 
 class Place(NamedTuple):
@@ -136,11 +139,21 @@ def _start(
 
 
 def finish(run: Any, *, failed: bool) -> None:
-    """Close the run; the last one open in this process also stops wandb-core."""
+    """Close the run; the last one open in this process also stops wandb-core.
+
+    OSError where an offline run did not get onto the disk.
+    """
     try:
         run.finish(exit_code=int(failed))
     finally:
         _service.leave()
+    if run.settings.mode != "offline":
+        return
+    deadline = time.monotonic() + SECONDS_TO_WRITE
+    while not is_whole(Path(run.settings.sync_file)):  # wandb-core may write it later
+        if time.monotonic() > deadline:
+            raise OSError(f"{run.settings.sync_file} lacks its end; is the disk full?")
+        time.sleep(0.02)
 
 
 def find_id(folder: Path, key: str) -> str:

@@ -33,7 +33,8 @@ def conclude(
     notes = {folder: note for folder in folders if (note := _note(folder))}
     if notes:
         folder, note = next(iter(notes.items()))
-        said.append(f"wandb: {len(notes)} of {len(folders)} runs; {folder}: {note}")
+        count = f"{len(notes)} of {len(folders)} runs"
+        said.append(f"wandb: trouble with {count}; {folder}: {note}")
     line = unsent(root, folders)
     return said + ([line] if line else [])
 
@@ -124,4 +125,6 @@ def unsent(root: Path, folders: Sequence[Path]) -> str | None:
         return None
     at = shlex.quote(str(root))
     where = " ".join(f"{at}/{places}/{UNSENT}" for places, n in waiting.items() if n)
-    return f"wandb: {sum(waiting.values())} runs kept offline; send: wandb sync {where}"
+    count = sum(waiting.values())
+    are = "run is" if count == 1 else "runs are"
+    return f"wandb: {count} {are} kept offline; to send: wandb sync {where}"

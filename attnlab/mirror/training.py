@@ -56,6 +56,13 @@ class RunMirror:
         )
         mode, own = settings["mode"], tags(config)
         self.run = start(self.place, mode, config=config, tags=own, say=say)
+        try:
+            self._define_axes()
+        except BaseException:
+            self.close()
+            raise
+
+    def _define_axes(self) -> None:
         self.run.define_metric("step", hidden=True)
         for kind in ("train", "dev", "test"):
             self.run.define_metric(f"{kind}/*", step_metric="step")

@@ -1,9 +1,10 @@
 """Offline wandb runs, read back from their files."""
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
+
+from attnlab.mirror.records import read_records
 
 
 class Offline:
@@ -38,27 +39,6 @@ def offline_runs(folder: Path) -> list[Offline]:
     """The runs below folder/wandb, the oldest first."""
     files = folder.glob("wandb/offline-run-*/run-*.wandb")
     return [Offline(file) for file in sorted(files)]
-
-
-def read_records(file: Path) -> list[Any]:
-    """Records of a .wandb file: LevelDB's log format after a header of 7 bytes."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    content, place, joined, records = file.read_bytes(), 7, b"", []
-    block = 32 * 1024
-    while place < len(content):
-        if block - place % block < 7:  # no record starts in the rest of a block
-            place += block - place % block
-            continue
-        _, length, kind = struct.unpack_from("<IHB", content, place)
-        joined += content[place + 7 : place + 7 + length]
-        place += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            found = Record()
-            found.ParseFromString(joined)
-            records.append(found)
-            joined = b""
-    return records
 
 
 def _values(items: Any) -> dict[str, Any]:
