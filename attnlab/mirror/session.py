@@ -111,7 +111,7 @@ def _start(
             disable_code=True,
             save_code=False,
             silent=mode == "offline",
-            init_timeout=timeout,
+            init_timeout=timeout if mode == "online" else 90,  # wandb's own
             login_timeout=timeout,
             finish_timeout=10 * timeout,  # what is not sent by then stays on disk
             finish_timeout_raises=True,
