@@ -30,8 +30,10 @@ def begin(task: str) -> ConfigDict:
     config.evaluate = ConfigDict()
 
     config.wandb = ConfigDict()
-    config.wandb.mode = "offline"  # online, disabled
+    config.wandb.mode = "offline"  # in <run>/wandb, sent by `wandb sync`; or online,
+    # which needs a login and falls back to offline, or disabled
     config.wandb.project = "attnlab"
+    config.wandb.histograms = True  # of parameters and attention weights
     return config
 
 

@@ -113,6 +113,7 @@ def main(arguments: Sequence[str]) -> int:
     for ending in (signal.SIGTERM, signal.SIGHUP):  # let run_all end its jobs
         signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     from attnlab import runs
+    from attnlab.mirror.sweep import conclude
     from attnlab.report.report import write_report
     from attnlab.sweep.display import Display
     from attnlab.sweep.execute import run_all
@@ -134,6 +135,8 @@ def main(arguments: Sequence[str]) -> int:
     table = next(path for path in written if path.name == "table.txt")
     print(table.read_text(encoding="utf-8"))
     print(f"{len(written)} files in {written[0].parent}; start with {written[0]}")
+    for line in conclude(workdir, folders, written, planned[0].config["wandb"]):
+        print(line)
     return int(not all((folder / runs.RESULT).exists() for folder in folders))
 
 

@@ -7,8 +7,10 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from attnlab.report import evidence, rows
 from attnlab.report.evidence import Evidence
 from attnlab.report.rows import Row
+from attnlab.runs import Run
 
 # add(figure, its file name, its caption); the figure is one of matplotlib's, or a page
 # of HTML as a string, which report.md links to.
@@ -26,10 +28,26 @@ GALLERIES = {
 
 
 def draw_examples(
-    task: str, rows: Sequence[Row], known: Mapping[str, Evidence], add: Add
+    task: str, found: Sequence[Row], known: Mapping[str, Evidence], add: Add
 ) -> None:
     """Add the figures of a task's rows; none for a task that has no gallery."""
     if task in GALLERIES:
         module, name = GALLERIES[task].split(":")
-        own = {row.name: known[row.name] for row in rows}
-        getattr(importlib.import_module(module), name)(rows, own, add)
+        own = {row.name: known[row.name] for row in found}
+        getattr(importlib.import_module(module), name)(found, own, add)
+
+
+def of_run(run: Run) -> list[tuple[Any, str, str]]:
+    """The figures that a run alone allows, as `Add` takes them: figure, name, caption.
+
+    Names do not end in the row's, so that those of several runs are told to be alike.
+    """
+    found = rows.group([rows.checked(run)])
+    known = {row.name: evidence.read(row) for row in found}
+    drawn: list[tuple[Any, str, str]] = []
+
+    def add(figure: Any, name: str, caption: str) -> None:
+        drawn.append((figure, name.removesuffix(f"-{found[0].slug}"), caption))
+
+    draw_examples(str(run.config.get("task", "translate")), found, known, add)
+    return drawn

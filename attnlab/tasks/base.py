@@ -18,8 +18,8 @@ class Task(NamedTuple):
     scores: those of `validate` that may choose the best checkpoint (`train.stop_on`),
       named in `attnlab.metrics.named`
     notes: what the user is told before training
-    histograms(params) -> {name: array of any shape}, whose distribution a writer that
-      can show one is given at every evaluation
+    histograms(params) -> {name: array of any shape}: activations whose distribution a
+      writer that can show one is given at every evaluation, beside the parameters'
 
     The loss is summed over what `Sums.tokens` counts (words, sequences, questions), and
     an update follows the mean.

@@ -196,10 +196,8 @@ def classify(config: Mapping[str, Any], folder: Path) -> Task:
         words = np.arange(batch.words.shape[1]) < batch.lengths[:, None] - 1
         size = batch.words.shape[1]
         return {
-            "embeddings": np.asarray(params["params"]["embedding"]),
             "states": np.asarray(look.values)[:, :size][words],
             "weights": np.asarray(look.weights)[:, :size][words],
-            "output": np.asarray(params["params"]["output"]),
         }
 
     def finish(params, folder: Path):

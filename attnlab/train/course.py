@@ -147,13 +147,22 @@ class Course:
                 return
         dev = self.task.validate(state.params)
         self.writer.write(self.step, "dev", dev)
-        if self.task.histograms is not None:
-            self.writer.histograms(self.step, self.task.histograms(state.params))
+        self.writer.histograms(self.step, lambda: self._distributions(state.params))
         chosen = self.settings["stop_on"]
         metric = METRICS[chosen].better * dev[chosen]
         judged = _judge(self.progress, metric, self.step, self.settings)
         self.progress = judged._replace(seconds=self.before + seconds())
         self.checkpoints.save(self.step, state, self.progress._asdict(), metric)
+
+    def _distributions(self, params: Any) -> dict[str, Any]:
+        """Every parameter by its path, and what the task adds."""
+        leaves = jax.tree_util.tree_flatten_with_path(params)[0]
+        named = {
+            "parameters/" + jax.tree_util.keystr(path, simple=True, separator="/"): leaf
+            for path, leaf in leaves
+        }
+        more = self.task.histograms
+        return named | (dict(more(params)) if more is not None else {})
 
     def best(self, template: TrainState) -> Trained:
         """What training came to; raises what ended it."""

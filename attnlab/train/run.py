@@ -19,13 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from attnlab import runs
-from attnlab.train.writers import (
-    Writer,
-    console_writer,
-    jsonl_writer,
-    several,
-    wandb_writer,
-)
+from attnlab.train.wandb_writer import wandb_writer
+from attnlab.train.writers import Writer, console_writer, jsonl_writer, several
 
 # What may change between a run and its resumption without changing what is learned.
 PRESENTATION = ("row", "slug", "order", "wandb")
@@ -194,6 +189,7 @@ def _conclude(
     runs.write_json(folder / runs.RESULT, result)
     final = {k: v for k, v in results.items() if isinstance(v, float)}
     writer.write(trained.step, "test", final)
+    writer.conclude()
     return runs.read_json(folder / runs.RESULT)
 
 
@@ -224,18 +220,8 @@ def learned_fingerprint(config: Mapping[str, Any]) -> str:
 def _writer(folder: Path, config: Mapping[str, Any], console: bool) -> Writer:
     from attnlab.train.checkpoint import Checkpoints
 
-    settings = config["wandb"]
-    writers = [jsonl_writer(folder)]
-    writers.append(
-        wandb_writer(
-            settings["project"],
-            folder.parent.parent.name,
-            f"{config['slug']}-s{config['seed']}",
-            config,
-            settings["mode"],
-            folder,
-        )
-    )
+    mirror = wandb_writer(folder, config, fingerprint=learned_fingerprint(config))
+    writers = [jsonl_writer(folder), mirror]
     if console:
         train = config["train"]
         begun = Checkpoints(folder / runs.CHECKPOINTS).latest_step or 0

@@ -1,37 +1,35 @@
 """Writers: where the numbers of a run go besides its result.
 
-A writer is three functions. `jsonl_writer` keeps the truth, `wandb_writer` mirrors it,
-`console_writer` shows it; `several` makes one writer of many.
+A writer is a few functions. `jsonl_writer` keeps the truth, `console_writer` shows it,
+`wandb_writer` (in a file of its own) mirrors it; `several` makes one writer of many.
 """
 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TextIO
-
-import numpy as np
+from typing import Any, NamedTuple, TextIO
 
 from attnlab import runs
 from attnlab.metrics.named import METRICS
 
-MODES = ("offline", "online", "disabled")
+Arrays = Callable[[], Mapping[str, Any]]  # called by a writer that shows them, only
 
 
 class Writer(NamedTuple):
-    """Where numbers and figures go; call `close` once, at the end.
+    """Where numbers go; call `close` once, at the end.
 
-    write(step, kind, values)   values of one moment; kind is "train" or "dev"
-    figure(name, path)          a finished picture
-    histograms(step, arrays)    arrays whose distribution can be shown
+    write(step, kind, values)   values of one moment; kind is "train", "dev" or "test"
+    conclude()                  the run is done: result.json and the rest are written
+    histograms(step, arrays)    {name: array} whose distribution can be shown
     """
 
     write: Callable[[int, str, Mapping[str, Any]], None]
-    figure: Callable[[str, str | os.PathLike], None]
+    conclude: Callable[[], None]
     close: Callable[[], None]
-    histograms: Callable[[int, Mapping[str, Any]], None] = lambda step, arrays: None
+    histograms: Callable[[int, Arrays], None] = lambda step, arrays: None
 
 
 def several(*writers: Writer) -> Writer:
@@ -44,9 +42,9 @@ def several(*writers: Writer) -> Writer:
         for writer in writers:
             writer.write(step, kind, values)
 
-    def figure(name, path):
+    def conclude():
         for writer in writers:
-            writer.figure(name, path)
+            writer.conclude()
 
     def histograms(step, arrays):
         for writer in writers:
@@ -57,15 +55,15 @@ def several(*writers: Writer) -> Writer:
             for writer in reversed(writers):
                 stack.callback(writer.close)
 
-    return Writer(write, figure, close, histograms)
+    return Writer(write, conclude, close, histograms)
 
 
 def jsonl_writer(folder: str | os.PathLike) -> Writer:
     """Adds a line to metrics.jsonl of a run folder for each `write`.
 
     A line is on its way to the disk when `write` returns: killing the process loses
-    none. Figures are files already and not written again, and histograms are for
-    looking at: a line holds numbers only. A value that is not finite becomes null.
+    none. Histograms are for looking at: a line holds numbers only. A value that is not
+    finite becomes null.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +72,7 @@ def jsonl_writer(folder: str | os.PathLike) -> Writer:
         record = {"step": int(step), "kind": kind, **values}
         runs.append_jsonl(folder / runs.METRICS, record)
 
-    return Writer(write, _no_figure, _nothing)
+    return Writer(write, _nothing, _nothing)
 
 
 def console_writer(
@@ -111,7 +109,7 @@ def console_writer(
         latest[kind] = dict(values)
         show(int(step), kind, latest, left(step))
 
-    return Writer(write, _no_figure, close)
+    return Writer(write, _nothing, close)
 
 
 def _lines(stream: TextIO, total: int, every: int):
@@ -184,127 +182,6 @@ def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"
-
-
-def wandb_writer(
-    project: str,
-    group: str,
-    name: str,
-    config: Mapping[str, Any],
-    mode: Literal["offline", "online", "disabled"] | str = "offline",
-    folder: str | os.PathLike = ".",
-    *,
-    timeout: float = 60.0,
-) -> Writer:
-    """Mirrors numbers, PNG figures and histograms in Weights & Biases, as a run below
-    `folder`.
-
-    A sweep is a `group`, a run of it a `name`. "offline" writes folder/wandb/ and needs
-    no network and no login; `wandb sync` sends it later. "disabled" does nothing and
-    does not import wandb. "online" raises ConnectionError where there is no login, or
-    no answer in `timeout` seconds (and ten of wandb's own). The mode given here
-    outranks WANDB_MODE.
-
-    Of the machine and the code nothing is recorded but versions of packages. It is a
-    mirror: a killed process leaves its last lines out of it (wandb writes blocks of
-    32 KiB), and a run that is resumed becomes a second wandb run of the same name.
-    """
-    if mode not in MODES:
-        raise ValueError(f"unknown wandb mode {mode!r}; choose {', '.join(MODES)}")
-    if mode == "disabled":
-        return Writer(lambda *_: None, _no_figure, _nothing)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)  # else wandb falls back to /tmp
-    ours = "WANDB_SERVICE" not in os.environ  # else another run here needs wandb-core
-    with _quiet_environment(mode):
-        import wandb
-        from wandb.errors import CommError, UsageError
-
-        settings = wandb.Settings(
-            console="off",  # no redirection of stdout, no thread reading it
-            x_disable_stats=True,
-            x_disable_meta=True,
-            disable_git=True,
-            disable_code=True,
-            save_code=False,
-            silent=mode == "offline",
-            init_timeout=timeout,
-            login_timeout=timeout,
-        )
-        try:
-            run = wandb.init(
-                project=project,
-                group=group,
-                name=name,
-                config=runs.plain(config),
-                mode=mode,
-                dir=folder,
-                job_type="train",
-                reinit="finish_previous",
-                settings=settings,
-            )
-        except (UsageError, CommError) as error:
-            if ours:
-                wandb.teardown()
-            raise ConnectionError(
-                f"wandb cannot start online: {error}\nlog in with `wandb login`, or "
-                "choose the mode offline and `wandb sync` later"
-            ) from error
-
-    def write(step, kind, values):
-        numbers = {
-            f"{kind}/{key}": value.item() if hasattr(value, "item") else value
-            for key, value in values.items()
-            if value is not None
-        }
-        run.log(numbers, step=int(step))
-
-    def figure(name, path):
-        if Path(path).suffix.lower() == ".png":
-            run.log({name: wandb.Image(os.fspath(path))})
-
-    def histograms(step, arrays):
-        drawn = {
-            f"histogram/{name}": wandb.Histogram(np_histogram=np.histogram(array, 64))
-            for name, array in arrays.items()
-        }
-        run.log(drawn, step=int(step))
-
-    def close():
-        run.finish()
-        if ours and wandb.run is None:
-            wandb.teardown()  # or wandb-core and two threads stay until Python exits
-
-    return Writer(write, figure, close, histograms)
-
-
-@contextmanager
-def _quiet_environment(mode: str) -> Iterator[None]:
-    """Variables that wandb reads when imported and started, set for that time only.
-
-    Without them it starts threads that report its own errors, and prints. What the
-    user has set stays, but for WANDB_MODE, which the caller has decided.
-    """
-    wanted = {"WANDB_ERROR_REPORTING": "false"}
-    if mode == "offline":
-        wanted["WANDB_SILENT"] = "true"
-    wanted = {k: v for k, v in wanted.items() if k not in os.environ} | {
-        "WANDB_MODE": mode
-    }
-    before = {key: os.environ.get(key) for key in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                del os.environ[key]
-            else:
-                os.environ[key] = value
-
-
-def _no_figure(name, path):
-    del name, path
 
 
 def _nothing():

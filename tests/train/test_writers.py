@@ -1,28 +1,13 @@
-"""Writers: jsonl, console, and a real offline wandb run read back from its file."""
+"""Writers: jsonl, console, and several as one."""
 
 import io
-import json
 import math
-import os
-import struct
-import subprocess
-import sys
-import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.train.writers import (
-    Writer,
-    console_writer,
-    jsonl_writer,
-    several,
-    wandb_writer,
-)
-
-ROOT = Path(__file__).resolve().parents[2]  # from where `import attnlab` works
+from attnlab.train.writers import Writer, console_writer, jsonl_writer, several
 
 
 class Terminal(io.StringIO):
@@ -45,7 +30,7 @@ def test_jsonl_lines_are_read_back(tmp_path):
     writer = jsonl_writer(tmp_path / "run")
     writer.write(1, "train", {"loss": np.float32(2.5), "tokens_per_second": 10})
     writer.write(2, "dev", {"bleu": math.nan, "aer": None})
-    writer.figure("alignment", "nowhere.png")
+    writer.conclude()
     writer.close()
     assert runs.read_jsonl(tmp_path / "run" / "metrics.jsonl") == [
         {"step": 1, "kind": "train", "loss": 2.5, "tokens_per_second": 10},
@@ -66,7 +51,7 @@ def test_a_second_jsonl_writer_goes_on(tmp_path):
 
 def test_histograms_are_no_lines(tmp_path):
     writer = jsonl_writer(tmp_path)
-    writer.histograms(1, {"weights": np.zeros(1000)})
+    writer.histograms(1, lambda: pytest.fail("they are not even made"))
     writer.close()
     assert not (tmp_path / "metrics.jsonl").exists()
 
@@ -79,7 +64,7 @@ def record(calls: list, name: str, fails: bool = False) -> Writer:
 
     return Writer(
         lambda step, kind, values: calls.append((name, step, kind, values)),
-        lambda title, path: calls.append((name, title, path)),
+        lambda: calls.append((name, "concluded")),
         close,
         lambda step, arrays: calls.append((name, step, arrays)),
     )
@@ -89,16 +74,16 @@ def test_several_pass_everything_on_in_order():
     calls = []
     writer = several(record(calls, "a"), record(calls, "b"))
     writer.write(1, "dev", {"bleu": 1.0})
-    writer.figure("x", "x.png")
-    writer.histograms(1, {"states": 0})
+    writer.conclude()
+    writer.histograms(1, dict)
     writer.close()
     assert calls == [
         ("a", 1, "dev", {"bleu": 1.0}),
         ("b", 1, "dev", {"bleu": 1.0}),
-        ("a", "x", "x.png"),
-        ("b", "x", "x.png"),
-        ("a", 1, {"states": 0}),
-        ("b", 1, {"states": 0}),
+        ("a", "concluded"),
+        ("b", "concluded"),
+        ("a", 1, dict),
+        ("b", 1, dict),
         ("a", "close"),
         ("b", "close"),
     ]
@@ -180,182 +165,3 @@ def test_progress_on_a_terminal_is_one_bar(monkeypatch):
     assert "bleu 12.000" in text
     assert " left" in text
     assert text.endswith("\n") or "\x1b[?25h" in text  # the cursor is back
-
-
-# Weights & Biases.
-
-
-def read_wandb(file: Path) -> list:
-    """Records of a .wandb file: LevelDB's log format after a header of 7 bytes."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    content, place, joined, records = file.read_bytes(), 7, b"", []
-    block = 32 * 1024
-    while place < len(content):
-        if block - place % block < 7:  # no record starts in the rest of a block
-            place += block - place % block
-            continue
-        _, length, kind = struct.unpack_from("<IHB", content, place)
-        joined += content[place + 7 : place + 7 + length]
-        place += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            found = Record()
-            found.ParseFromString(joined)
-            records.append(found)
-            joined = b""
-    return records
-
-
-def values_of(items) -> dict:
-    return {
-        item.key or "/".join(item.nested_key): json.loads(item.value_json)
-        for item in items
-    }
-
-
-# A user's process: nothing of wandb in the environment, none of pytest's settings.
-RUN = """
-    import json, math, os, subprocess, sys, threading
-    import numpy as np
-    from attnlab.train.writers import wandb_writer
-
-    def children():
-        with open(f"/proc/self/task/{os.getpid()}/children") as file:
-            return file.read().split()
-
-    def state():
-        names = sorted(thread.name for thread in threading.enumerate())
-        variables = sorted(name for name in os.environ if name.startswith("WANDB"))
-        return [names, len(children()), variables]
-
-    folder, picture = sys.argv[1:]
-    before, lazy = state(), "wandb" not in sys.modules
-    config = {"score": "general", "layers": [1, 2], "nested": {"width": np.int64(3)}}
-    off = wandb_writer("attnlab", "luong", "off", config, "disabled", folder)
-    off.write(1, "train", {"loss": 1.0})
-    off.close()
-    lazy = lazy and "wandb" not in sys.modules
-    for seed in (0, 1):
-        writer = wandb_writer("attnlab", "luong", f"s{seed}", config, folder=folder)
-        open_threads = state()[0]
-        writer.write(1, "train", {"loss": np.float32(2.5), "seconds": None})
-        writer.write(2, "train", {"loss": 2.0})
-        writer.write(2, "dev", {"bleu": 12.5, "perplexity": math.nan})
-        writer.figure("alignment", picture)
-        writer.figure("alignment", "paper.pdf")
-        writer.write(10, "train", {"loss": 1.5})
-        writer.histograms(10, {"weights": np.array([[0.0, 1.0, 1.0]])})
-        writer.close()
-    print(json.dumps([lazy, before, open_threads, state()]))
-"""
-
-
-@pytest.fixture(scope="module")
-def offline(tmp_path_factory):
-    """The folder of two real offline runs, and what their process looked like."""
-    from matplotlib import image
-
-    folder = tmp_path_factory.mktemp("wandb")
-    picture = folder / "alignment.png"
-    image.imsave(picture, np.zeros((2, 2)))
-    environment = {
-        name: value for name, value in os.environ.items() if "WANDB" not in name
-    }
-    process = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(RUN), folder / "run", picture],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-        cwd=ROOT,
-        env=environment | {"HOME": str(folder)},
-    )
-    assert process.returncode == 0, process.stderr
-    return folder / "run", process
-
-
-def test_an_offline_run_is_in_its_file(offline):
-    folder, _ = offline
-    files = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
-    assert len(files) == 2
-    by_name = {}
-    for file in files:
-        records = read_wandb(file)
-        (run,) = [found.run for found in records if found.HasField("run")][:1]
-        by_name[run.display_name] = records
-        assert (run.project, run.run_group, run.job_type) == (
-            "attnlab",
-            "luong",
-            "train",
-        )
-        config = values_of(run.config.update)
-        assert config["score"] == "general"
-        assert config["layers"] == [1, 2]
-        assert config["nested"] == {"width": 3}
-    assert sorted(by_name) == ["s0", "s1"]
-
-    history = [
-        values_of(found.history.item)
-        for found in by_name["s1"]
-        if found.HasField("history")
-    ]
-    assert [row["_step"] for row in history] == [1, 2, 10]
-    assert history[0]["train/loss"] == 2.5
-    assert "train/seconds" not in history[0]
-    assert history[1]["train/loss"] == 2.0
-    assert history[1]["dev/bleu"] == 12.5
-    assert math.isnan(float(history[1]["dev/perplexity"]))
-    assert history[2]["train/loss"] == 1.5
-    counts = history[2]["histogram/weights/values"]
-    assert (counts[0], counts[-1], sum(counts)) == (1, 2, 3)
-    pictures = list(folder.glob("wandb/offline-run-*/files/media/images/*.png"))
-    assert len(pictures) == 2
-
-
-def test_wandb_leaves_no_thread_process_or_variable(offline):
-    _, process = offline
-    lazy, before, opened, after = json.loads(process.stdout.splitlines()[-1])
-    assert lazy
-    assert after == before
-    others = [name for name in opened if name != "MainThread"]
-    assert all(name.startswith("wandb-") for name in others), others
-    assert len(process.stdout.splitlines()) == 1
-    assert process.stderr == ""
-
-
-def test_disabled_wandb_writes_nothing(tmp_path):
-    writer = wandb_writer("p", "g", "n", {}, "disabled", tmp_path / "run")
-    writer.write(1, "train", {"loss": 1.0})
-    writer.figure("x", "x.png")
-    writer.close()
-    assert not list(tmp_path.iterdir())
-
-
-def test_unknown_mode_names_the_choices(tmp_path):
-    with pytest.raises(ValueError, match="'on'; choose offline, online, disabled"):
-        wandb_writer("p", "g", "n", {}, "on", tmp_path)
-
-
-def test_online_without_login_says_so_at_once(tmp_path, monkeypatch):
-    # Nobody listens on port 9 of this machine.
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.setattr(sys, "stdin", io.StringIO())
-    with pytest.raises(ConnectionError, match="log in with `wandb login`, or"):
-        wandb_writer("p", "g", "n", {}, "online", tmp_path, timeout=2)
-    assert os.environ["WANDB_MODE"] == "disabled"
-
-
-def test_online_without_an_answer_names_the_way_out(tmp_path, monkeypatch):
-    import wandb
-    from wandb.errors import CommError
-
-    def init(**settings):
-        assert settings["settings"].init_timeout == 2
-        raise CommError("timed out")
-
-    monkeypatch.setattr(wandb, "init", init)  # the real one takes 14 s to give up
-    with pytest.raises(ConnectionError, match="timed out\n.* choose the mode offline"):
-        wandb_writer("p", "g", "n", {}, "online", tmp_path, timeout=2)
