@@ -1,6 +1,6 @@
 """How many bytes an update exchanges between devices, by strategy.
 
-    python -m benchmarks.communication [--devices 8] [--shape bahdanau2014] [--width 256]
+    python -m benchmarks.communication [--devices 8] [--shape bahdanau2014]
 
 Reads the compiled program: the shapes of its all-reduces and all-gathers, as often as
 the loops around them run them. The devices are virtual ones of this CPU; nothing is
@@ -15,10 +15,12 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
-BYTES = {"f64": 8, "s64": 8, "u64": 8, "f32": 4, "s32": 4, "u32": 4, "bf16": 2, "f16": 2}
+MOVES = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
+BYTES = {"f64": 8, "s64": 8, "u64": 8, "bf16": 2, "f16": 2} | dict.fromkeys(
+    ("f32", "s32", "u32"), 4
+)
 _HEAD = re.compile(r"^(?:ENTRY )?%?([\w.\-]+) \(.*\) -> .* \{$")
-_COLLECTIVE = re.compile(rf" = (.*?) ({'|'.join(KINDS)})(?:-start)?\(")
+_COLLECTIVE = re.compile(rf" = (.*?) ({MOVES})(?:-start)?\(")
 _CALLED = re.compile(r"(?:body|condition|to_apply|calls|true_computation|"
                      r"false_computation)=%?([\w.\-]+)")  # fmt: skip
 _TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
@@ -93,26 +95,28 @@ def main(arguments: list[str] | None = None) -> None:
 
     config = settings(options.shape, options.width, options.batch)
     task, train = Problem.of(config).task, config["train"]
-    shape = [part.shape for part in task.batches.at(0)]
-    params = count_parameters(first_state(task, train)(0).params)
+    batch = task.batches.at(0)
+    count = count_parameters(first_state(task, train)(0).params)
     print(
-        f"{options.shape}, width {options.width}, {options.devices} devices, a batch of "
-        f"{shape[0]} and {shape[2]}: {params:,} parameters, {4 * params / 1e6:.2f} MB of "
-        "gradient"
+        f"{options.shape}, width {options.width}, {options.devices} devices, "
+        f"{len(batch.source)} rows of {batch.source.shape[1]} and "
+        f"{batch.target.shape[1]} words: {count:,} parameters, {4 * count / 1e6:.2f} MB"
     )
-    print(f"{'strategy':10} {'MB':>9} {'of gradient':>12}   by kind")
+    print(f"{'strategy':10} {'MB':>9} {'of that':>9}   by kind")
     for strategy in STRATEGIES:
         chosen = train | {"strategy": strategy, "devices": options.devices}
         way = spread(partial(make_update, task, chosen), layout_of(chosen))
         state = way.place(first_state(task, chosen)(0))
         rate = np.float32(train["learning_rate"])
-        program = way.lower(state, task.batches.at(0), rate).compile().as_text()
+        program = way.lower(state, batch, rate).compile().as_text()
         found = exchanged(program)
         unknown = found.pop("unknown loops", 0)
-        total = sum(found.values())
-        kinds = ", ".join(f"{kind} {n / 1e6:.3f}" for kind, n in found.most_common())
-        note = f"; {unknown} loops of unknown length counted once" if unknown else ""
-        print(f"{strategy:10} {total / 1e6:9.2f} {total / 4 / params:11.2f}x   {kinds}{note}")
+        total = found.total()
+        kinds = [f"{kind} {n / 1e6:.3f}" for kind, n in found.most_common()]
+        if unknown:
+            kinds.append(f"{unknown} loops of unknown length counted once")
+        times = total / 4 / count
+        print(f"{strategy:10} {total / 1e6:9.2f} {times:8.2f}x   {', '.join(kinds)}")
         jax.clear_caches()
 
 

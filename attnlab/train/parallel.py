@@ -1,6 +1,6 @@
 """Data parallel training: the rows of a batch over devices, and over processes.
 
-    jit         the program of one device; the compiler divides it as its arrays are laid
+    jit         the program of one device, divided by the compiler as its arrays lie
     shard_map   every device runs the update on its rows, and sums are exchanged
     pmap        the same in JAX's older words
 
@@ -208,7 +208,7 @@ def _by_pmap(make, devices, shared, replicas: int) -> Spread:
         )
 
     def divided(name: str, part):
-        """This process's rows [B, ...], after K if there is one, as [devices, b, ...]."""
+        """This process's rows [B, ...], or [K, B, ...], as [devices, b, ...]."""
         if name in shared:
             return part
         part = np.asarray(part)

@@ -1,6 +1,8 @@
 """Updates on eight devices of one CPU, as `test_parallel.py` has them computed.
 
-python -m tests.train.spread FILE      writes arrays by name, "strategy/what/leaf"
+python -m tests.train.spread FILE NAME...
+
+A name is "strategy/kind" ("alone/toy"); the arrays in FILE are "strategy/kind/leaf".
 """
 
 import sys
@@ -27,7 +29,6 @@ from tests.tiny import tiny
 
 UPDATES = 3
 ROWS = 16
-STRATEGIES = tuple(parallel.STRATEGIES)
 
 
 class Toy(NamedTuple):
@@ -123,12 +124,18 @@ def follow(spread: parallel.Spread, state, batch, *others):
     return spread.fetch(state), jax.tree.map(lambda *all: np.stack(all), *found)
 
 
-def translation(strategy: str, devices: int):
+def translation(strategy: str, devices: int, dropout: float = 0.0):
     """The same of a model that translates, by its own settings but for SGD."""
     config = tiny(
-        **{"train.batch_size": ROWS, "train.optimiser": "sgd", "train.clip": 0.0,
-           "train.learning_rate": 1.0, "train.schedule": "constant"}
-    )  # fmt: skip
+        **{
+            "train.batch_size": ROWS,
+            "train.optimiser": "sgd",
+            "train.clip": 0.0,
+            "train.learning_rate": 1.0,
+            "train.schedule": "constant",
+            "model.dropout": dropout,
+        }
+    )
     settings = config["train"] | {"strategy": strategy, "devices": devices}
     with tempfile.TemporaryDirectory() as folder:
         task = make_task(config, Path(folder))
@@ -166,24 +173,22 @@ def replicas(strategy: str, devices: int, count: int):
     return follow(spread, state, batches.__getitem__, rates, going)
 
 
-def everything() -> dict[str, Any]:
-    """All that is compared, by name."""
-    found = {"alone/toy": toy("jit", 1), "alone/translation": translation("jit", 1)}
-    found["alone/noise"] = toy("jit", 1, noise=0.5)
-    found["alone/replicas"] = replicas("jit", 1, 2)
-    for strategy in STRATEGIES:
-        found[f"{strategy}/toy"] = toy(strategy, 8)
-        found[f"{strategy}/translation"] = translation(strategy, 8)
-        found[f"{strategy}/noise"] = toy(strategy, 8, noise=0.5)
-        found[f"{strategy}/replicas"] = replicas(strategy, 8, 2)
-        if strategy != "jit":  # which has one program, and nothing to divide wrongly
-            found[f"{strategy}/mutant"] = mutant(strategy, 8)
-    return found
+KINDS = {
+    "toy": toy,
+    "noise": partial(toy, noise=0.5),
+    "mutant": mutant,
+    "replicas": partial(replicas, count=2),
+    "translation": translation,
+    "dropout": partial(translation, dropout=0.3),
+}
 
 
-def main(file: str) -> None:
+def main(file: str, names: list[str]) -> None:
     arrays = {}
-    for name, (state, sums) in everything().items():
+    for name in names:
+        strategy, kind = name.split("/")
+        chosen = ("jit", 1) if strategy == "alone" else (strategy, 8)
+        state, sums = KINDS[kind](*chosen)
         state = state._replace(rng=jax.random.key_data(state.rng))
         for path, leaf in jax.tree_util.tree_flatten_with_path((state, sums))[0]:
             leaf_name = jax.tree_util.keystr(path[1:], simple=True, separator="/")
@@ -192,4 +197,4 @@ def main(file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

@@ -14,24 +14,30 @@ import numpy as np
 import pytest
 
 from attnlab import runs
+from attnlab.tasks import named
 from attnlab.train import parallel
-from attnlab.train.run import learned_fingerprint
+from attnlab.train.checkpoint import Checkpoints
+from attnlab.train.run import learned_fingerprint, run
 from benchmarks.communication import exchanged, size
 from tests.tiny import tiny, tiny_folder
+from tests.train.test_loop import toy
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0
 TIMES = ("seconds", "tokens_per_second", "seconds_per_step")
 
 
-@pytest.fixture(scope="module")
-def computed(tmp_path_factory):
-    """What `tests.train.spread` computes on eight devices, by name."""
-    file = tmp_path_factory.mktemp("spread") / "arrays.npz"
+TOYS = [f"{way}/{kind}" for kind in ("toy", "noise", "replicas")
+        for way in ("alone", *parallel.STRATEGIES)]  # fmt: skip
+MUTANTS = ["pmap/mutant", "shard_map/mutant"]  # jit has nothing to divide wrongly
+
+
+def computed_by_eight(file: Path, names) -> dict[str, np.ndarray]:
+    """What `tests.train.spread` computes on eight devices of another process."""
     count = "--xla_force_host_platform_device_count"
     flags = os.environ["XLA_FLAGS"].replace(f"{count}=2", f"{count}=8")
     subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.train.spread", str(file)],
+        [sys.executable, "-W", "error", "-m", "tests.train.spread", str(file), *names],
         cwd=ROOT,
         env=os.environ | {"XLA_FLAGS": flags},
         timeout=PATIENCE,
@@ -39,6 +45,14 @@ def computed(tmp_path_factory):
     )
     with np.load(file) as found:
         return dict(found)
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    """Toys of all kinds, by every strategy, and a model that translates."""
+    models = ["alone/translation", "shard_map/translation"]
+    file = tmp_path_factory.mktemp("spread") / "arrays.npz"
+    return computed_by_eight(file, TOYS + MUTANTS + models)
 
 
 def part(computed, name: str) -> dict[str, np.ndarray]:
@@ -56,14 +70,32 @@ def assert_equal(found, expected):
         )
 
 
-@pytest.mark.parametrize("strategy", parallel.STRATEGIES)
-@pytest.mark.parametrize("what", ["toy", "translation", "replicas"])
-def test_eight_devices_do_what_one_does_by_sgd(computed, strategy, what):
-    found = part(computed, f"{strategy}/{what}")
-    assert_equal(found, part(computed, f"alone/{what}"))
+def assert_one_device_does_the_same(computed, strategy: str, kind: str) -> None:
+    found, alone = (part(computed, f"{way}/{kind}") for way in (strategy, "alone"))
+    assert_equal(found, alone)
     assert (found["tokens"].sum(axis=0) > 0).all()
-    moved = part(computed, f"alone/{what}")["loss"]
-    assert not np.allclose(moved[0], moved[-1], rtol=0.01)  # there was something to learn
+    assert not np.allclose(alone["loss"][0], alone["loss"][-1], rtol=0.01)  # it moved
+
+
+@pytest.mark.parametrize("strategy", parallel.STRATEGIES)
+@pytest.mark.parametrize("kind", ["toy", "replicas"])
+def test_eight_devices_do_what_one_does_by_sgd(computed, strategy, kind):
+    assert_one_device_does_the_same(computed, strategy, kind)
+
+
+def test_a_model_that_translates_learns_the_same_on_eight_devices(computed):
+    assert_one_device_does_the_same(computed, "shard_map", "translation")
+
+
+@pytest.mark.slow
+def test_so_it_does_by_the_other_strategies_and_by_jit_with_dropout_too(tmp_path):
+    pairs = [("jit", "translation"), ("pmap", "translation"), ("jit", "dropout")]
+    names = [
+        f"{way}/{kind}" for pair in pairs for way, kind in (pair, ("alone", pair[1]))
+    ]
+    found = computed_by_eight(tmp_path / "arrays.npz", dict.fromkeys(names))
+    for strategy, kind in pairs:
+        assert_one_device_does_the_same(found, strategy, kind)
 
 
 @pytest.mark.parametrize("strategy", ["pmap", "shard_map"])
@@ -80,7 +112,8 @@ def test_noise_is_that_of_one_device_by_jit_and_each_devices_own_by_the_others(
     computed,
 ):
     alone, jit, pmap, shard_map = (
-        part(computed, f"{name}/noise") for name in ("alone", "jit", "pmap", "shard_map")
+        part(computed, f"{name}/noise")
+        for name in ("alone", "jit", "pmap", "shard_map")
     )
     assert_equal(jit, alone)
     assert_equal(pmap, shard_map)
@@ -121,7 +154,8 @@ def test_rows_that_devices_cannot_share_are_refused(strategy):
     )
     odd = jax.tree.map(lambda rows: rows[:3], toy_batch(0))
     with pytest.raises(
-        ValueError, match="number of a batch's rows is 3, which 2 .* multiple of 2, or 1"
+        ValueError,
+        match="number of a batch's rows is 3, which 2 .* multiple of 2, or 1",
     ):
         spread.update({}, odd)
 
@@ -146,7 +180,7 @@ def test_only_one_file_says_how_devices_are_programmed():
 
 
 def test_the_bytes_of_a_program_count_what_its_loops_repeat():
-    program = """
+    program = """\
 %add (a: f32[], b: f32[]) -> f32[] {
   ROOT %r = f32[] add(%a, %b)
 }
@@ -157,10 +191,11 @@ def test_the_bytes_of_a_program_count_what_its_loops_repeat():
   ROOT %c = pred[] compare(%i, %n), direction=LT
 }
 ENTRY %main (p: f32[4]) -> f32[4] {
-  %w = (s32[], f32[4]) while(%t), condition=%cond, body=%body, backend_config={"known_trip_count":{"n":"12"}}
+  %w = (s32[], f32[4]) while(%t), condition=%cond, body=%body, known={TRIPS}
   %y = (f32[2,8]{1,0}, bf16[3]{0}) all-gather(%a, %b), dimensions={0}
 }
 """
+    program = program.replace("TRIPS", '"known_trip_count":{"n":"12"}')
     assert exchanged(program) == {"all-reduce": 12 * 16, "all-gather": 70}
     assert size("(f32[2,8]{1,0}, pred[3])") == 67
     unknown = program.replace("known_trip_count", "guessed")
@@ -170,38 +205,53 @@ ENTRY %main (p: f32[4]) -> f32[4] {
 
 # Two processes on this machine.
 
-SETTINGS = {"train.optimiser": "sgd", "train.learning_rate": 1.0, "model.dropout": 0.2}
+SETTINGS = {
+    "train.optimiser": "sgd",
+    "train.learning_rate": 0.01,
+    "train.steps": 400,
+    "train.evaluate_every": 100,
+}
 
 
-def start(folder: Path, processes: int) -> list[subprocess.Popen]:
-    """The processes of a run, each with one device of its own."""
+def start(folder: Path) -> list[subprocess.Popen]:
+    """Two processes of a run, each with one device of its own."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    command = [sys.executable, "-m", "attnlab.train.run", str(folder), "--quiet"]
-    told = [f"--coordinator=127.0.0.1:{port}", f"--processes={processes}"]
+    command = [sys.executable, "-m", "tests.train.joined", str(folder), "--quiet"]
+    told = [f"--coordinator=127.0.0.1:{port}", "--processes=2"]
     flags = os.environ["XLA_FLAGS"].replace("device_count=2", "device_count=1")
     return [
         subprocess.Popen(
-            [*command, *told, f"--process={process}"] if processes > 1 else command,
+            [*command, *told, f"--process={process}"],
             cwd=ROOT,
             env=os.environ | {"XLA_FLAGS": flags},
             stderr=subprocess.PIPE,
             text=True,
         )
-        for process in range(processes)
+        for process in range(2)
     ]
 
 
-def end(group: list[subprocess.Popen]) -> list[str]:
-    """What all said on stderr; they must have ended well."""
+def end(group: list[subprocess.Popen]) -> list[tuple[int, str]]:
+    """The exit status of each, and what it said on stderr."""
     try:
         said = [process.communicate(timeout=PATIENCE)[1] for process in group]
     finally:
         for process in group:
             process.kill()
-    assert [process.returncode for process in group] == [0] * len(group), said
-    return said
+    return [
+        (process.returncode, text) for process, text in zip(group, said, strict=True)
+    ]
+
+
+def wait_for_step(group: list[subprocess.Popen], folder: Path, step: int) -> None:
+    line = f'{{"step": {step}, "kind": "train"'.encode()
+    log, deadline = folder / runs.METRICS, time.monotonic() + PATIENCE
+    while not (log.exists() and line in log.read_bytes()):
+        assert [process.poll() for process in group] == [None, None]
+        assert time.monotonic() < deadline, "they never came so far"
+        time.sleep(0.002)
 
 
 @pytest.fixture(scope="module")
@@ -209,36 +259,34 @@ def pair(tmp_path_factory):
     """Folders of one configuration: by one process, and by two, killed on the way."""
     root = tmp_path_factory.mktemp("processes")
     alone, both = (tiny_folder(root / name, **SETTINGS) for name in ("a", "b"))
-    end(start(alone, 1))
-    group = start(both, 2)
-    deadline = time.monotonic() + PATIENCE
-    log = both / runs.METRICS
-    while not (log.exists() and b'{"step": 14, "kind": "train"' in log.read_bytes()):
-        assert [process.poll() for process in group] == [None, None]
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    group[0].kill()  # the first one; the other one cannot go on without it
-    assert group[1].wait(PATIENCE) not in (0, -signal.SIGKILL)
-    for process in group:
-        process.communicate()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(named, "make_task", lambda *_: toy())
+        run(alone, console=False)
+    group = start(both)
+    try:
+        wait_for_step(group, both, 150)
+        group[0].kill()  # the first one; the other one cannot go on without it
+    finally:
+        ends = end(group)
+    assert ends[0][0] == -signal.SIGKILL
+    assert ends[1][0] not in (0, -signal.SIGKILL)
     assert not (both / runs.RESULT).exists()
-    end(start(both, 2))
+    assert [status for status, _ in end(start(both))] == [0, 0]
     return alone, both
 
 
 def test_two_processes_killed_and_resumed_reach_the_numbers_of_one(pair):
     alone, both = (runs.read_json(folder / runs.RESULT) for folder in pair)
     assert alone.keys() == both.keys()
-    for name, value in alone.items():
-        if isinstance(value, float) and name not in TIMES:
-            assert both[name] == pytest.approx(value, rel=1e-4), name
-    one, two = ([line for line in runs.read_jsonl(folder / runs.METRICS)]
-                for folder in pair)  # fmt: skip
-    assert [(line["step"], line["kind"]) for line in one] == [
-        (line["step"], line["kind"]) for line in two
-    ]
-    losses = [[line["loss"] for line in lines if "loss" in line] for lines in (one, two)]
-    np.testing.assert_allclose(*losses, rtol=1e-4)
+    assert alone["best_step"] == both["best_step"] and both["steps"] == 400
+    lines = [runs.read_jsonl(folder / runs.METRICS) for folder in pair]
+    for one, two in zip(*lines, strict=True):
+        assert one.keys() == two.keys()
+        for name in one.keys() - {"kind", *TIMES}:
+            np.testing.assert_allclose(one[name], two[name], rtol=1e-4, err_msg=name)
+    saved = [Checkpoints(folder / runs.CHECKPOINTS) for folder in pair]
+    assert saved[0].latest_step == saved[1].latest_step == 400
+    assert saved[0].best_step == saved[1].best_step
 
 
 def test_the_environment_says_who_trained(pair):
@@ -248,11 +296,11 @@ def test_the_environment_says_who_trained(pair):
     assert [both[name] for name in names] == [2, "jit", 2]
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_on_the_first_process_ends_all(tmp_path):
     folder = tiny_folder(tmp_path, **SETTINGS | {"train.batch_size": 7})
-    group = start(folder, 2)
-    said = [process.communicate(timeout=PATIENCE)[1] for process in group]
-    assert [process.returncode for process in group] == [1, 1]
-    assert "train.batch_size is 7, which 2 devices cannot share" in said[0]
-    assert "LeaderFailed: the first process failed: ValueError: train.batch" in said[1]
+    (first, said), (second, heard) = end(start(folder))
+    assert (first, second) == (1, 1)
+    assert "train.batch_size is 7, which 2 devices cannot share" in said
+    assert "LeaderFailed: the first process failed: ValueError: train.batch" in heard
     assert "batch_size is 7" in runs.read_json(folder / runs.ERROR)["error"]
