@@ -240,16 +240,15 @@ def end(group: list[subprocess.Popen]) -> list[tuple[int, str]]:
     finally:
         for process in group:
             process.kill()
-    return [
-        (process.returncode, text) for process, text in zip(group, said, strict=True)
-    ]
+    return [(own.returncode, text) for own, text in zip(group, said, strict=True)]
 
 
 def wait_for_step(group: list[subprocess.Popen], folder: Path, step: int) -> None:
     line = f'{{"step": {step}, "kind": "train"'.encode()
     log, deadline = folder / runs.METRICS, time.monotonic() + PATIENCE
     while not (log.exists() and line in log.read_bytes()):
-        assert [process.poll() for process in group] == [None, None]
+        if [process.poll() for process in group] != [None, None]:
+            pytest.fail(f"they ended early: {end(group)}")
         assert time.monotonic() < deadline, "they never came so far"
         time.sleep(0.002)
 
