@@ -1,6 +1,6 @@
 """The settings that all systems have: how to train, and what an attention is."""
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, FieldReference
 
 
 def begin(task: str) -> ConfigDict:
@@ -14,6 +14,8 @@ def begin(task: str) -> ConfigDict:
     config.train = train = ConfigDict()
     train.steps = 1500
     train.batch_size = 64
+    train.devices = FieldReference(1, field_type=object)  # of each process; or "all"
+    train.strategy = "jit"  # how several share a batch's rows: pmap, shard_map
     train.compute = "float32"  # or bfloat16: the model only; state, evaluation stay
     train.optimiser = "adam"  # sgd, adadelta, rmsprop
     train.learning_rate = 2e-3

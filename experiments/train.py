@@ -5,6 +5,13 @@
 
 The same command resumes a run that was stopped. The workdir is a run folder; by default
 runs/<config>/<variant>/<seed>.
+
+With --config.train.devices=8 (or all) so many devices share the rows of each batch. So
+do several processes, which start the same command, a folder that all of them see and
+
+    --coordinator=<host of the first>:<free port> --processes=2 --process=0   (then 1)
+
+or, where Slurm has started them, --coordinator=auto alone.
 """
 
 import json
@@ -21,6 +28,13 @@ _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "configs/translate.py[:preset]", lock_config=True
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator",
+    None,
+    'host:port of the first of several processes; "auto": Slurm knows it, and the rest',
+)
+_PROCESSES = flags.DEFINE_integer("processes", 0, "How many processes train together.")
+_PROCESS = flags.DEFINE_integer("process", -1, "Which of them this is, from 0.")
 
 
 def variant(config) -> str:
@@ -44,10 +58,13 @@ def main(arguments: Sequence[str]) -> None:
 
     from attnlab import runs
     from attnlab.sweep import rows
+    from attnlab.train import processes
     from attnlab.train.run import BusyRun, run
 
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     try:
+        if _COORDINATOR.value:
+            processes.connect(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         config = rows.resolve(_CONFIG.value, {}, overrides)
         file = config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0]
         name = variant(config)
@@ -57,15 +74,18 @@ def main(arguments: Sequence[str]) -> None:
         settings = json.loads(config.to_json())
         settings |= {"row": name, "slug": slug, "order": 0}
         planned = rows.Planned(Path(folder.name), settings)
-        rows.write_folders([planned], folder.parent)
-    except ValueError as error:
+        processes.lead(lambda: rows.write_folders([planned], folder.parent))
+    except (ValueError, processes.LeaderFailed) as error:
         raise app.UsageError(str(error)) from None
     try:
         result = run(folder)
+    except processes.LeaderFailed as error:
+        raise app.UsageError(str(error)) from None
     except (ArithmeticError, BusyRun, OSError, ValueError) as error:
         where = folder / runs.ERROR
         raise app.UsageError(f"{error} (the traceback is in {where})") from None
-    print(json.dumps(result, indent=2))
+    if processes.leading():
+        print(json.dumps(result, indent=2))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ A setting is named by its last word ("window") where that is unique, or in full
 ("train.steps", given as `**{"train.steps": 100}`).
 """
 
+import copy
 import difflib
 import json
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from ml_collections import ConfigDict
 from attnlab import runs
 from attnlab.attention.presets import PRESETS
 from attnlab.train.checkpoint import Checkpoints
-from attnlab.train.run import FINAL
+from attnlab.train.run import FINAL, LAYOUT
 
 # What a sweep may ask anew of a run that is already there.
 ADJUSTABLE = ("order", "row", "wandb")
@@ -45,7 +46,7 @@ def resolve(
     such settings; what the row or the command line says itself outranks it. ValueErrors
     name unknown settings.
     """
-    config = base.copy_and_resolve_references()
+    config = copy.deepcopy(base)  # which keeps the types of settings; a "copy" does not
     full = {_full_name(config, name): value for name, value in settings.items()}
     full |= overrides or {}
     model: Any = config.model
@@ -117,7 +118,8 @@ def write_folders(planned: list[Planned], workdir: str | Path) -> list[Path]:
 
     A folder where something was learned keeps its run. If its configuration is another
     one, a ValueError says what differs, before anything is written; how the test set is
-    decoded may still change until the run has finished. A folder without a checkpoint
+    decoded, and on which devices it trains, may still change until the run has
+    finished. A folder without a checkpoint
     (a run that failed on a wrong setting) is made anew.
     """
     folders = [Path(workdir) / run.place for run in planned]
@@ -157,6 +159,7 @@ def _differences(
     free = set(ADJUSTABLE)
     if not (folder / runs.RESULT).exists():
         free |= {f"evaluate.{name}" for name in FINAL}
+        free |= {f"train.{name}" for name in LAYOUT}
 
     def learned(config):
         flat = _flat(runs.plain(config))

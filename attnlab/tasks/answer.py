@@ -255,4 +255,5 @@ def answer(config: Mapping[str, Any], folder: Path) -> Task:
         finish,
         scores=("accuracy", "loss"),
         learner=first_learner(),
+        shared=("texts",),
     )

@@ -18,6 +18,9 @@ class Task(NamedTuple):
     scores: those of `validate` that may choose the best checkpoint (`train.stop_on`),
       named in `attnlab.metrics.named`
     notes: what the user is told before training
+    learner: what the loss remembers before the first update. So that devices can share
+      a batch, its floats must move by means per token, and the rest by no data at all
+    shared: names of a batch's parts that have no rows, as all rows share them
     histograms(params) -> {name: array of any shape}: activations whose distribution a
       writer that can show one is given at every evaluation, beside the parameters'
 
@@ -31,6 +34,7 @@ class Task(NamedTuple):
     validate: Callable[[Any], dict[str, float]]
     finish: Callable[[Any, Path], dict[str, Any]]
     scores: Sequence[str]
-    learner: Any = ()  # before the first update
+    learner: Any = ()
+    shared: Sequence[str] = ()
     notes: Sequence[str] = ()
     histograms: Callable[[Any], Mapping[str, Any]] | None = None

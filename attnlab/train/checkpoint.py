@@ -105,6 +105,9 @@ class Checkpoints:
             "metric": None if metric is None else float(metric),
             "fingerprint": self.fingerprint,
             "state": {name: _kind(leaf) for name, leaf in leaves.items()},
+            "keys": {
+                n: str(jax.random.key_impl(k)) for n, k in leaves.items() if _is_key(k)
+            },
             "files": _digests(self.folder / str(step)),
         }
         manifest = runs.plain(manifest)  # a metric that is not finite becomes None
@@ -148,8 +151,16 @@ class Checkpoints:
             )
         here = {name: _kind(leaf) for name, leaf in leaves.items()}
         _compare(folder, manifest["state"], here)
-        wanted = {name: _wanted(leaf) for name, leaf in leaves.items() if _filled(leaf)}
+        keys = manifest.get("keys", {})  # older checkpoints have them as Orbax's own
+        wanted = {
+            name: _bits(leaf) if name in keys else _wanted(leaf)
+            for name, leaf in leaves.items()
+            if _filled(leaf)
+        }
         arrays, extra = self._read(step, wanted)
+        for name, impl in keys.items():
+            key = jax.random.wrap_key_data(jnp.asarray(arrays[name]), impl=impl)
+            arrays[name] = jax.device_put(key, leaves[name].sharding)
         state = [
             _placed(arrays[name], leaf) if _filled(leaf) else _empty(leaf)
             for name, leaf in leaves.items()
@@ -161,8 +172,11 @@ class Checkpoints:
     # saves there is nothing that a kill, a fork or another process could meet.
 
     def _write(self, step: int, arrays: dict[str, Any], extra: dict[str, Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         with _orbax() as ocp:
-            options = ocp.CheckpointManagerOptions(enable_async_checkpointing=False)
+            options = ocp.CheckpointManagerOptions(
+                enable_async_checkpointing=False, **_by_itself(ocp)
+            )
             items = ocp.args.Composite(
                 state=ocp.args.StandardSave(arrays), extra=ocp.args.JsonSave(extra)
             )
@@ -174,7 +188,7 @@ class Checkpoints:
 
     def _read(self, step: int, wanted: dict[str, Any]) -> tuple[Any, Any]:
         with _orbax() as ocp:
-            options = ocp.CheckpointManagerOptions(read_only=True)
+            options = ocp.CheckpointManagerOptions(read_only=True, **_by_itself(ocp))
             items = ocp.args.Composite(
                 state=ocp.args.StandardRestore(wanted), extra=ocp.args.JsonRestore()
             )
@@ -260,6 +274,15 @@ def _orbax() -> Iterator[Any]:
         yield ocp
     finally:
         logger.setLevel(level)
+
+
+def _by_itself(ocp: Any) -> dict[str, Any]:
+    """Options by which this process works alone, also where several train together."""
+    me = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"only{me}"
+    )
+    return {"multiprocessing_options": alone, "create": False}
 
 
 def _rank(manifest: Mapping[str, Any]) -> tuple[float, int]:
@@ -362,7 +385,19 @@ def _filled(leaf: Any) -> bool:
 
 
 def _stored(leaf: Any) -> Any:
-    return leaf if isinstance(leaf, jax.Array) else np.asarray(leaf)
+    """As NumPy: of several processes, Orbax lets none save a jax.Array by itself."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+
+
+def _is_key(leaf: Any) -> bool:
+    return _on_jax(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _bits(leaf: Any) -> Any:
+    """Zeros like the numbers that a random key is."""
+    key = jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
+    data = jax.eval_shape(jax.random.key_data, key)
+    return np.zeros(data.shape, data.dtype)
 
 
 def _on_jax(leaf: Any) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from attnlab import runs
 from attnlab.metrics.named import METRICS
 from attnlab.tasks.base import Task
+from attnlab.train import processes
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.optimisers import make_schedule
 from attnlab.train.step import TrainState
@@ -72,7 +73,8 @@ class Course:
     """One run as its updates see it: where it is, and whether it goes on.
 
     It is over when `progress.stopped` says so, or when `error` is the NonFiniteLoss
-    that ended it.
+    that ended it. Where several processes train together, the first one resumes,
+    evaluates and saves, and tells the others how it stands.
     """
 
     def __init__(
@@ -98,20 +100,29 @@ class Course:
         self.step = 0
         self.progress = Progress()
         self.before = 0.0  # seconds spent before this process
-        self.error: NonFiniteLoss | None = None
+        self.error: Exception | None = None
 
     @property
     def going(self) -> bool:
         return self.error is None and self.progress.stopped is None
 
     def resume(self, state: TrainState) -> TrainState:
-        """The state of the newest checkpoint, or `state` where there is none."""
-        restored = self.checkpoints.restore(state)
-        if restored is not None:
-            state, self.progress = restored.state, Progress(**restored.extra)
-        self.step, self.before = int(state.step), self.progress.seconds
-        runs.truncate_metrics(self.folder, self.step)
-        return state
+        """The state of the newest checkpoint, or `state` where there is none.
+
+        Only the first of several processes has it then (`Spread.place` shares it).
+        """
+
+        def newest() -> TrainState:
+            restored = self.checkpoints.restore(state)
+            found = state if restored is None else restored.state
+            if restored is not None:
+                self.progress = Progress(**restored.extra)
+            self.step, self.before = int(found.step), self.progress.seconds
+            runs.truncate_metrics(self.folder, self.step)
+            return found
+
+        found = self._led(newest)
+        return found if processes.leading() else state
 
     def log(self, updates: Updates) -> None:
         """Write what the updates came to; the first loss that is not finite ends it."""
@@ -139,6 +150,10 @@ class Course:
     def evaluate(self, state: TrainState, seconds: Callable[[], float]) -> None:
         """Write the dev metrics, judge them, save; a parameter that is not finite ends
         it. `seconds()` have passed since training began here."""
+
+        self._led(lambda: self._evaluate(state, seconds))
+
+    def _evaluate(self, state: TrainState, seconds: Callable[[], float]) -> None:
         # A finite loss can have a gradient that is not: never save what it leaves.
         for path, leaf in jax.tree_util.tree_flatten_with_path(state.params)[0]:
             if not np.isfinite(np.asarray(leaf)).all():
@@ -166,12 +181,31 @@ class Course:
 
     def best(self, template: TrainState) -> Trained:
         """What training came to; raises what ended it."""
-        if self.error is not None:
-            raise self.error
-        best = self.checkpoints.restore_best(template)
-        if best is None:
-            raise RuntimeError(f"no checkpoint of {self.checkpoints.folder} verifies")
-        return Trained(best.state.params, best.step, self.step, self.progress)
+
+        def found() -> Trained:
+            if self.error is not None:
+                raise self.error
+            best = self.checkpoints.restore_best(template)
+            if best is None:
+                folder = self.checkpoints.folder
+                raise RuntimeError(f"no checkpoint of {folder} verifies")
+            return Trained(best.state.params, best.step, self.step, self.progress)
+
+        return processes.lead(found)
+
+    def _led(self, work: Callable[[], Any]) -> Any:
+        """work() on the first process; the others learn how the run stands after it."""
+
+        def standing(_):
+            error = None if self.error is None else str(self.error)
+            return self.step, self.progress._asdict(), error
+
+        found = processes.lead(work, tell=standing)
+        if not processes.leading():
+            self.step, progress, error = found
+            self.progress = Progress(**progress)
+            self.error = None if error is None else processes.LeaderFailed(error)
+        return found
 
     def _fail(self, what: str, step: int) -> None:
         self.error = NonFiniteLoss(what, step, self.checkpoints.latest_step)

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from attnlab.tasks.base import Task
+from attnlab.train import parallel
 from attnlab.train.course import Course, NonFiniteLoss, Trained, Updates
 from attnlab.train.optimisers import make_optimiser, make_schedule
 from attnlab.train.step import TrainState, init_state, train_step
@@ -34,20 +35,25 @@ def train(
     """Train `task` in a run folder, from its newest checkpoint if there is one.
 
     On a CPU a run that was killed ends with the numbers of one that was not. Raises
-    NonFiniteLoss, and ValueError for settings that make no sense.
+    NonFiniteLoss, and ValueError for settings that make no sense. Where several
+    processes train together, the first one gets what training came to, the others None.
     """
     course = Course(task, settings, folder, writer=writer, fingerprint=fingerprint)
-    state = course.resume(first_state(task, settings)(seed))
-    update = jax.jit(make_update(task, settings), donate_argnums=0)
+    spread = parallel.spread(
+        partial(make_update, task, settings),
+        parallel.layout_of(settings),
+        shared=task.shared,
+    )
+    state = spread.place(course.resume(first_state(task, settings)(seed)))
     rate = np.float32(settings["learning_rate"])
     state = follow(
         [course],
         state,
-        update=lambda state, batch, going: update(state, batch, rate),
+        update=lambda state, batch, going: spread.update(state, batch, rate),
         batch=task.batches.at,
-        member=lambda state, index: state,
+        member=lambda state, index: spread.fetch(state),
     )
-    return course.best(state)
+    return course.best(spread.fetch(state))
 
 
 def first_state(task: Task, settings: Mapping[str, Any]) -> Callable[[int], TrainState]:
@@ -57,7 +63,9 @@ def first_state(task: Task, settings: Mapping[str, Any]) -> Callable[[int], Trai
     return lambda seed: start(np.uint32(seed % 2**32))  # all that a key takes of it
 
 
-def make_update(task: Task, settings: Mapping[str, Any]) -> Callable[..., Any]:
+def make_update(
+    task: Task, settings: Mapping[str, Any], axis_name: str | None = None
+) -> Callable[..., Any]:
     """update(state, batch, rate) -> (state, Sums), `rate` the learning rate: an
     argument, so that runs which differ in it share a program."""
     epoch = len(task.batches)
@@ -65,7 +73,7 @@ def make_update(task: Task, settings: Mapping[str, Any]) -> Callable[..., Any]:
     def update(state: TrainState, batch, rate):
         schedule = make_schedule({**settings, "learning_rate": rate}, epoch)
         tx = make_optimiser(settings, schedule)
-        return train_step(state, batch, loss=task.loss, tx=tx)
+        return train_step(state, batch, loss=task.loss, tx=tx, axis_name=axis_name)
 
     return update
 

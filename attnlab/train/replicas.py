@@ -6,6 +6,7 @@ outside it (patience). Each ends as it would have ended alone.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attnlab.tasks.base import Task
+from attnlab.train import parallel
 from attnlab.train.course import Course, Trained
 from attnlab.train.loop import first_state, follow, make_update
 from attnlab.train.step import TrainState
@@ -72,13 +74,22 @@ def train_together(replicas: Sequence[Replica]) -> list[Trained | Exception]:
         course.resume(first(own.seed))
         for course, own in zip(courses, replicas, strict=True)
     ]
-    update = jax.jit(make_vmapped_update(task, settings), donate_argnums=0)
+    spread = parallel.spread(
+        partial(make_vmapped_update, task, settings),
+        parallel.layout_of(settings),
+        shared=task.shared,
+        replicas=len(replicas),
+    )
     rates = np.array([own.settings["learning_rate"] for own in replicas], np.float32)
-    member = jax.jit(lambda state, k: jax.tree.map(lambda leaf: leaf[k], state))
+    pick = jax.jit(lambda state, k: jax.tree.map(lambda leaf: leaf[k], state))
+
+    def member(state, k: int) -> TrainState:
+        return spread.fetch(pick(state, k))
+
     state = follow(
         courses,
-        stack_states(states),
-        update=lambda state, batch, going: update(state, batch, rates, going),
+        spread.place(stack_states(states)),
+        update=lambda state, batch, going: spread.update(state, batch, rates, going),
         batch=lambda step: stack_batches([own.task.batches for own in replicas], step),
         member=member,
     )
@@ -91,13 +102,15 @@ def train_together(replicas: Sequence[Replica]) -> list[Trained | Exception]:
     return outcomes
 
 
-def make_vmapped_update(task: Task, settings: Mapping[str, Any]) -> Callable[..., Any]:
+def make_vmapped_update(
+    task: Task, settings: Mapping[str, Any], axis_name: str | None = None
+) -> Callable[..., Any]:
     """update(state, batch, rate, going) -> (state, Sums), all with a leading axis K.
 
     A replica that does not go keeps its state. It is selected and not multiplied, so
     that numbers which are not finite stay where they are.
     """
-    alone = make_update(task, settings)
+    alone = make_update(task, settings, axis_name)
 
     def update(state: TrainState, batch, rate, going):
         after, sums = alone(state, batch, rate)

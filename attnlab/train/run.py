@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from attnlab import runs
+from attnlab.train import processes
 from attnlab.train.wandb_writer import wandb_writer
 from attnlab.train.writers import Writer, console_writer, jsonl_writer, several
 
@@ -27,6 +28,7 @@ PRESENTATION = ("row", "slug", "order", "wandb")
 LOCK = ".lock"
 # Settings of `evaluate` that matter once training is over; the others choose the best
 # checkpoint.
+LAYOUT = ("devices", "strategy")  # of `train`: where it's learned, and not what
 FINAL = ("beams", "length_penalty", "alpha", "ratio", "replace_unknown", "gold")
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sacrebleu")
 
@@ -41,13 +43,23 @@ def run(
     with `wait` is waited for. FileNotFoundError where there is no run.
     """
     folder = Path(folder)
-    if not (folder / runs.CONFIG).exists():
-        raise FileNotFoundError(f"no {runs.CONFIG} in {folder}")
-    with only_one(folder, wait):
-        if (folder / runs.RESULT).exists():
-            return runs.read_json(folder / runs.RESULT)
-        with _recorded(folder):
-            return _run(folder, console)
+    with ExitStack() as held:
+
+        def begin() -> dict[str, Any] | None:
+            if not (folder / runs.CONFIG).exists():
+                raise FileNotFoundError(f"no {runs.CONFIG} in {folder}")
+            held.enter_context(only_one(folder, wait))
+            if (folder / runs.RESULT).exists():
+                return runs.read_json(folder / runs.RESULT)
+            held.enter_context(_recorded(folder))
+            return None
+
+        finished = processes.lead(begin, tell=_as_it_is)
+        return _run(folder, console) if finished is None else finished
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def run_together(
@@ -137,8 +149,8 @@ def _run(folder: Path, console: bool) -> dict[str, Any]:
     from attnlab.train.loop import train
 
     config = runs.read_json(folder / runs.CONFIG)
-    task = _prepare(folder, config)
-    writer = _writer(folder, config, console)
+    task = processes.in_turn(lambda: _prepare(folder, config))
+    writer = _writer(folder, config, console) if processes.leading() else several()
     try:
         trained = train(
             task,
@@ -148,7 +160,9 @@ def _run(folder: Path, console: bool) -> dict[str, Any]:
             writer=writer,
             fingerprint=learned_fingerprint(config),
         )
-        return _conclude(folder, config, task, trained, writer)
+        return processes.lead(
+            lambda: _conclude(folder, config, task, trained, writer), tell=_as_it_is
+        )
     finally:
         writer.close()
 
@@ -159,10 +173,19 @@ def _prepare(folder: Path, config: Mapping[str, Any], beside: int = 1) -> Any:
     for name in ("absl", "jax"):  # checkpoints and missing accelerators, at length
         logging.getLogger(name).setLevel(logging.ERROR)
     from attnlab.tasks.named import make_task
+    from attnlab.train.parallel import layout_of
 
-    runs.write_json(folder / runs.ENVIRONMENT, environment() | {"replicas": beside})
+    layout = layout_of(config["train"])
+    if processes.leading():
+        where = {
+            "replicas": beside,
+            "devices": len(layout.devices),
+            "strategy": layout.strategy,
+            "processes": processes.count(),
+        }
+        runs.write_json(folder / runs.ENVIRONMENT, environment() | where)
     task = make_task(config, folder)
-    for note in task.notes:
+    for note in task.notes if processes.leading() else ():
         print(note, file=sys.stderr)
     return task
 
@@ -212,9 +235,10 @@ def seconds_per_step(trained: Any) -> float:
 def learned_fingerprint(config: Mapping[str, Any]) -> str:
     """Fingerprint of all that decides what is learned; ties checkpoints to it."""
     learned = {k: v for k, v in config.items() if k not in PRESENTATION}
+    train = {k: v for k, v in config["train"].items() if k not in LAYOUT}
     evaluate = config["evaluate"]
     judging = {k: v for k, v in evaluate.items() if k not in FINAL}
-    return runs.fingerprint(learned | {"evaluate": judging})
+    return runs.fingerprint(learned | {"train": train, "evaluate": judging})
 
 
 def _writer(folder: Path, config: Mapping[str, Any], console: bool) -> Writer:
@@ -273,10 +297,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--wait", action="store_true", help="wait for another process that trains it"
     )
+    group = parser.add_argument_group(
+        "several processes, which share one run",
+        "Start the same command once for each, on machines that share the folder.",
+    )
+    group.add_argument(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help='where the first process listens; "auto": Slurm knows it, and the rest',
+    )
+    group.add_argument("--processes", type=int, default=0, help="how many they are")
+    group.add_argument("--process", type=int, default=-1, help="which this is, from 0")
     options = parser.parse_args(arguments)
+    if options.coordinator:
+        try:
+            processes.connect(options.coordinator, options.processes, options.process)
+        except ValueError as error:
+            parser.error(str(error))
     if len(options.folder) == 1:
         run(options.folder[0], console=not options.quiet, wait=options.wait)
         return 0
+    if processes.count() > 1:
+        parser.error("several processes share one run; replicas need one process")
     failed = run_together(options.folder, wait=options.wait)
     for folder, error in failed.items():
         print(f"{folder}: {type(error).__name__}: {error}", file=sys.stderr)

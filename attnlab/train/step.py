@@ -42,17 +42,43 @@ def train_step(
     *,
     loss: Callable[..., Any],
     tx: optax.GradientTransformation,
+    axis_name: str | None = None,
 ) -> tuple[TrainState, Sums]:
-    """One update on the mean loss per token; returns the batch's Sums."""
+    """One update on the mean loss per token; returns the batch's Sums.
+
+    With an `axis_name`, `batch` is one device's share of the rows and all devices of
+    the axis make the same update: Sums and gradients are summed over them before they
+    are divided, since shares differ in tokens. Each draws with a key of its own.
+    """
     rng = jax.random.fold_in(state.rng, state.step)
+    if axis_name is not None:
+        rng = jax.random.fold_in(rng, jax.lax.axis_index(axis_name))
 
     def mean_loss(params):
         total, (sums, learner) = loss(params, batch, rng, state.learner)
+        if axis_name is not None:
+            own, sums = sums, jax.lax.psum(sums, axis_name)
+            learner = _pooled(learner, own.tokens, sums.tokens, axis_name)
         return total / jnp.maximum(sums.tokens, 1), (sums, learner)
 
     gradient = jax.value_and_grad(mean_loss, has_aux=True)
     (_, (sums, learner)), gradients = gradient(state.params)
+    if axis_name is not None:
+        gradients = jax.lax.psum(gradients, axis_name)
     updates, optimiser = tx.update(gradients, state.optimiser, state.params)
     params = optax.apply_updates(state.params, updates)
     state = TrainState(params, optimiser, learner, state.step + 1, state.rng)
     return state, sums
+
+
+def _pooled(learner: Any, own: jax.Array, tokens: jax.Array, axis_name: str) -> Any:
+    """One learner of those of all devices: means per token, so weighted by tokens."""
+    even = 1.0 / jax.lax.psum(1, axis_name)  # where no device has a token
+    weight = jnp.where(tokens > 0, own / jnp.maximum(tokens, 1), even)
+
+    def pool(leaf):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            return leaf  # counts updates, and is the same everywhere
+        return jax.lax.psum(weight * leaf, axis_name).astype(leaf.dtype)
+
+    return jax.tree.map(pool, learner)
