@@ -57,7 +57,9 @@ def main(arguments: Sequence[str]) -> None:
         settings = json.loads(config.to_json())
         settings |= {"row": name, "slug": slug, "order": 0}
         planned = rows.Planned(Path(folder.name), settings)
-        rows.write_folders([planned], folder.parent)
+        rows.write_folders(
+            [planned], folder.parent, say=lambda line: print(line, file=sys.stderr)
+        )
     except ValueError as error:
         raise app.UsageError(str(error)) from None
     try:

@@ -1,6 +1,5 @@
 """The translation task: from a configuration to a model, its data and its metrics."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ from attnlab.data import corpus as corpora
 from attnlab.data.batching import EDGES, Batches, IdPair, bucketed, encode_pairs
 from attnlab.data.joining import joined
 from attnlab.data.pairs import Corpus
-from attnlab.data.subwords import Codec, Subwords, load_codec
+from attnlab.data.subwords import Codec, Subwords
 from attnlab.data.vocab import EOS, Vocabulary
 from attnlab.decoding.beam import LENGTH_PENALTIES
 from attnlab.layers.cells import cell_named
 from attnlab.metrics import bleu, sums
 from attnlab.models.seq2seq import Seq2Seq
+from attnlab.tasks import codecs
 from attnlab.tasks.base import Task
 from attnlab.tasks.judge import judge
 from attnlab.tasks.objective import (
@@ -32,7 +32,7 @@ from attnlab.tasks.parameters import init_params, with_frequencies
 from attnlab.tasks.predict import PREDICTIONS, Search, prediction
 from attnlab.tasks.translator import Translator
 
-SOURCE_CODEC, TARGET_CODEC = "source.codec", "target.codec"
+CODECS = ("source.codec", "target.codec")
 ENCODERS = ("bi", "uni")
 UNITS = ("words", "subwords")
 
@@ -134,7 +134,8 @@ def make_batches(config: Mapping[str, Any], pairs_ids: Sequence[IdPair]) -> Batc
 
 def read_codecs(folder: Path) -> tuple[Codec, Codec]:
     """The vocabularies a run was trained with."""
-    return load_codec(folder / SOURCE_CODEC), load_codec(folder / TARGET_CODEC)
+    source, target = codecs.load(folder, CODECS)
+    return source, target
 
 
 def search_of(evaluate: Mapping[str, Any], beams: int | None = None) -> Search:
@@ -203,13 +204,7 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
     """The task of a configuration; writes its vocabularies into the run folder."""
     corpus = load_corpus(config)
     check(config, corpus)
-    if (folder / TARGET_CODEC).exists():
-        source, target = read_codecs(folder)
-    else:
-        source, target = make_codecs(config, corpus)
-        for codec, name in ((source, SOURCE_CODEC), (target, TARGET_CODEC)):
-            codec.save(folder / f".{name}.tmp")  # a kill leaves no half of one
-            os.replace(folder / f".{name}.tmp", folder / name)
+    source, target = codecs.kept(folder, CODECS, lambda: make_codecs(config, corpus))
     translator = build_translator(config, source, target)
     model = translator.model
     evaluate = config["evaluate"]

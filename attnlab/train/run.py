@@ -4,7 +4,6 @@ python -m attnlab.train.run RUN_FOLDER...     is what a sweep starts
 """
 
 import argparse
-import fcntl
 import logging
 import math
 import os
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from attnlab import runs
+from attnlab.runs.lock import BusyRun, only_one
 from attnlab.train.writers import (
     Writer,
     console_writer,
@@ -27,9 +27,10 @@ from attnlab.train.writers import (
     wandb_writer,
 )
 
+__all__ = ["BusyRun", "only_one", "run", "run_together"]
+
 # What may change between a run and its resumption without changing what is learned.
 PRESENTATION = ("row", "slug", "order", "wandb")
-LOCK = ".lock"
 # Settings of `evaluate` that matter once training is over; the others choose the best
 # checkpoint.
 FINAL = ("beams", "length_penalty", "alpha", "ratio", "replace_unknown", "gold")
@@ -49,8 +50,9 @@ def run(
     if not (folder / runs.CONFIG).exists():
         raise FileNotFoundError(f"no {runs.CONFIG} in {folder}")
     with only_one(folder, wait):
+        _reopen(folder)
         if (folder / runs.RESULT).exists():
-            return runs.read_json(folder / runs.RESULT)
+            return runs.check_result(folder)
         with _recorded(folder):
             return _run(folder, console)
 
@@ -71,6 +73,7 @@ def run_together(
         places = sorted({Path(folder) for folder in folders})  # so none waits in a ring
         for folder in places:
             stack.enter_context(only_one(folder, wait))
+            _reopen(folder)
         places = [folder for folder in places if not (folder / runs.RESULT).exists()]
         if not places:
             return failed
@@ -107,6 +110,14 @@ def run_together(
     return failed
 
 
+def _reopen(folder: Path) -> None:
+    """A finished run with damaged files is finished again, which is said."""
+    found = runs.reopen(folder)
+    if found:
+        names = ", ".join(found)
+        print(f"{folder}: damaged and made anew: {names}", file=sys.stderr)
+
+
 @contextmanager
 def _recorded(folder: Path) -> Iterator[None]:
     """What goes wrong inside is also written to error.json."""
@@ -121,21 +132,6 @@ def _recorded(folder: Path) -> Iterator[None]:
         }
         runs.write_json(folder / runs.ERROR, record)
         raise
-
-
-class BusyRun(RuntimeError):
-    """Another process is training this run."""
-
-
-@contextmanager
-def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Holds the folder's lock, which the system frees when the process ends."""
-    with open(folder / LOCK, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise BusyRun(f"another process is training {folder}") from None
-        yield
 
 
 def _run(folder: Path, console: bool) -> dict[str, Any]:
@@ -191,9 +187,9 @@ def _conclude(
         "best_step": trained.best_step,
         "stopped": trained.progress.stopped,
     }
-    runs.write_json(folder / runs.RESULT, result)
     final = {k: v for k, v in results.items() if isinstance(v, float)}
     writer.write(trained.step, "test", final)
+    runs.write_result(folder, result)
     return runs.read_json(folder / runs.RESULT)
 
 
