@@ -113,6 +113,11 @@ class Checkpoints:
         self._forget()
 
     @property
+    def steps(self) -> list[int]:
+        """The finished steps, in order."""
+        return sorted(self._manifests())
+
+    @property
     def fingerprints(self) -> set[str | None]:
         """Of the configurations that finished steps were saved under."""
         return {manifest["fingerprint"] for manifest in self._manifests().values()}
