@@ -74,8 +74,9 @@ def files(
             name: [GoldPair(*_lower(pair.pair), *pair[2:]) for pair in pairs]
             for name, pairs in sets.items()
         }
+    given = text("train", train)
     splits = {
-        "train": without_empty(text("train", train)),
+        "train": without_empty(given),
         "dev": text("dev", dev),
         "test": text("test", test),
     }
@@ -92,6 +93,16 @@ def files(
         source_language=source_language,
         target_language=target_language,
         about=f"Read from {', '.join(map(str, _split(train)))}.",
+        notes=_left_out(len(given), len(splits["train"])),
+    )
+
+
+def _left_out(lines: int, pairs: int) -> tuple[str, ...]:
+    if lines == pairs:
+        return ()
+    return (
+        f"{lines - pairs} of {lines} training lines have no word on a side, and are "
+        "left out",
     )
 
 

@@ -31,7 +31,8 @@ class Corpus(NamedTuple):
 
     `about` says in a line or two what the text is and how it was made ready. A gold
     set's name starts with `silver_` where a program, not a person or the grammar, made
-    the links: call a figure against it agreement, not AER.
+    the links: call a figure against it agreement, not AER. `notes` say what was left
+    out of the files.
     """
 
     name: str
@@ -42,3 +43,4 @@ class Corpus(NamedTuple):
     source_language: str
     target_language: str
     about: str
+    notes: tuple[str, ...] = ()

@@ -192,7 +192,11 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     try:
         # Opened here: np.load leaves a file open that is not a zip archive.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+            found = dict(arrays)
+            for name, array in found.items():
+                if not isinstance(array, np.ndarray):  # NumPy gives its bytes then
+                    raise ValueError(f"{name} is no array")
+            return found
     except Exception as error:  # zipfile, zlib and NumPy each raise their own
         raise ValueError(f"{path} cannot be read: {error}") from error
 

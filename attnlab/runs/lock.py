@@ -26,8 +26,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from attnlab.runs.files import write_bytes
-
 LOCK = ".lock"
 BEAT, STALE = 20.0, 120.0  # seconds
 POLL = 1.0  # seconds between two looks at a lock that is waited for
@@ -122,7 +120,9 @@ def _claim(path: Path, flocked: bool) -> str | None:
     if flocked:
         _overwrite(path, content)  # keeps the file, and with it the flock
         return token
-    write_bytes(path, content)
+    temporary = path.with_name(f"{LOCK}.{token}.tmp")  # on no other host either
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
     time.sleep(SETTLE)
     last = read_owner(path)
     return token if last is not None and last["token"] == token else None

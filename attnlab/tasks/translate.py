@@ -34,6 +34,7 @@ from attnlab.tasks.translator import Translator
 
 CODECS = ("source.codec", "target.codec")
 ENCODERS = ("bi", "uni")
+LONGEST = 1000  # words of a sentence that is translated, whatever training reads
 UNITS = ("words", "subwords")
 
 
@@ -184,6 +185,7 @@ def check(config: Mapping[str, Any], corpus: Corpus) -> None:
         if value not in known:
             listed = ", ".join(map(repr, known))
             raise ValueError(f"unknown evaluate.{name} {value!r}; choose {listed}")
+    _check_lengths(corpus, config["data"]["longest"])
     for name in ("steps", "evaluate_every", "log_every"):
         if train[name] < 1:
             raise ValueError(f"train.{name} is {train[name]}; it must be positive")
@@ -198,6 +200,21 @@ def check(config: Mapping[str, Any], corpus: Corpus) -> None:
     for name, value in shares.items():
         if not 0.0 <= value < 1.0:
             raise ValueError(f"{name} is {value}; it must be in [0, 1)")
+
+
+def _check_lengths(corpus: Corpus, longest: int) -> None:
+    """ValueError for a sentence to translate or align of so many words that its
+    alignment would take the memory of all others."""
+    limit = max(LONGEST, 4 * longest)
+    sets = {"dev": corpus.dev, "test": corpus.test, **corpus.gold}
+    for name, pairs in sets.items():
+        for number, pair in enumerate(pairs, 1):
+            words = max(len(pair.source), len(pair.target))
+            if words > limit:
+                raise ValueError(
+                    f"sentence {number} of {name} has {words} words, more than {limit}"
+                    " (four times data.longest, if that is more); cut it or take it out"
+                )
 
 
 def translate(config: Mapping[str, Any], folder: Path) -> Task:
@@ -268,7 +285,8 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
         finish,
         scores=("bleu", "perplexity"),
         learner=first_learner(),
-        notes=left_out(batches, "data.edges" if config["data"]["edges"] else None),
+        notes=[*corpus.notes]
+        + left_out(batches, "data.edges" if config["data"]["edges"] else None),
     )
 
 

@@ -96,46 +96,61 @@ def stop_run(bench: Bench, run: Path) -> None:
         raise RuntimeError(f"{run} finished before it could be killed")
 
 
-def damages(bench: Bench, template: Path, finished: bool, seed: int, most: int | None):
-    """Damage every kind of file in every way, a run each, six runs a sweep; then sweep
-    again. Yields an Outcome a way, and lines of (kind, way, what became of it)."""
+def loads(run: Path, finished: bool, moments: random.Random) -> list[list[Case]]:
+    """Every kind of file of a run in every way: what one run of a sweep has to bear.
+
+    One case each, but for the checkpoints of a finished run, which nothing reads again:
+    all of their files in one.
+    """
+    cases = [[Case(kind, way) for kind in kinds(run)] for way in WAYS]
+    single = [[case] for own in cases for case in own]
+    if finished:
+        single = [[case] for (case,) in single if "checkpoint" not in case.kind]
+        single += [[c for c in own if "checkpoint" in c.kind] for own in cases]
+    moments.shuffle(single)
+    return single
+
+
+def damages(
+    bench: Bench, template: Path, finished: bool, seed: int, most: int | None
+) -> list[tuple[Case, str]]:
+    """Damage runs, six a sweep, then sweep again: what became of each case. `most` are
+    the runs to damage, all of `loads` by default."""
     moments = random.Random(seed)
     places = sorted(path.parent for path in template.glob(f"*/*/{runs.CONFIG}"))
-    cases = [Case(kind, way) for way in WAYS for kind in kinds(places[0])]
-    moments.shuffle(cases)
-    cases = cases[:most]
+    waiting = loads(places[0], finished, moments)[:most]
     told: list[tuple[Case, str]] = []
-    for start in range(0, len(cases), len(places)):
-        batch = cases[start : start + len(places)]
+    for start in range(0, len(waiting), len(places)):
         folder = bench.copy(template, bench.folder / "damaged")
         bench.log(folder).unlink(missing_ok=True)
         for path in folder.glob("*/*/log.txt"):
             path.write_text("")
-        damaged = {}
-        for case, place in zip(batch, places, strict=False):
-            run = folder / place.relative_to(template)
-            path = kinds(run)[case.kind]
-            before = path.read_bytes()
-            path.write_bytes(WAYS[case.way](before, moments))
-            damaged[run.relative_to(folder).as_posix()] = case
-        before_resuming = states(bench, folder) if finished else {}
+        batch = dict(zip(places, waiting[start : start + len(places)], strict=False))
+        for place, cases in batch.items():
+            there = kinds(folder / place.relative_to(template))
+            for case in cases:
+                path = there[case.kind]
+                path.write_bytes(WAYS[case.way](path.read_bytes(), moments))
+        before = states(bench, folder) if finished else {}
         code = bench.finish(bench.start(folder))
-        words = bench.log(folder).read_text(encoding="utf-8", errors="replace")
         wrong = bench.differences(folder)
-        for place, case in damaged.items():
-            own = [line for line in wrong if line.startswith(f"{place} ")]
-            silent = before_resuming.get(place) == "wrong"
-            reported = before_resuming.get(place) == "failed" or told_of(
-                words, folder, place
-            )
-            fate = "said, made anew" if reported else "not needed"
-            if silent or own:
-                fate = f"LOST: {(own or ['the report had another number'])[0]}"
-            told.append((case, fate))
-        bench.say(
-            f"{len(told)} of {len(cases)} files damaged, exit {code}; {wrong[:2]}"
-        )
+        for place, cases in batch.items():
+            name = place.relative_to(template).as_posix()
+            fate = _fate(bench, folder, name, before.get(name, ""), wrong)
+            told += [(case, fate) for case in cases]
+        done = min(start + len(places), len(waiting))
+        bench.say(f"{done} of {len(waiting)} runs damaged, exit {code}; {wrong[:2]}")
     return told
+
+
+def _fate(bench: Bench, folder: Path, run: str, before: str, wrong: list[str]) -> str:
+    """What became of a damaged run: `before` is how a report saw it at once."""
+    own = [line for line in wrong if line.startswith(f"{run} ")]
+    if own or before == "wrong":
+        return f"LOST: {(own or ['the report had another number'])[0]}"
+    words = bench.log(folder).read_text(encoding="utf-8", errors="replace")
+    said = before == "failed" or told_of(words, folder, run)
+    return "said, made anew" if said else "not needed"
 
 
 def told_of(words: str, folder: Path, place: str) -> bool:

@@ -23,7 +23,7 @@ def kills(bench: Bench, count: int, seed: int) -> Outcome:
         before = killed
         while True:
             process = bench.start(folder)
-            seconds = moments.uniform(SHORTEST, 0.6 * bench.seconds)
+            seconds = moments.uniform(SHORTEST, 0.4 * bench.seconds)
             if _ended(process, seconds):
                 break
             kill(process)
