@@ -37,7 +37,7 @@ def run(bench: Bench, fault: str, count: int, quick: bool) -> dict:
     if fault == "kills":
         return {"outcomes": [kills(bench, count, SEED)]}
     if fault == "two":
-        return {"outcomes": [two_at_once(bench, 1 if quick else 3, SEED)]}
+        return {"outcomes": [two_at_once(bench, 1 if quick else 2, SEED)]}
     if fault == "rows":
         return {"outcomes": failing_rows(bench)}
     if fault == "disk":
@@ -106,6 +106,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=50, help="SIGKILLs at least (50)")
     parser.add_argument("--quick", action="store_true", help="a few of each fault")
     parser.add_argument("--workdir", type=Path, default=ROOT / "runs" / "faults")
+    parser.add_argument(
+        "--keep", action="store_true", help="take the undisturbed sweep of --workdir"
+    )
     options = parser.parse_args(arguments)
     console = Console()
 
@@ -113,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[{time.strftime('%H:%M:%S')}] {line}", markup=False)
 
     bench = Bench(options.workdir.absolute(), say)
-    bench.prepare()
+    bench.prepare(again=not options.keep)
     say(f"an undisturbed sweep takes {bench.seconds:.0f} s")
     count = 4 if options.quick else options.kills
     found: list[Outcome] = []

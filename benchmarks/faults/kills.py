@@ -7,13 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 from attnlab import runs
-from benchmarks.faults.sweeps import Bench, Outcome, half_written, kill
+from benchmarks.faults.sweeps import PATIENCE, Bench, Outcome, half_written, kill
 
 SHORTEST = 0.2  # seconds from the start of a sweep to its kill
 
 
 def kills(bench: Bench, count: int, seed: int) -> Outcome:
-    """Kill sweeps `count` times or more, until each has finished nevertheless."""
+    """Kill sweeps `count` times in all, and let each finish nevertheless."""
     moments = random.Random(seed)
     doing: Counter[str] = Counter()
     killed = sweeps = survived = lost = halves = 0
@@ -24,7 +24,7 @@ def kills(bench: Bench, count: int, seed: int) -> Outcome:
         while True:
             process = bench.start(folder)
             seconds = moments.uniform(SHORTEST, 0.4 * bench.seconds)
-            if _ended(process, seconds):
+            if _ended(process, seconds if killed < count else PATIENCE):
                 break
             kill(process)
             killed += 1
