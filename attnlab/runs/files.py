@@ -42,6 +42,9 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say where
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -93,6 +96,9 @@ def append_jsonl(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
         content = line.encode()
         while content:
             content = content[os.write(descriptor, content) :]
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
     finally:
         os.close(descriptor)
 

@@ -41,6 +41,8 @@ def _is_other(folder: Path, config: Mapping[str, Any]) -> bool:
     trained = Checkpoints(folder / runs.CHECKPOINTS).fingerprints
     try:
         there = learned_fingerprint(runs.read_json(folder / runs.CONFIG))
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         return True
+    except (KeyError, TypeError):  # an object, but no configuration
+        there = None
     return there not in trained and trained == {learned_fingerprint(config)}
