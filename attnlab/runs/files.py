@@ -43,10 +43,16 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say where
-        raise
+        raise _placed(error, path) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _placed(error: OSError, path: str | os.PathLike) -> OSError:
+    """The error with a file's name, which a full disk does not give."""
+    if error.errno is None or error.filename is not None:
+        return error
+    return OSError(error.errno, error.strerror, str(path))
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
@@ -97,8 +103,7 @@ def append_jsonl(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
         while content:
             content = content[os.write(descriptor, content) :]
     except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
+        raise _placed(error, path) from None
     finally:
         os.close(descriptor)
 

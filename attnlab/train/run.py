@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from attnlab import runs
-from attnlab.runs.lock import BusyRun, only_one
+from attnlab.runs.lock import LOCK, BusyRun, only_one
 from attnlab.train.writers import (
     Writer,
     console_writer,
@@ -161,11 +161,20 @@ def _prepare(folder: Path, config: Mapping[str, Any], beside: int = 1) -> Any:
         logging.getLogger(name).setLevel(logging.ERROR)
     from attnlab.tasks.named import make_task
 
+    _tidy(folder)
     runs.write_json(folder / runs.ENVIRONMENT, environment() | {"replicas": beside})
     task = make_task(config, folder)
     for note in task.notes:
         print(note, file=sys.stderr)
     return task
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a killed process has left half-written, under a name of its own."""
+    unlocked = (f"{LOCK}.", f".{runs.CONFIG}.")  # others write these without the lock
+    for path in folder.glob(".*.tmp"):
+        if not path.name.startswith(unlocked):
+            path.unlink(missing_ok=True)
 
 
 def _conclude(

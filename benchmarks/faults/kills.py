@@ -7,13 +7,20 @@ from collections import Counter
 from pathlib import Path
 
 from attnlab import runs
-from benchmarks.faults.sweeps import PATIENCE, Bench, Outcome, half_written, kill
+from benchmarks.faults.sweeps import Bench, Outcome, half_written, kill
 
-SHORTEST = 0.2  # seconds from the start of a sweep to its kill
+SHORTEST, LONGEST = 0.2, 20.0  # seconds from the start of a sweep to its kill
+CHANGES = 30  # of a sweep's files, at most, from its start to its kill
+LOOK = 0.05  # seconds between two looks at the files
 
 
 def kills(bench: Bench, count: int, seed: int) -> Outcome:
-    """Kill sweeps `count` times in all, and let each finish nevertheless."""
+    """Kill sweeps `count` times in all, and let each finish nevertheless.
+
+    Every other kill comes at a random time; the ones between after a random number of
+    changes to the files, and less than a second: on a busy machine most of the time is
+    spent before anything is done.
+    """
     moments = random.Random(seed)
     doing: Counter[str] = Counter()
     killed = sweeps = survived = lost = halves = 0
@@ -21,16 +28,14 @@ def kills(bench: Bench, count: int, seed: int) -> Outcome:
         sweeps += 1
         folder = bench.begin(bench.folder / f"killed-{sweeps}")
         before = killed
-        while True:
-            process = bench.start(folder)
-            seconds = moments.uniform(SHORTEST, 0.4 * bench.seconds)
-            if _ended(process, seconds if killed < count else PATIENCE):
-                break
-            kill(process)
+        while killed < count and not _ends_before(bench, folder, killed % 2, moments):
             killed += 1
-            doing[what(folder)] += 1
+            place = what(folder)
+            doing[place] += 1
             halves += len(half_written(folder))
-            bench.say(f"kill {killed} of {count} after {seconds:.1f} s")
+            bench.say(f"kill {killed} of {count} {place}")
+        if killed == count:
+            bench.finish(bench.start(folder))
         wrong = bench.differences(folder)
         bench.say(f"sweep {sweeps} ended after {killed - before} kills: {wrong[:2]}")
         survived += (killed - before) * (not wrong)
@@ -38,6 +43,36 @@ def kills(bench: Bench, count: int, seed: int) -> Outcome:
     note = ", ".join(f"{number} {name}" for name, number in doing.most_common())
     note = f"{sweeps} sweeps; {note}; {halves} half-written files"
     return Outcome("SIGKILL of the sweep", killed, survived, 0, lost + halves, note)
+
+
+def _ends_before(
+    bench: Bench, folder: Path, by_time: int, moments: random.Random
+) -> bool:
+    """Start a sweep and kill it at a random moment; true where it has ended by then."""
+    process = bench.start(folder)
+    if by_time:
+        ended = _ended(process, moments.uniform(SHORTEST, LONGEST))
+    else:
+        wanted, seen, ended = moments.randint(1, CHANGES), set(), False
+        while len(seen) <= wanted and not ended:
+            seen.add(_state(folder))
+            ended = _ended(process, LOOK)
+        ended = ended or _ended(process, moments.uniform(0.0, 1.0))
+    if not ended:
+        kill(process)
+    return ended
+
+
+def _state(folder: Path) -> frozenset[tuple[str, int]]:
+    """Names and sizes of what a sweep has written so far."""
+    paths = [*folder.glob("*/*/*"), *folder.glob("*/*/*/*"), *folder.glob("report/*")]
+    found = set()
+    for path in paths:
+        try:
+            found.add((str(path), path.stat().st_size))
+        except FileNotFoundError:  # it was a temporary one
+            continue
+    return frozenset(found)
 
 
 def _ended(process: subprocess.Popen, seconds: float) -> bool:

@@ -59,6 +59,7 @@ def test_a_damaged_result_and_its_companions_are_made_again(copied, whole):
     again = (runs.RESULT, runs.LOSSES, runs.CONFIG, "source.codec")
     for name in again:
         flip(folder / name)
+    (folder / f".{runs.LOSSES}.7.tmp").write_text("half of it")  # a kill's
     metrics = folder / runs.METRICS
     metrics.write_bytes(metrics.read_bytes()[:-600])
     with pytest.raises(ValueError, match="damaged"):
@@ -72,7 +73,7 @@ def test_a_damaged_result_and_its_companions_are_made_again(copied, whole):
         assert (folder / "damaged" / name).exists()
         if name not in (runs.RESULT, runs.METRICS):  # which have times
             assert (folder / name).read_bytes() == (whole[0] / name).read_bytes()
-    assert runs.damaged_files(folder) == []
+    assert runs.damaged_files(folder) == [] and not list(folder.glob(".*.tmp"))
     lines, before = (runs.read_jsonl(f / runs.METRICS) for f in (folder, whole[0]))
     assert 0 < len(lines) < len(before)  # what was lost, and nothing else
     assert all(timeless(line) in map(timeless, before) for line in lines)
