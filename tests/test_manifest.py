@@ -107,6 +107,17 @@ def test_what_somebody_removed_is_not_damaged(finished):
     assert runs.damaged_files(finished) == []
 
 
+def test_a_run_with_a_damaged_configuration_stays_in_its_row(tmp_path):
+    for seed in (0, 1):
+        config = {"row": "A row (x)", "slug": "a-row-x", "seed": seed, "order": 3}
+        runs.write_json(tmp_path / "a-row-x" / str(seed) / runs.CONFIG, config)
+    (tmp_path / "a-row-x" / "0" / runs.CONFIG).write_bytes(b"\0")
+    (row,) = rows.group(runs.find(tmp_path))
+    assert (row.name, row.order) == ("A row (x)", 3)
+    assert [run.seed for run in row.runs] == [0, 1]
+    assert [rows.state(run) for run in row.runs] == ["failed", "unfinished"]
+
+
 def test_what_grows_on_is_not_listed(finished):
     (finished / "log.txt").write_text("more")
     (finished / ".lock").write_text("")

@@ -2,7 +2,7 @@
 
     python -m benchmarks.faults                     # all of it, docs/reliability.md too
     python -m benchmarks.faults --only kills disk   # some faults
-    python -m benchmarks.faults --quick             # a minute, without the document
+    python -m benchmarks.faults --quick             # a few of each, no document
 
 A small sweep (three rows, two seeds, through `experiments.sweep`) is run undisturbed,
 then again and again under faults. In the end its summary.csv has to have the numbers of
@@ -55,21 +55,27 @@ def shown(found: list[Outcome]) -> Table:
     return table
 
 
-def document(records: dict[str, dict]) -> str:
+def records(folder: Path) -> dict[str, dict]:
+    """What was found of each fault so far, kept in a folder."""
+    paths = {fault: folder / f"{fault}.json" for fault in FAULTS}
+    return {f: json.loads(p.read_text()) for f, p in paths.items() if p.exists()}
+
+
+def document(found: dict[str, dict]) -> str:
     """The section of the document, in Markdown."""
     here = ", ".join(f"{name}: {value}" for name, value in machine().items())
-    when = ", ".join(sorted({record["when"] for record in records.values()}))
+    when = ", ".join(sorted({record["when"] for record in found.values()}))
     lines = [
         f"Measured {when} by `python -m benchmarks.faults` ({here}).",
         "",
         "| fault | tried | survived | said | numbers lost | |",
         "| --- | ---: | ---: | ---: | ---: | --- |",
     ]
-    for record in records.values():
+    for record in found.values():
         for one in record["outcomes"]:
             fields = [str(field).replace("|", "\\|") for field in one]
             lines.append(f"| {' | '.join(fields)} |")
-    files = [(f, *line) for f in FAULTS for line in records.get(f, {}).get("files", ())]
+    files = [(f, *line) for f in FAULTS for line in found.get(f, {}).get("files", ())]
     if files:
         lines += ["", "What became of each file, flipped and cut short:", ""]
         lines += ["| file | finished run | unfinished run |", "| --- | --- | --- |"]
@@ -109,6 +115,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--keep", action="store_true", help="take the undisturbed sweep of --workdir"
     )
+    parser.add_argument(
+        "--write", action="store_true", help="only write what --workdir has found"
+    )
     options = parser.parse_args(arguments)
     console = Console()
 
@@ -116,6 +125,9 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[{time.strftime('%H:%M:%S')}] {line}", markup=False)
 
     bench = Bench(options.workdir.absolute(), say)
+    if options.write:
+        write(document(records(bench.folder)))
+        return 0
     bench.prepare(again=not options.keep)
     say(f"an undisturbed sweep takes {bench.seconds:.0f} s")
     count = 4 if options.quick else options.kills
@@ -129,16 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
             path.write_text(json.dumps(record, indent=1), encoding="utf-8")
     console.print(shown(found))
     if not options.quick:
-        kept = {f: bench.folder / f"{f}.json" for f in FAULTS}
-        write(
-            document(
-                {
-                    f: json.loads(path.read_text(encoding="utf-8"))
-                    for f, path in kept.items()
-                    if path.exists()
-                }
-            )
-        )
+        write(document(records(bench.folder)))
     return int(any(one.lost or one.survived < one.tried for one in found))
 
 

@@ -137,6 +137,8 @@ def damages(
         for place, cases in batch.items():
             name = place.relative_to(template).as_posix()
             fate = _fate(bench, folder, name, before.get(name, ""), wrong)
+            if code != 0:
+                fate = f"LOST: the sweep ended with {code}"
             told += [(case, fate) for case in cases]
         done = min(start + len(places), len(waiting))
         bench.say(f"{done} of {len(waiting)} runs damaged, exit {code}; {wrong[:2]}")

@@ -36,7 +36,7 @@ def full_disk(bench: Bench) -> Outcome:
     """Sweeps on file systems too small for them, which then get room."""
     fault = "the disk is full"
     place = bench.folder / "disk"
-    said, survived, lost = 0, 0, 0
+    said = survived = lost = 0
     for size in ROOM:
         try:
             with small_disk(place, size) as (disk, enlarge):

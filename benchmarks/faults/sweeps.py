@@ -99,15 +99,10 @@ class Bench:
         self, folder: Path, *, fault: str = "", memory: int | None = None
     ) -> subprocess.Popen:
         """`python -m experiments.sweep` in a process group of its own; its address
-        space may be `memory` bytes."""
+        space, and that of each of its runs, may be `memory` bytes."""
         words = ["experiments.sweep", f"--config={CONFIG}", f"--workdir={folder}"]
-
-        def limit():
-            if memory is not None:
-                resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-
         with open(self.log(folder), "ab") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", *words],
                 cwd=ROOT,
                 env=self.environment() | {"ATTNLAB_FAULT": fault},
@@ -115,8 +110,10 @@ class Bench:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=limit if memory is not None else None,
             )
+        if memory is not None:  # long before it starts a run, which inherits it
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (memory, memory))
+        return process
 
     def finish(self, process: subprocess.Popen) -> int:
         """Its exit status; killed where it takes too long."""
