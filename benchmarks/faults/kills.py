@@ -7,19 +7,23 @@ from collections import Counter
 from pathlib import Path
 
 from attnlab import runs
+from attnlab.runs.lock import LOCK, read_owner
 from benchmarks.faults.sweeps import Bench, Outcome, half_written, kill
 
 SHORTEST, LONGEST = 0.2, 20.0  # seconds from the start of a sweep to its kill
-CHANGES = 30  # of a sweep's files, at most, from its start to its kill
-LOOK = 0.05  # seconds between two looks at the files
+MILESTONES, AFTER = (
+    4,
+    2.0,
+)  # at most, from its start to its kill; seconds after the last
+LOOK = 0.02  # seconds between two looks at the files
 
 
 def kills(bench: Bench, count: int, seed: int) -> Outcome:
     """Kill sweeps `count` times in all, and let each finish nevertheless.
 
-    Every other kill comes at a random time; the ones between after a random number of
-    changes to the files, and less than a second: on a busy machine most of the time is
-    spent before anything is done.
+    Three of five kills come at a random time. On a busy machine most of that is spent
+    before anything is done, so the others wait for a random number of milestones: a
+    checkpoint begun or done, a file of a test, a result, a file of the report.
     """
     moments = random.Random(seed)
     doing: Counter[str] = Counter()
@@ -28,7 +32,7 @@ def kills(bench: Bench, count: int, seed: int) -> Outcome:
         sweeps += 1
         folder = bench.begin(bench.folder / f"killed-{sweeps}")
         before = killed
-        while killed < count and not _ends_before(bench, folder, killed % 2, moments):
+        while killed < count and not _ends_before(bench, folder, killed, moments):
             killed += 1
             place = what(folder)
             doing[place] += 1
@@ -46,33 +50,32 @@ def kills(bench: Bench, count: int, seed: int) -> Outcome:
 
 
 def _ends_before(
-    bench: Bench, folder: Path, by_time: int, moments: random.Random
+    bench: Bench, folder: Path, number: int, moments: random.Random
 ) -> bool:
     """Start a sweep and kill it at a random moment; true where it has ended by then."""
+    before = _milestones(folder)
     process = bench.start(folder)
-    if by_time:
+    if number % 5 in (0, 2, 4):
         ended = _ended(process, moments.uniform(SHORTEST, LONGEST))
     else:
-        wanted, seen, ended = moments.randint(1, CHANGES), set(), False
-        while len(seen) <= wanted and not ended:
-            seen.add(_state(folder))
+        wanted, ended = moments.randint(1, MILESTONES), False
+        while len(_milestones(folder) - before) < wanted and not ended:
             ended = _ended(process, LOOK)
-        ended = ended or _ended(process, moments.uniform(0.0, 1.0))
+        ended = ended or _ended(process, moments.uniform(0.0, AFTER))
     if not ended:
         kill(process)
     return ended
 
 
-def _state(folder: Path) -> frozenset[tuple[str, int]]:
-    """Names and sizes of what a sweep has written so far."""
-    paths = [*folder.glob("*/*/*"), *folder.glob("*/*/*/*"), *folder.glob("report/*")]
-    found = set()
-    for path in paths:
-        try:
-            found.add((str(path), path.stat().st_size))
-        except FileNotFoundError:  # it was a temporary one
-            continue
-    return frozenset(found)
+def _milestones(folder: Path) -> set[Path]:
+    """What a sweep has come to: its checkpoints, tests, results and its report."""
+    patterns = (
+        f"*/*/{runs.CHECKPOINTS}/*",
+        f"*/*/{runs.LOSSES}",
+        f"*/*/{runs.RESULT}",
+        "report/*",
+    )
+    return {path for pattern in patterns for path in folder.glob(pattern)}
 
 
 def _ended(process: subprocess.Popen, seconds: float) -> bool:
@@ -98,11 +101,11 @@ def what(folder: Path) -> str:
     for run in open_:
         if (run / runs.HYPOTHESES).exists() or (run / runs.LOSSES).exists():
             return "in a test"
-    if any(
-        (run / ".lock").exists() and (run / ".lock").stat().st_size for run in open_
-    ):
-        return "in training"
-    return "between runs"
+    owned = [run for run in open_ if read_owner(run / LOCK)]
+    if not owned:
+        return "between runs"
+    trained = any((run / runs.METRICS).exists() for run in owned)
+    return "in training" if trained else "while a run started"
 
 
 def two_at_once(bench: Bench, times: int, seed: int) -> Outcome:

@@ -105,6 +105,8 @@ def test_half_written_files_and_what_was_going_on_are_seen(bench):
     assert what(other) == "between runs"
     with runs.only_one(folder):
         assert what(other) == "in training"
+        (folder / runs.METRICS).unlink()
+        assert what(other) == "while a run started"
     (folder / "checkpoints" / "7.orbax-checkpoint-tmp").mkdir()
     assert what(other) == "while a checkpoint was written"
 
