@@ -122,7 +122,8 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
 
     def say(line: str) -> None:
-        console.print(f"[{time.strftime('%H:%M:%S')}] {line}", markup=False)
+        now = time.strftime("%H:%M:%S")
+        console.print(f"[{now}] {line}", markup=False, soft_wrap=True)
 
     bench = Bench(options.workdir.absolute(), say)
     if options.write:
