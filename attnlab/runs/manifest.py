@@ -18,8 +18,11 @@ from typing import Any
 from attnlab.runs.files import (
     CONFIG,
     ENVIRONMENT,
+    HYPOTHESES,
     METRICS,
+    REFERENCES,
     RESULT,
+    SOURCES,
     json_bytes,
     read_json,
     write_bytes,
@@ -28,10 +31,9 @@ from attnlab.runs.files import (
 MANIFEST = "files.sha256"
 DAMAGED = "damaged"  # a folder in the run's, with what was found to be so
 LINE = re.compile(r"([0-9a-f]{64}) \*([^/\n]+)")
-# Every other file of a run is its record, or grows on after it has finished.
-RECORDS = (".npz", ".tsv", ".codec", ".vocabulary")
-NAMES = (CONFIG, ENVIRONMENT, METRICS, "sources.txt", "references.txt")
-NAMES += ("hypotheses.txt",)
+# What stays once a run has finished. Logs grow on, checkpoints have their manifests.
+ENDINGS = (".npz", ".tsv", ".codec", ".vocabulary")
+NAMES = (CONFIG, ENVIRONMENT, METRICS, SOURCES, REFERENCES, HYPOTHESES)
 
 
 def digest(content: bytes) -> str:
@@ -83,14 +85,14 @@ def write_result(folder: str | os.PathLike, result: Mapping[str, Any]) -> None:
     listed = {
         path.name: digest(path.read_bytes())
         for path in sorted(folder.iterdir())
-        if path.is_file() and _is_record(path.name)
+        if path.is_file() and _is_final(path.name)
     }
     _write(folder, listed | {RESULT: digest(content)})
     write_bytes(folder / RESULT, content)
 
 
-def _is_record(name: str) -> bool:
-    return not name.startswith(".") and (name in NAMES or name.endswith(RECORDS))
+def _is_final(name: str) -> bool:
+    return not name.startswith(".") and (name in NAMES or name.endswith(ENDINGS))
 
 
 def _write(folder: Path, listed: Mapping[str, str]) -> None:
