@@ -1,5 +1,6 @@
 """What the programs with a --config flag share: how they start, and the config file."""
 
+import errno
 import importlib.util
 import os
 import re
@@ -50,7 +51,11 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
 
 
 def _explain(error: Exception) -> str | None:
-    """A line about a config file or a setting that is not there; None if neither."""
+    """A line about a config file or a setting that is not there, or a full disk; None
+    if it is none of them."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f" for {error.filename}" if error.filename else ""
+        return f"no space left{place}; make room, and the same command goes on"
     values = [arg.partition("=")[2] for arg in sys.argv if arg.startswith("--config=")]
     missing = [value for value in values if not Path(value.split(":")[0]).is_file()]
     if missing:

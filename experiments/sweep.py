@@ -80,6 +80,10 @@ _ONLY = flags.DEFINE_string(
 _DRY = flags.DEFINE_bool("dry_run", False, "List the runs and stop.")
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0, or 1 where a run has failed."""
     if arguments:
@@ -104,7 +108,7 @@ def main(arguments: Sequence[str]) -> int:
             for run in planned:
                 print(f"{workdir / run.place}  {run.config['row']}")
             return 0
-        folders = rows.write_folders(planned, workdir)
+        folders = rows.write_folders(planned, workdir, say=_say)
         options = {flag.name: flag.value for flag in _OPTIONS}
         executor = make_executor(_EXECUTOR.value, workdir, _PROCESSES.value, options)
     except ValueError as error:

@@ -74,7 +74,13 @@ def main(arguments: Sequence[str]) -> None:
         settings = json.loads(config.to_json())
         settings |= {"row": name, "slug": slug, "order": 0}
         planned = rows.Planned(Path(folder.name), settings)
-        processes.lead(lambda: rows.write_folders([planned], folder.parent))
+
+        def prepare():
+            rows.write_folders(
+                [planned], folder.parent, say=lambda line: print(line, file=sys.stderr)
+            )
+
+        processes.lead(prepare)
     except (ValueError, processes.LeaderFailed) as error:
         raise app.UsageError(str(error)) from None
     try:

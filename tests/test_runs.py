@@ -85,11 +85,14 @@ def test_a_damaged_result_is_a_failure_of_its_run_alone(tmp_path):
     assert failed.error == {"error": "error.json holds a list, not an object"}
 
 
-def test_a_run_with_a_damaged_config_is_named(tmp_path):
-    make_run(tmp_path / "a")
-    (tmp_path / "a" / "config.json").write_text('{"row": ')
-    with pytest.raises(ValueError, match=r"a/config.json is not valid JSON"):
-        runs.find(tmp_path)
+def test_a_damaged_config_is_a_failure_of_its_run_alone(tmp_path):
+    make_run(tmp_path / "a" / "3", result={"bleu": 2.0})
+    make_run(tmp_path / "b" / "1", order=1, result={"bleu": 1.0})
+    (tmp_path / "a" / "3" / "config.json").write_text('{"row": ')
+    damaged, finished = runs.find(tmp_path)
+    assert (damaged.slug, damaged.seed, damaged.result) == ("a", 3, None)
+    assert damaged.error["error"].startswith("config.json is not valid JSON: ")
+    assert finished.result == {"bleu": 1.0}
 
 
 def test_a_problem_names_its_file_from_the_folder_of_the_run(tmp_path):

@@ -1,12 +1,12 @@
 """bAbI's twenty tasks (Weston et al. 2015), version 1.2, read from its archives."""
 
 import re
-import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from attnlab.data.folder import corpus_file
 from attnlab.data.memories import Question, Sentence, Stories
+from attnlab.data.text import decoded, opened_tar
 
 UPSTREAM = "https://research.facebook.com/downloads/babi/"
 ARCHIVES = {
@@ -37,7 +37,7 @@ def babi(
     relative, inside = ARCHIVES[size]
     path = corpus_file(relative, upstream=UPSTREAM, folder=folder)
     train, dev, test = [], [], []
-    with tarfile.open(path) as archive:
+    with opened_tar(path) as archive:
         files = _files(archive.getnames(), inside)
 
         def read(task: int, split: str) -> list[list[Question]]:
@@ -47,8 +47,8 @@ def babi(
             name = files[task, split]
             file = archive.extractfile(name)
             assert file is not None
-            lines = file.read().decode("utf-8").splitlines()
-            return parse(lines, str(task), f"{path}:{name}")
+            where = f"{path}:{name}"
+            return parse(decoded(file.read(), where), str(task), where)
 
         for task in wanted:
             kept, held = split_off(read(task, "train"), held_out)

@@ -6,13 +6,12 @@ about it in which one of them is `@placeholder`.
 
 import re
 import sys
-import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from attnlab.data.folder import corpus_file
+from attnlab.data.text import decoded, opened_tar
 
 PLACEHOLDER = "@placeholder"
 ENTITY = re.compile(r"@entity\d+")
@@ -126,11 +125,7 @@ def read_questions(path: str | Path, below: str = "") -> list[Question]:
     found = []
     for name, content in contents(path, wanted):
         where = f"{path.name}/{name}"
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = error.object[: error.start].count(b"\n") + 1
-            raise ValueError(f"{where}:{line}: not UTF-8: {error}") from None
+        text = "\n".join(decoded(content, where))
         found.append((name, parse_question(text, where)))
     if not found:
         inside = f" in a folder {below!r}" if below else ""
@@ -149,14 +144,11 @@ def _of_folder(path: Path, wanted: Callable[[str], bool]) -> Contents:
 
 
 def _of_archive(path: Path, wanted: Callable[[str], bool]) -> Contents:
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                file = archive.extractfile(member) if wanted(member.name) else None
-                if file is not None:
-                    yield member.name, file.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path} is not a whole archive: {error}") from None
+    with opened_tar(path) as archive:
+        for member in archive:
+            file = archive.extractfile(member) if wanted(member.name) else None
+            if file is not None:
+                yield member.name, file.read()
 
 
 def ieer(

@@ -78,11 +78,13 @@ def files(
             name: [GoldPair(*_lower(pair.pair), *pair[2:]) for pair in pairs]
             for name, pairs in sets.items()
         }
+    given = [] if stream else text("train", train)
     splits: dict[str, Any] = {
-        "train": [] if stream else without_empty(text("train", train)),
+        "train": without_empty(given),
         "dev": text("dev", dev),
         "test": text("test", test),
     }
+    notes = _left_out(len(given), len(splits["train"]))
     if not splits["train"] and not stream:
         raise ValueError(f"train has no pair with words on both sides: {train}")
     if lowercase:
@@ -98,6 +100,16 @@ def files(
         source_language=source_language,
         target_language=target_language,
         about=f"Read from {', '.join(map(str, _split(train)))}.",
+        notes=notes,
+    )
+
+
+def _left_out(lines: int, pairs: int) -> tuple[str, ...]:
+    if lines == pairs:
+        return ()
+    return (
+        f"{lines - pairs} of {lines} training lines have no word on a side, and are "
+        "left out",
     )
 
 

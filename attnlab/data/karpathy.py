@@ -66,7 +66,7 @@ def _karpathy(path: Path) -> list[dict[str, Any]]:
     try:
         records = jsons.loads(path.read_text(encoding="utf-8"))["images"]
         found = [dict(record) for record in records]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f'{path} is no JSON file with "images": {error}') from None
     for number, record in enumerate(found):
         name = record.get("filename")
@@ -77,7 +77,11 @@ def _karpathy(path: Path) -> list[dict[str, Any]]:
             raise ValueError(
                 f"{path}: {name} has the split {record.get('split')!r}, not {choices}"
             )
-        said = [_caption(sentence) for sentence in record.get("sentences", ())]
+        try:
+            said = [_caption(sentence) for sentence in record.get("sentences", ())]
+        except (TypeError, AttributeError):
+            message = f'{path}: {name} has sentences that are not {{"tokens": [...]}}'
+            raise ValueError(message) from None
         record["captions"] = tuple(words for words in said if words)
         if not record["captions"]:
             raise ValueError(f"{path}: {name} has no caption")

@@ -1,30 +1,22 @@
 """Text files read as sentences: plain or gzip, one a line or tab-separated columns."""
 
-import gzip
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from attnlab.data.links import parse_pharaoh
 from attnlab.data.pairs import GoldPair, Pair
+from attnlab.data.text import read_lines
 
-
-def read_lines(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 file without their ends; `.gz` files are unpacked.
-
-    Only a newline ends a line: str.splitlines would also cut at characters that
-    occur inside sentences, and the two sides of a corpus would drift apart.
-    """
-    opened = gzip.open if str(path).endswith(".gz") else open
-    try:
-        with opened(path, "rb") as file:
-            text = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: {error}") from None
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise ValueError(f"{path} is not a whole gzip file: {error}") from None
-    lines = text.removesuffix("\n").split("\n") if text else []
-    return [line.removesuffix("\r") for line in lines]
+__all__ = [
+    "checked_direction",
+    "link_pairs",
+    "read_columns",
+    "read_gold_table",
+    "read_lines",
+    "read_parallel",
+    "without_empty",
+]
 
 
 def read_columns(path: str | Path, count: int, header: bool = False) -> list[list[str]]:

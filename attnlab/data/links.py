@@ -8,11 +8,11 @@ outputs of aligners are 0-based. The readers below take care of both, and nothin
 does.
 """
 
-import gzip
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TextIO
+
+from attnlab.data.text import read_lines
 
 Link = tuple[int, int]
 Links = tuple[frozenset[Link], frozenset[Link]]
@@ -68,8 +68,7 @@ def read_pharaoh(
     lengths: (source, target) words of each line's pair; when given, the file must have
     as many lines, and every link must lie inside its pair.
     """
-    with _open(path) as file:
-        lines = list(file)
+    lines = read_lines(path)
     pairs = [(None, None)] * len(lines) if lengths is None else list(lengths)
     if len(pairs) != len(lines):
         raise ValueError(f"{path} has {len(lines)} lines for {len(pairs)} pairs")
@@ -113,27 +112,26 @@ def read_wpt(
     lengths: (source, target) words by id, to check every link against its pair.
     """
     links: dict[int, tuple[set[Link], set[Link]]] = {}
-    with _open(path) as file:
-        for number, line in enumerate(file, 1):
-            fields = line.split()
-            if not fields:
-                continue
-            where = f"{path}:{number}"
-            identity, first, second, certain = _wpt_fields(fields, where)
-            sure, possible = links.setdefault(identity, (set(), set()))
-            if one_based and 0 in (first, second):
-                continue
-            source_length, target_length = None, None
-            if lengths is not None:
-                if identity not in lengths:
-                    raise ValueError(f"{where}: no pair has the id {identity}")
-                source_length, target_length = lengths[identity]
-            link = _link(first, second, one_based, target_first)
-            shown = " ".join(fields)
-            _check(link, shown, source_length, target_length, one_based, where)
-            possible.add(link)
-            if certain:
-                sure.add(link)
+    for number, line in enumerate(read_lines(path), 1):
+        fields = line.split()
+        if not fields:
+            continue
+        where = f"{path}:{number}"
+        identity, first, second, certain = _wpt_fields(fields, where)
+        sure, possible = links.setdefault(identity, (set(), set()))
+        if one_based and 0 in (first, second):
+            continue
+        source_length, target_length = None, None
+        if lengths is not None:
+            if identity not in lengths:
+                raise ValueError(f"{where}: no pair has the id {identity}")
+            source_length, target_length = lengths[identity]
+        link = _link(first, second, one_based, target_first)
+        shown = " ".join(fields)
+        _check(link, shown, source_length, target_length, one_based, where)
+        possible.add(link)
+        if certain:
+            sure.add(link)
     return {name: (frozenset(s), frozenset(p)) for name, (s, p) in links.items()}
 
 
@@ -184,9 +182,3 @@ def _check(
 
 def _prefix(where: str) -> str:
     return f"{where}: " if where else ""
-
-
-def _open(path: str | Path) -> TextIO:
-    if str(path).endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8")
-    return open(path, encoding="utf-8")

@@ -33,7 +33,8 @@ class Corpus(NamedTuple):
     `about` says in a line or two what the text is and how it was made ready. A gold
     set's name starts with `silver_` where a program, not a person or the grammar, made
     the links: call a figure against it agreement, not AER. `train` may be a sequence
-    that is read from disk (`attnlab.data.shards`).
+    that is read from disk (`attnlab.data.shards`). `notes` say what was left out of the
+    files.
     """
 
     name: str
@@ -44,3 +45,4 @@ class Corpus(NamedTuple):
     source_language: str
     target_language: str
     about: str
+    notes: tuple[str, ...] = ()

@@ -1,8 +1,6 @@
 """Captioned pictures by name: `load("scenes")`, `load("folder", json=...)`."""
 
-import gzip
 import inspect
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from attnlab.data.folder import corpus_file
 from attnlab.data.images import fitted, opened, read_picture, words_of
 from attnlab.data.karpathy import folder
 from attnlab.data.scenes import scenes
+from attnlab.data.text import opened_tar, read_lines
 
 FLICKR = "https://github.com/jbrownlee/Datasets/releases/tag/Flickr8k"
 EMOJI = "https://www.npmjs.com/package/emoji-datasource-google"
@@ -31,7 +30,7 @@ def flickr8k_1k(size: int = 64, folder: str | Path | None = None) -> Pictures:
     for row in _table(tables):
         said.setdefault(row["image"], []).append(words_of(row["caption"]))
         split[row["image"]] = row["split"]
-    with tarfile.open(images) as archive:
+    with opened_tar(images) as archive:
         found = {
             Path(member.name).name: archive.extractfile(member)
             for member in archive.getmembers()
@@ -110,12 +109,12 @@ def load(name: str, **options) -> Pictures:
 
 def _table(path: Path) -> Iterator[dict[str, str]]:
     """The rows of a gzipped table of tabs under a line of names."""
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        names = next(file).rstrip("\n").split("\t")
-        for number, line in enumerate(file, 2):
-            fields = line.rstrip("\n").split("\t")
-            if len(fields) != len(names):
-                raise ValueError(
-                    f"{path}, line {number}: {len(fields)} fields, not {len(names)}"
-                )
-            yield dict(zip(names, fields, strict=True))
+    lines = read_lines(path)
+    names = lines[0].split("\t") if lines else []
+    for number, line in enumerate(lines[1:], 2):
+        fields = line.split("\t")
+        if len(fields) != len(names):
+            raise ValueError(
+                f"{path}, line {number}: {len(fields)} fields, not {len(names)}"
+            )
+        yield dict(zip(names, fields, strict=True))

@@ -2,6 +2,7 @@
 
 import random
 import zipfile
+import zlib
 from pathlib import Path
 
 from attnlab.data.examples import SENTIMENTS, Example, Labelled
@@ -28,7 +29,7 @@ def polarity(seed: int = 0, folder: str | Path | None = None) -> Labelled:
                 lines = text.decode("latin-1").split("\n")
                 sentences = [tuple(line.split()) for line in lines]
                 examples += [Example(words, label) for words in sentences if words]
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise ValueError(f"{path} is not the archive of NLTK: {error}") from None
     random.Random(f"polarity {seed}").shuffle(examples)
     return Labelled(

@@ -106,11 +106,13 @@ def group(runs: Sequence[Run]) -> list[Row]:
     common = Path(os.path.commonpath(sweeps)) if sweeps else Path()
     rows = []
     for (folder, slug), members in grouped.items():
+        # What a row is called, where one configuration of it cannot be read.
+        known = next((run for run in members if run.config), members[0])
         sweep = Path(folder).relative_to(common).as_posix() if len(sweeps) > 1 else ""
-        name = f"{sweep}/{members[0].row}" if sweep else members[0].row
+        name = f"{sweep}/{known.row}" if sweep else known.row
         slug = f"{sweep}/{slug}".strip("/").replace("/", "-")
         members.sort(key=lambda run: run.seed)
-        rows.append(Row(name, slug, members[0].order, tuple(members), sweep))
+        rows.append(Row(name, slug, known.order, tuple(members), sweep))
     return sorted(rows, key=lambda row: (row.sweep, row.order, row.slug))
 
 

@@ -4,6 +4,7 @@
       config.json       resolved settings, with "row", "slug", "seed" and "order"
       environment.json  commit, versions, platform, device
       metrics.jsonl     {"step": n, "kind": "train", ...} a line; also dev and test
+      files.sha256      digests of what a finished run has left, and of vocabularies
       result.json       written last: a folder without it is unfinished
       error.json        instead of a result, for a run that failed
       alignments.npz    attention matrices and gold links, by name of the test set
@@ -12,6 +13,8 @@
       losses.tsv        nats and predicted units of each test sentence
       tallies.npz       other scores of each test example, as counts that add up
       examples.npz      what the figures of a task show
+      damaged/          what was found to be so before it was made anew
+      .lock             who is training it
 
 The folder is the only truth about a run: reports read it, wandb mirrors it. This part
 needs NumPy and nothing else, so that a report starts without JAX.
@@ -50,6 +53,20 @@ from attnlab.runs.files import (
     write_lines,
 )
 from attnlab.runs.folders import Run, damaged, find, fingerprint, slug
+from attnlab.runs.lock import BusyRun, only_one
+from attnlab.runs.manifest import (
+    MANIFEST,
+    check_result,
+    checksum,
+    damaged_files,
+    digest,
+    intact,
+    keep,
+    list_files,
+    read_manifest,
+    reopen,
+    write_result,
+)
 from attnlab.runs.tallies import (
     Tallies,
     read_losses,
@@ -68,19 +85,29 @@ __all__ = [
     "EXAMPLES",
     "HYPOTHESES",
     "LOSSES",
+    "MANIFEST",
     "METRICS",
     "REFERENCES",
     "RESULT",
     "SOURCES",
     "TALLIES",
     "AlignedSentence",
+    "BusyRun",
     "Links",
     "Run",
     "Tallies",
     "append_jsonl",
+    "check_result",
+    "checksum",
     "damaged",
+    "damaged_files",
+    "digest",
     "find",
     "fingerprint",
+    "intact",
+    "keep",
+    "list_files",
+    "only_one",
     "plain",
     "read_alignments",
     "read_arrays",
@@ -88,7 +115,9 @@ __all__ = [
     "read_jsonl",
     "read_lines",
     "read_losses",
+    "read_manifest",
     "read_tallies",
+    "reopen",
     "slug",
     "told_apart",
     "truncate_metrics",
@@ -98,5 +127,6 @@ __all__ = [
     "write_json",
     "write_lines",
     "write_losses",
+    "write_result",
     "write_tallies",
 ]

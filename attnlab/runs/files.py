@@ -5,6 +5,8 @@ import json
 import math
 import os
 import re
+import warnings
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,17 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise _placed(error, path) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _placed(error: OSError, path: str | os.PathLike) -> OSError:
+    """The error with a file's name, which a full disk does not give."""
+    if error.errno is None or error.filename is not None:
+        return error
+    return OSError(error.errno, error.strerror, str(path))
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
@@ -50,8 +61,13 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     NumPy and JAX scalars and arrays become numbers and lists. A number that is not
     finite becomes null, because JSON has no such number.
     """
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """What `write_json` writes."""
     text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    return (text + "\n").encode()
 
 
 def read_json(path: str | os.PathLike) -> dict[str, Any]:
@@ -72,9 +88,12 @@ def append_jsonl(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
     """Add one line to a JSON-lines file, in a single write that survives a kill.
 
     A last line torn by an earlier kill is cut off first. Values are converted as in
-    `write_json`. One process writes a file.
+    `write_json`, and "crc" is added, by which `read_jsonl` knows a damaged line. One
+    process writes a file.
     """
-    line = json.dumps(plain(record), ensure_ascii=False, allow_nan=False) + "\n"
+    sealed = plain(record)
+    sealed["crc"] = _crc(sealed)
+    line = json.dumps(sealed, ensure_ascii=False, allow_nan=False) + "\n"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
     try:
         size = os.fstat(descriptor).st_size
@@ -83,6 +102,8 @@ def append_jsonl(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
         content = line.encode()
         while content:
             content = content[os.write(descriptor, content) :]
+    except OSError as error:
+        raise _placed(error, path) from None
     finally:
         os.close(descriptor)
 
@@ -90,30 +111,37 @@ def append_jsonl(path: str | os.PathLike, record: Mapping[str, Any]) -> None:
 def read_jsonl(path: str | os.PathLike) -> list[dict[str, Any]]:
     """The objects of a JSON-lines file, without a last line torn by a kill.
 
-    A ValueError names file and line of anything else that is not a JSON object.
+    A ValueError names file and line of anything else that is not a JSON object, or is
+    not the one that `append_jsonl` wrote. Lines of others need no "crc".
     """
     path = Path(path)
     lines = _whole_lines(path.read_bytes()).splitlines()
     return [_record(path, number, line) for number, line in enumerate(lines, 1)]
 
 
-def truncate_metrics(folder: str | os.PathLike, step: int) -> None:
+def truncate_metrics(folder: str | os.PathLike, step: int) -> int:
     """Drop the lines of metrics.jsonl after `step`, and a torn last line.
 
     A run that resumes at a checkpoint calls this with the checkpoint's step, so that
-    what it is about to do again is not recorded twice. Nothing happens without a file.
+    what it is about to do again is not recorded twice; its test is such a thing, too.
+    Damaged lines go with a warning. Returns how many lines stay, 0 without a file.
     """
     path = Path(folder) / METRICS
     if not path.exists():
-        return
+        return 0
     content = path.read_bytes()
-    kept = b"".join(
-        line
-        for number, line in enumerate(_whole_lines(content).splitlines(True), 1)
-        if _step(path, number, line) <= step
-    )
-    if kept != content:
-        write_bytes(path, kept)
+    kept = []
+    for number, line in enumerate(_whole_lines(content).splitlines(True), 1):
+        try:
+            record = _record(path, number, line)
+        except ValueError as problem:
+            warnings.warn(f"left out: {problem}", RuntimeWarning, stacklevel=2)
+            continue
+        if _step(path, number, record) <= step and record.get("kind") != "test":
+            kept.append(line)
+    if b"".join(kept) != content:
+        write_bytes(path, b"".join(kept))
+    return len(kept)
 
 
 def _whole_lines(content: bytes) -> bytes:
@@ -128,11 +156,17 @@ def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:
         raise ValueError(f"{path} line {number} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} line {number} is not an object: {line[:60]!r}")
+    if value.pop("crc", None) not in (None, _crc(value)):
+        raise ValueError(f"{path} line {number} is damaged: its crc is another one")
     return value
 
 
-def _step(path: Path, number: int, line: bytes) -> float:
-    step = _record(path, number, line).get("step")
+def _crc(record: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(record).encode()):08x}"
+
+
+def _step(path: Path, number: int, record: Mapping[str, Any]) -> float:
+    step = record.get("step")
     if isinstance(step, bool) or not isinstance(step, int | float):
         raise ValueError(f"{path} line {number} has step {step!r}, not a number")
     return step
@@ -169,7 +203,11 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     try:
         # Opened here: np.load leaves a file open that is not a zip archive.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+            found = dict(arrays)
+            for name, array in found.items():
+                if not isinstance(array, np.ndarray):  # NumPy gives its bytes then
+                    raise ValueError(f"{name} is no array")
+            return found
     except Exception as error:  # zipfile, zlib and NumPy each raise their own
         raise ValueError(f"{path} cannot be read: {error}") from error
 

@@ -24,13 +24,14 @@ from attnlab.runs.files import (
     read_jsonl,
     read_lines,
 )
+from attnlab.runs.manifest import check_result
 from attnlab.runs.tallies import Tallies, read_losses, read_tallies
 
 
 class Run(NamedTuple):
     """One run folder as read by `find`; `result` is None until the run has finished.
 
-    `error` is what error.json says, or what is wrong with a damaged result.json.
+    `error` is what error.json says, or which file of a finished run is damaged.
     """
 
     folder: Path
@@ -49,7 +50,9 @@ class Run(NamedTuple):
 
     @property
     def seed(self) -> int:
-        return int(self.config.get("seed") or 0)
+        name = self.folder.name  # all that is left where the configuration is damaged
+        fallback = name if name.isdecimal() and not self.config else 0
+        return int(self.config.get("seed") or fallback)
 
     @property
     def order(self) -> int:
@@ -90,8 +93,9 @@ def find(root: str | os.PathLike) -> list[Run]:
     """All runs at or below `root`, sorted by (order, seed, folder).
 
     A folder is a run if it holds config.json. A result outranks an error beside it,
-    which an earlier try left; a result that cannot be read is an error. Raises
-    FileNotFoundError where `root` is no folder, ValueError for a damaged config.json.
+    which an earlier try left; a result with a damaged file is an error, and so is a
+    configuration that cannot be read. Raises FileNotFoundError where `root` is no
+    folder.
     """
     root = Path(root)
     if not root.is_dir():
@@ -106,10 +110,11 @@ def find(root: str | os.PathLike) -> list[Run]:
 
 
 def _read_run(folder: Path) -> Run:
-    run = Run(folder, read_json(folder / CONFIG), None, None)
+    run = Run(folder, {}, None, None)
     try:
+        run = run._replace(config=read_json(folder / CONFIG))
         if (folder / RESULT).exists():
-            return run._replace(result=read_json(folder / RESULT))
+            return run._replace(result=check_result(folder))
         if (folder / ERROR).exists():
             return run._replace(error=read_json(folder / ERROR))
     except ValueError as problem:

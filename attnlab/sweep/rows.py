@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 
 from attnlab import runs
 from attnlab.attention.presets import PRESETS
+from attnlab.sweep.mend import mend
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.run import FINAL, LAYOUT
 
@@ -113,16 +114,24 @@ def plan(
     return planned
 
 
-def write_folders(planned: list[Planned], workdir: str | Path) -> list[Path]:
+def write_folders(
+    planned: list[Planned],
+    workdir: str | Path,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[Path]:
     """Make the run folders of a sweep, or find them again; returns them in order.
 
     A folder where something was learned keeps its run. If its configuration is another
     one, a ValueError says what differs, before anything is written; how the test set is
     decoded, and on which devices it trains, may still change until the run has
-    finished. A folder without a checkpoint
-    (a run that failed on a wrong setting) is made anew.
+    finished. A folder without a checkpoint (a run that failed on a wrong setting) is
+    made anew. Damaged files are mended first (`attnlab.sweep.mend`), and `say` is told
+    of them.
     """
     folders = [Path(workdir) / run.place for run in planned]
+    for folder, run in zip(folders, planned, strict=True):
+        for line in mend(folder, run.config):
+            say(line)
     stale = []
     for folder, run in zip(folders, planned, strict=True):
         if not (folder / runs.CONFIG).exists():

@@ -1,7 +1,6 @@
 """The answering task: questions over stories, for a memory network or an LSTM."""
 
 import inspect
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from attnlab.data import memories
 from attnlab.data.babi import babi
 from attnlab.data.memories import Stories
 from attnlab.data.stories import stories
-from attnlab.data.vocab import PAD, Vocabulary
+from attnlab.data.vocab import PAD
 from attnlab.estimators import reinforce
 from attnlab.losses import Sums, token_losses
 from attnlab.masking import distribution, masked_sum, safe_log, zero_padding
 from attnlab.models.memn2n import Answered, MemN2N, StoryLSTM, recency
+from attnlab.tasks import codecs
 from attnlab.tasks.answerer import Answerer, draws, judge
 from attnlab.tasks.base import Task
 from attnlab.tasks.objective import (
@@ -227,12 +227,9 @@ def answer(config: Mapping[str, Any], folder: Path) -> Task:
     """The task of a configuration; writes its vocabulary into the run folder."""
     check(config)
     corpus = load_stories(config)
-    if (folder / WORDS).exists():
-        vocabulary = Vocabulary.load(folder / WORDS)
-    else:
-        vocabulary = memories.vocabulary_of(corpus.train)
-        vocabulary.save(folder / f".{WORDS}.tmp")  # a kill leaves no half of it
-        os.replace(folder / f".{WORDS}.tmp", folder / WORDS)
+    (vocabulary,) = codecs.kept(
+        folder, [WORDS], lambda: [memories.vocabulary_of(corpus.train)]
+    )
     splits = (corpus.train, corpus.dev, corpus.test)
     train, dev, test = memories.encode(splits, vocabulary, config["model"]["memory"])
     model = build_model(config, vocabulary.size)

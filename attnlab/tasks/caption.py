@@ -1,6 +1,5 @@
 """The caption task: from a configuration to a captioner, its data and its metrics."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,11 @@ import numpy as np
 from attnlab import runs
 from attnlab.attention.alignment import dense
 from attnlab.data.captioned import Captioned, PictureBatches, Pictures
-from attnlab.data.subwords import Codec, load_codec
+from attnlab.data.subwords import Codec
 from attnlab.data.vocab import EOS, Vocabulary
 from attnlab.losses import doubly_stochastic
 from attnlab.metrics import bleu, sums
+from attnlab.tasks import codecs
 from attnlab.tasks.base import Task
 from attnlab.tasks.caption_setup import (
     build_model,
@@ -153,13 +153,12 @@ def caption(config: Mapping[str, Any], folder: Path) -> Task:
 
 def _codec(folder: Path, pictures: Pictures, min_count: int) -> Codec:
     """The vocabulary of a run, written down once."""
-    if (folder / CODEC).exists():
-        return load_codec(folder / CODEC)
-    said = [words for item in pictures.train for words in item.captions]
-    codec = Vocabulary.build(said, None, min_count)
-    codec.save(folder / f".{CODEC}.tmp")  # a kill leaves no half of one
-    os.replace(folder / f".{CODEC}.tmp", folder / CODEC)
-    return codec
+
+    def make():
+        said = [words for item in pictures.train for words in item.captions]
+        return [Vocabulary.build(said, None, min_count)]
+
+    return codecs.kept(folder, [CODEC], make)[0]
 
 
 def _ids(codec: Codec, item: Captioned) -> list[int]:

@@ -1,6 +1,5 @@
 """The classification task: from a configuration to a model, its data and its scores."""
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,12 +16,12 @@ from attnlab.attention.presets import build
 from attnlab.data import labelled
 from attnlab.data.examples import Example, Labelled
 from attnlab.data.sentences import Batches, all_of, encode
-from attnlab.data.subwords import Codec, load_codec
+from attnlab.data.subwords import Codec
 from attnlab.data.vocab import Vocabulary
 from attnlab.layers.cells import cell_named
 from attnlab.metrics import sums
 from attnlab.models.classifier import Classifier
-from attnlab.tasks import places
+from attnlab.tasks import codecs, places
 from attnlab.tasks.base import Task
 from attnlab.tasks.looks import make_loss, predict
 from attnlab.tasks.objective import (
@@ -316,14 +315,13 @@ def _write_shown(
 
 def _codec(config: Mapping[str, Any], corpus: Labelled, folder: Path) -> Codec:
     """The vocabulary of a run, made when it begins."""
-    if (folder / CODEC).exists():
-        return load_codec(folder / CODEC)
-    sentences = [one.words for one in corpus.train]
     data = config["data"]
-    codec = Vocabulary.build(sentences, data["vocabulary"], data["min_count"])
-    codec.save(folder / f".{CODEC}.tmp")  # a kill leaves no half of one
-    os.replace(folder / f".{CODEC}.tmp", folder / CODEC)
-    return codec
+
+    def make():
+        sentences = [one.words for one in corpus.train]
+        return [Vocabulary.build(sentences, data["vocabulary"], data["min_count"])]
+
+    return codecs.kept(folder, [CODEC], make)[0]
 
 
 def _left_out(cut: int, sentences: int, longest: int) -> list[str]:

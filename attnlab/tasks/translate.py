@@ -1,6 +1,5 @@
 """The translation task: from a configuration to a model, its data and its metrics."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,12 +22,13 @@ from attnlab.data.joining import joined
 from attnlab.data.pairs import Corpus
 from attnlab.data.shards import ShardedText, Shards
 from attnlab.data.streaming import StreamedBatches
-from attnlab.data.subwords import Codec, Subwords, load_codec
+from attnlab.data.subwords import Codec, Subwords
 from attnlab.data.vocab import EOS, Vocabulary
 from attnlab.decoding.beam import LENGTH_PENALTIES
 from attnlab.layers.cells import cell_named
 from attnlab.metrics import bleu, sums
 from attnlab.models.seq2seq import Seq2Seq
+from attnlab.tasks import codecs
 from attnlab.tasks.base import Task
 from attnlab.tasks.judge import judge
 from attnlab.tasks.objective import (
@@ -43,8 +43,9 @@ from attnlab.tasks.parameters import init_params, with_frequencies
 from attnlab.tasks.predict import PREDICTIONS, Search, prediction
 from attnlab.tasks.translator import Translator
 
-SOURCE_CODEC, TARGET_CODEC = "source.codec", "target.codec"
+CODECS = ("source.codec", "target.codec")
 ENCODERS = ("bi", "uni")
+LONGEST = 1000  # words of a sentence that is translated, whatever training reads
 UNITS = ("words", "subwords")
 
 
@@ -181,7 +182,8 @@ def count_targets(pairs_ids: Sequence[IdPair], size: int) -> np.ndarray:
 
 def read_codecs(folder: Path) -> tuple[Codec, Codec]:
     """The vocabularies a run was trained with."""
-    return load_codec(folder / SOURCE_CODEC), load_codec(folder / TARGET_CODEC)
+    source, target = codecs.load(folder, CODECS)
+    return source, target
 
 
 def search_of(evaluate: Mapping[str, Any], beams: int | None = None) -> Search:
@@ -230,6 +232,7 @@ def check(config: Mapping[str, Any], corpus: Corpus) -> None:
         if value not in known:
             listed = ", ".join(map(repr, known))
             raise ValueError(f"unknown evaluate.{name} {value!r}; choose {listed}")
+    _check_lengths(corpus, config["data"]["longest"])
     for name in ("steps", "evaluate_every", "log_every"):
         if train[name] < 1:
             raise ValueError(f"train.{name} is {train[name]}; it must be positive")
@@ -246,17 +249,26 @@ def check(config: Mapping[str, Any], corpus: Corpus) -> None:
             raise ValueError(f"{name} is {value}; it must be in [0, 1)")
 
 
+def _check_lengths(corpus: Corpus, longest: int) -> None:
+    """ValueError for a sentence to translate or align of so many words that its
+    alignment would take the memory of all others."""
+    limit = max(LONGEST, 4 * longest)
+    sets = {"dev": corpus.dev, "test": corpus.test, **corpus.gold}
+    for name, pairs in sets.items():
+        for number, pair in enumerate(pairs, 1):
+            words = max(len(pair.source), len(pair.target))
+            if words > limit:
+                raise ValueError(
+                    f"sentence {number} of {name} has {words} words, more than {limit}"
+                    " (four times data.longest, if that is more); cut it or take it out"
+                )
+
+
 def translate(config: Mapping[str, Any], folder: Path) -> Task:
     """The task of a configuration; writes its vocabularies into the run folder."""
     corpus = load_corpus(config)
     check(config, corpus)
-    if (folder / TARGET_CODEC).exists():
-        source, target = read_codecs(folder)
-    else:
-        source, target = make_codecs(config, corpus)
-        for codec, name in ((source, SOURCE_CODEC), (target, TARGET_CODEC)):
-            codec.save(folder / f".{name}.tmp")  # a kill leaves no half of one
-            os.replace(folder / f".{name}.tmp", folder / name)
+    source, target = codecs.kept(folder, CODECS, lambda: make_codecs(config, corpus))
     translator = build_translator(config, source, target)
     model = translator.model
     evaluate = config["evaluate"]
@@ -321,7 +333,8 @@ def translate(config: Mapping[str, Any], folder: Path) -> Task:
         finish,
         scores=("bleu", "perplexity"),
         learner=first_learner(),
-        notes=left_out(batches, "data.edges" if config["data"]["edges"] else None),
+        notes=[*corpus.notes]
+        + left_out(batches, "data.edges" if config["data"]["edges"] else None),
     )
 
 

@@ -17,7 +17,7 @@ import math
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,12 +111,34 @@ class Checkpoints:
             "files": _digests(self.folder / str(step)),
         }
         manifest = runs.plain(manifest)  # a metric that is not finite becomes None
-        manifest["checksum"] = _checksum(manifest)
+        manifest["checksum"] = runs.checksum(manifest)
         runs.write_json(self._manifest(step), manifest)
         self._forget()
 
-    def restore(self, template: Any) -> Restored | None:
-        """The newest checkpoint that verifies, None where there is none.
+    @property
+    def steps(self) -> list[int]:
+        """The finished steps, in order."""
+        return sorted(self._manifests())
+
+    @property
+    def fingerprints(self) -> set[str | None]:
+        """Of the configurations that finished steps were saved under."""
+        return {manifest["fingerprint"] for manifest in self._manifests().values()}
+
+    def sound_metrics(self) -> set[float | None]:
+        """The metrics of the steps that verify; complains of the others."""
+        return {manifest["metric"] for manifest in self._verified_manifests().values()}
+
+    def rewind(self, step: int) -> None:
+        """Remove the checkpoints after `step`: they will be made again."""
+        for later in self._steps():
+            if later > step:
+                self._remove(later)
+
+    def restore(
+        self, template: Any, accept: Callable[[Restored], bool] = lambda found: True
+    ) -> Restored | None:
+        """The newest checkpoint that verifies and is accepted, None without one.
 
         A damaged or unfinished one gives a warning that names the file, and the one
         before is taken. `template` is a state of the same structure, concrete or from
@@ -124,7 +146,7 @@ class Checkpoints:
         they are uncommitted). A state that differs in structure, shape or dtype is a
         ValueError that names the leaves.
         """
-        return self._first(sorted(self._steps(), reverse=True), template)
+        return self._first(sorted(self._steps(), reverse=True), template, accept)
 
     def restore_best(self, template: Any) -> Restored | None:
         """As `restore`, in order of the metric: the best checkpoint that verifies."""
@@ -132,13 +154,30 @@ class Checkpoints:
         steps = sorted(found, key=lambda step: _rank(found[step]), reverse=True)
         return self._first(steps, template)
 
-    def _first(self, steps: list[int], template: Any) -> Restored | None:
+    def _first(
+        self,
+        steps: list[int],
+        template: Any,
+        accept: Callable[[Restored], bool] = lambda found: True,
+    ) -> Restored | None:
         for step in steps:
             problem = self._problem(step)
-            if problem is None:
-                return self._restore(step, template)
-            self._complain(step, problem)
+            if problem is not None:
+                self._complain(step, problem)
+                continue
+            found = self._restore(step, template)
+            if accept(found):
+                return found
         return None
+
+    def _verified_manifests(self) -> dict[int, dict[str, Any]]:
+        found = self._manifests()
+        for step in list(found):
+            problem = self._problem(step)
+            if problem is not None:
+                self._complain(step, problem)
+                del found[step]
+        return found
 
     def _restore(self, step: int, template: Any) -> Restored:
         folder = self.folder / str(step)
@@ -300,18 +339,13 @@ def _digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
 
 
-def _checksum(manifest: Mapping[str, Any]) -> str:
-    rest = {key: value for key, value in manifest.items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
 def _read_manifest(path: Path) -> dict[str, Any] | None:
     """A manifest that agrees with its own checksum, else None."""
     try:
         manifest = runs.read_json(path)
     except (OSError, ValueError):
         return None
-    return manifest if manifest.get("checksum") == _checksum(manifest) else None
+    return manifest if manifest.get("checksum") == runs.checksum(manifest) else None
 
 
 def _json_copy(extra: Mapping[str, Any]) -> dict[str, Any]:

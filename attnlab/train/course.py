@@ -1,6 +1,7 @@
 """The course of one run beside its updates: resume, log, evaluate, save, stop."""
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ class Progress(NamedTuple):
     best and bad: the best dev metric (more is better) and evaluations since.
     tokens and timed: target tokens and the seconds they took, compilations left out.
     seconds: all the time spent. stopped: "early" or "finished" once training is over.
+    lines: those of metrics.jsonl so far, None in a checkpoint that does not say.
     """
 
     best: float | None = None
@@ -44,6 +46,7 @@ class Progress(NamedTuple):
     timed: float = 0.0
     seconds: float = 0.0
     stopped: str | None = None
+    lines: int | None = None
 
 
 class Trained(NamedTuple):
@@ -100,6 +103,7 @@ class Course:
         self.step = 0
         self.progress = Progress()
         self.before = 0.0  # seconds spent before this process
+        self.lines = 0  # of metrics.jsonl
         self.error: Exception | None = None
 
     @property
@@ -109,20 +113,43 @@ class Course:
     def resume(self, state: TrainState) -> TrainState:
         """The state of the newest checkpoint, or `state` where there is none.
 
-        Only the first of several processes has it then (`Spread.place` shares it).
+        Only the first of several processes has it then (`Spread.place` shares it). A
+        checkpoint counts only where the best one of its time is whole: without that the
+        run would end with other parameters. What comes after is made again.
         """
 
         def newest() -> TrainState:
-            restored = self.checkpoints.restore(state)
+            sound = self.checkpoints.sound_metrics()
+            restored = self.checkpoints.restore(
+                state, lambda found: found.extra.get("best") in {None, *sound}
+            )
             found = state if restored is None else restored.state
             if restored is not None:
                 self.progress = Progress(**restored.extra)
             self.step, self.before = int(found.step), self.progress.seconds
-            runs.truncate_metrics(self.folder, self.step)
+            lost = self.checkpoints.latest_step or 0
+            if lost > self.step:
+                where = f"step {self.step}" if self.step else "the start"
+                message = f"training is done again from {where} to step {lost}"
+                warnings.warn(message, RuntimeWarning, stacklevel=4)
+                self.checkpoints.rewind(self.step)
+            self._resume_metrics()
             return found
 
         found = self._led(newest)
         return found if processes.leading() else state
+
+    def _resume_metrics(self) -> None:
+        """Cut metrics.jsonl to the step; says where it has lost lines."""
+        path = self.folder / runs.METRICS
+        before = path.read_bytes() if path.exists() else b""
+        lines = runs.truncate_metrics(self.folder, self.step)
+        missing = (self.progress.lines or 0) - lines
+        if missing > 0:
+            runs.keep(self.folder, {runs.METRICS: before})
+            message = f"{path} has lost {missing} lines up to step {self.step}"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
+        self.lines = lines
 
     def log(self, updates: Updates) -> None:
         """Write what the updates came to; the first loss that is not finite ends it."""
@@ -145,7 +172,7 @@ class Course:
             "seconds": self.before + updates.seconds,
             "learning_rate": float(np.asarray(self.schedule(self.step - 1))),
         }
-        self.writer.write(self.step, "train", values)
+        self._write("train", values)
 
     def evaluate(self, state: TrainState, seconds: Callable[[], float]) -> None:
         """Write the dev metrics, judge them, save; a parameter that is not finite ends
@@ -161,12 +188,14 @@ class Course:
                 self._fail(f"parameter {name} is not finite", self.step)
                 return
         dev = self.task.validate(state.params)
-        self.writer.write(self.step, "dev", dev)
+        self._write("dev", dev)
         self.writer.histograms(self.step, lambda: self._distributions(state.params))
         chosen = self.settings["stop_on"]
         metric = METRICS[chosen].better * dev[chosen]
         judged = _judge(self.progress, metric, self.step, self.settings)
-        self.progress = judged._replace(seconds=self.before + seconds())
+        self.progress = judged._replace(
+            seconds=self.before + seconds(), lines=self.lines
+        )
         self.checkpoints.save(self.step, state, self.progress._asdict(), metric)
 
     def _distributions(self, params: Any) -> dict[str, Any]:
@@ -185,10 +214,15 @@ class Course:
         def found() -> Trained:
             if self.error is not None:
                 raise self.error
+            folder = self.checkpoints.folder
             best = self.checkpoints.restore_best(template)
             if best is None:
-                folder = self.checkpoints.folder
                 raise RuntimeError(f"no checkpoint of {folder} verifies")
+            if self.progress.best not in {None, Progress(**best.extra).best}:
+                raise RuntimeError(
+                    f"the best checkpoint of {folder} was damaged; the next try makes "
+                    "it again"
+                )
             return Trained(best.state.params, best.step, self.step, self.progress)
 
         return processes.lead(found)
@@ -206,6 +240,10 @@ class Course:
             self.progress = Progress(**progress)
             self.error = None if error is None else processes.LeaderFailed(error)
         return found
+
+    def _write(self, kind: str, values: Mapping[str, Any]) -> None:
+        self.writer.write(self.step, kind, values)
+        self.lines += 1
 
     def _fail(self, what: str, step: int) -> None:
         self.error = NonFiniteLoss(what, step, self.checkpoints.latest_step)

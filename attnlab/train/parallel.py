@@ -273,10 +273,12 @@ def _from_first(state: Any, devices: Sequence[Any]) -> Any:
     told = np.frombuffer(b"".join(leaf.tobytes() for leaf in own), np.uint8)
     mesh = Mesh(np.array(devices), (ROWS,), axis_types=(AxisType.Auto,))
     processes.meet()
-    each = jax.make_array_from_callback(  # the first device's row, and zeros
-        (len(devices), len(told)),
-        NamedSharding(mesh, P(ROWS)),
-        lambda index: told[None] if not index[0].start else np.zeros_like(told)[None],
+
+    def row(index):  # the first device's, and zeros
+        return told[None] if not index[0].start else np.zeros_like(told)[None]
+
+    each = jax.make_array_from_callback(
+        (len(devices), len(told)), NamedSharding(mesh, P(ROWS)), row
     )
     total = jax.jit(
         lambda rows: rows.sum(axis=0, dtype=rows.dtype),

@@ -4,7 +4,6 @@ python -m attnlab.train.run RUN_FOLDER...     is what a sweep starts
 """
 
 import argparse
-import fcntl
 import logging
 import math
 import os
@@ -19,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from attnlab import runs
+from attnlab.runs.lock import LOCK, BusyRun, only_one
 from attnlab.train import processes
 from attnlab.train.wandb_writer import wandb_writer
 from attnlab.train.writers import Writer, console_writer, jsonl_writer, several
 
+__all__ = ["BusyRun", "only_one", "run", "run_together"]
+
 # What may change between a run and its resumption without changing what is learned.
 PRESENTATION = ("row", "slug", "order", "wandb")
-LOCK = ".lock"
 # Settings of `evaluate` that matter once training is over; the others choose the best
 # checkpoint.
 LAYOUT = ("devices", "strategy")  # of `train`: where it's learned, and not what
@@ -49,8 +50,9 @@ def run(
             if not (folder / runs.CONFIG).exists():
                 raise FileNotFoundError(f"no {runs.CONFIG} in {folder}")
             held.enter_context(only_one(folder, wait))
+            _reopen(folder)
             if (folder / runs.RESULT).exists():
-                return runs.read_json(folder / runs.RESULT)
+                return runs.check_result(folder)
             held.enter_context(_recorded(folder))
             return None
 
@@ -78,6 +80,7 @@ def run_together(
         places = sorted({Path(folder) for folder in folders})  # so none waits in a ring
         for folder in places:
             stack.enter_context(only_one(folder, wait))
+            _reopen(folder)
         places = [folder for folder in places if not (folder / runs.RESULT).exists()]
         if not places:
             return failed
@@ -114,6 +117,14 @@ def run_together(
     return failed
 
 
+def _reopen(folder: Path) -> None:
+    """A finished run with damaged files is finished again, which is said."""
+    found = runs.reopen(folder)
+    if found:
+        names = ", ".join(found)
+        print(f"{folder}: damaged and made anew: {names}", file=sys.stderr)
+
+
 @contextmanager
 def _recorded(folder: Path) -> Iterator[None]:
     """What goes wrong inside is also written to error.json."""
@@ -128,21 +139,6 @@ def _recorded(folder: Path) -> Iterator[None]:
         }
         runs.write_json(folder / runs.ERROR, record)
         raise
-
-
-class BusyRun(RuntimeError):
-    """Another process is training this run."""
-
-
-@contextmanager
-def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Holds the folder's lock, which the system frees when the process ends."""
-    with open(folder / LOCK, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise BusyRun(f"another process is training {folder}") from None
-        yield
 
 
 def _run(folder: Path, console: bool) -> dict[str, Any]:
@@ -183,11 +179,20 @@ def _prepare(folder: Path, config: Mapping[str, Any], beside: int = 1) -> Any:
             "strategy": layout.strategy,
             "processes": processes.count(),
         }
+        _tidy(folder)
         runs.write_json(folder / runs.ENVIRONMENT, environment() | where)
     task = make_task(config, folder)
     for note in task.notes if processes.leading() else ():
         print(note, file=sys.stderr)
     return task
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a killed process has left half-written, under a name of its own."""
+    unlocked = (f"{LOCK}.", f".{runs.CONFIG}.")  # others write these without the lock
+    for path in folder.glob(".*.tmp"):
+        if not path.name.startswith(unlocked):
+            path.unlink(missing_ok=True)
 
 
 def _conclude(
@@ -209,9 +214,9 @@ def _conclude(
         "best_step": trained.best_step,
         "stopped": trained.progress.stopped,
     }
-    runs.write_json(folder / runs.RESULT, result)
     final = {k: v for k, v in results.items() if isinstance(v, float)}
     writer.write(trained.step, "test", final)
+    runs.write_result(folder, result)
     writer.conclude()
     return runs.read_json(folder / runs.RESULT)
 

@@ -142,7 +142,7 @@ def test_lines_end_at_newlines_only(tmp_path):
     path.write_bytes(b"")
     assert read_lines(path) == []
     path.write_bytes(b"\xff")
-    with pytest.raises(ValueError, match="text is not UTF-8"):
+    with pytest.raises(ValueError, match="text:1: not UTF-8"):
         read_lines(path)
     for content in (b"not gzip", gzip.compress(b"cut short")[:-9]):
         (tmp_path / "text.gz").write_bytes(content)

@@ -177,7 +177,7 @@ def test_the_task_writes_its_vocabularies_and_reads_them_again(
     folder = Path(tmp_path)
     first = translate(tiny_config, folder)
     files = sorted(path.name for path in folder.iterdir())
-    assert files == ["source.codec", "target.codec"]
+    assert files == ["files.sha256", "source.codec", "target.codec"]
     before = [(folder / name).read_bytes() for name in files]
     second = translate(tiny_config, folder)
     assert before == [(folder / name).read_bytes() for name in files]

@@ -1,0 +1,48 @@
+"""Run folders with damaged files are made fit to go on, and it is said which."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attnlab import runs
+from attnlab.train.checkpoint import Checkpoints
+from attnlab.train.run import learned_fingerprint
+
+
+def mend(folder: Path, config: Mapping[str, Any]) -> list[str]:
+    """Lines on what was damaged in a run's folder, which now can be resumed.
+
+    A finished run with a damaged file becomes unfinished: its test is done again from
+    its checkpoints. An unfinished one whose config.json is not what its checkpoints
+    were saved under gets `config`, where that is. What was damaged is kept in the
+    folder `damaged`. Nothing happens to a run that another process is training.
+    """
+    finished = (folder / runs.RESULT).exists()
+    if not (folder / runs.CONFIG).exists():
+        return []
+    if not (runs.damaged_files(folder) if finished else _is_other(folder, config)):
+        return []
+    try:
+        with runs.only_one(folder):
+            found = runs.reopen(folder)
+            if not (folder / runs.RESULT).exists() and _is_other(folder, config):
+                wrong = (folder / runs.CONFIG).read_bytes()
+                runs.keep(folder, {runs.CONFIG: wrong})
+                runs.write_json(folder / runs.CONFIG, config)
+                found = [*dict.fromkeys([*found, runs.CONFIG])]
+    except runs.BusyRun:
+        return []
+    return [f"{folder}: damaged and made anew: {', '.join(found)}"] if found else []
+
+
+def _is_other(folder: Path, config: Mapping[str, Any]) -> bool:
+    """Whether config.json is damaged: unreadable, or not what was trained here, while
+    `config` is."""
+    trained = Checkpoints(folder / runs.CHECKPOINTS).fingerprints
+    try:
+        there = learned_fingerprint(runs.read_json(folder / runs.CONFIG))
+    except ValueError:
+        return True
+    except (KeyError, TypeError):  # an object, but no configuration
+        there = None
+    return there not in trained and trained == {learned_fingerprint(config)}

@@ -1,0 +1,150 @@
+"""Disturb a real sweep in every way that happens, and see whether it loses a number.
+
+    python -m benchmarks.faults                     # all of it, docs/reliability.md too
+    python -m benchmarks.faults --only kills disk   # some faults
+    python -m benchmarks.faults --quick             # a few of each, no document
+
+A small sweep (three rows, two seeds, through `experiments.sweep`) is run undisturbed,
+then again and again under faults. In the end its summary.csv has to have the numbers of
+the undisturbed one, times apart, or the damage has to be said. Outcomes are kept in
+--workdir, so that faults can be run one by one.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.faults.damage import damages, outcomes, stop_midway
+from benchmarks.faults.failing import failing_rows, full_disk
+from benchmarks.faults.kills import kills, two_at_once
+from benchmarks.faults.sweeps import ROOT, Bench, Outcome
+from benchmarks.turns import machine
+
+DOCUMENT = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- benchmarks.faults: begin -->", "<!-- benchmarks.faults: end -->"
+FAULTS = ("kills", "two", "rows", "disk", "finished", "unfinished")
+SEED = 0
+
+
+def run(bench: Bench, fault: str, count: int, quick: bool) -> dict:
+    """The outcomes of one kind of fault, and what became of each kind of file."""
+    most = 6 if quick else None
+    if fault == "kills":
+        return {"outcomes": [kills(bench, count, SEED)]}
+    if fault == "two":
+        return {"outcomes": [two_at_once(bench, 1 if quick else 2, SEED)]}
+    if fault == "rows":
+        return {"outcomes": failing_rows(bench)}
+    if fault == "disk":
+        return {"outcomes": [full_disk(bench)]}
+    finished = fault == "finished"
+    template = bench.whole if finished else stop_midway(bench, "midway")
+    told = damages(bench, template, finished, SEED, most)
+    return {"outcomes": outcomes(told, fault), "files": told}
+
+
+def shown(found: list[Outcome]) -> Table:
+    table = Table("fault", "tried", "survived", "said", "numbers lost", "")
+    for one in found:
+        table.add_row(one.fault, *map(str, one[1:5]), one.note)
+    return table
+
+
+def records(folder: Path) -> dict[str, dict]:
+    """What was found of each fault so far, kept in a folder."""
+    paths = {fault: folder / f"{fault}.json" for fault in FAULTS}
+    return {f: json.loads(p.read_text()) for f, p in paths.items() if p.exists()}
+
+
+def document(found: dict[str, dict]) -> str:
+    """The section of the document, in Markdown."""
+    here = ", ".join(f"{name}: {value}" for name, value in machine().items())
+    when = ", ".join(sorted({record["when"] for record in found.values()}))
+    lines = [
+        f"Measured {when} by `python -m benchmarks.faults` ({here}).",
+        "",
+        "| fault | tried | survived | said | numbers lost | |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for record in found.values():
+        for one in record["outcomes"]:
+            fields = [str(field).replace("|", "\\|") for field in one]
+            lines.append(f"| {' | '.join(fields)} |")
+    files = [(f, *line) for f in FAULTS for line in found.get(f, {}).get("files", ())]
+    if files:
+        lines += ["", "What became of each file, flipped and cut short:", ""]
+        lines += ["| file | finished run | unfinished run |", "| --- | --- | --- |"]
+        for kind in sorted({case[0] for _, case, _ in files}):
+            cells = [
+                "; ".join(
+                    sorted(
+                        {fate for f, case, fate in files if (f, case[0]) == (g, kind)}
+                    )
+                )
+                for g in ("finished", "unfinished")
+            ]
+            lines.append(f"| `{kind}` | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines)
+
+
+def write(section: str) -> None:
+    """Put the section between its marks in the document."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    text = f"{before}{BEGIN}\n\n{section}\n\n{END}{after}"
+    DOCUMENT.write_text(text, encoding="utf-8")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0, or 1 where a number was lost or a sweep did not survive."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.faults",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", nargs="+", choices=FAULTS, default=list(FAULTS))
+    parser.add_argument("--kills", type=int, default=50, help="SIGKILLs at least (50)")
+    parser.add_argument("--quick", action="store_true", help="a few of each fault")
+    parser.add_argument("--workdir", type=Path, default=ROOT / "runs" / "faults")
+    parser.add_argument(
+        "--keep", action="store_true", help="take the undisturbed sweep of --workdir"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="only write what --workdir has found"
+    )
+    options = parser.parse_args(arguments)
+    console = Console()
+
+    def say(line: str) -> None:
+        now = time.strftime("%H:%M:%S")
+        console.print(f"[{now}] {line}", markup=False, soft_wrap=True)
+
+    bench = Bench(options.workdir.absolute(), say)
+    if options.write:
+        write(document(records(bench.folder)))
+        return 0
+    bench.prepare(again=not options.keep)
+    say(f"an undisturbed sweep takes {bench.seconds:.0f} s")
+    count = 4 if options.quick else options.kills
+    found: list[Outcome] = []
+    for fault in options.only:
+        record = run(bench, fault, count, options.quick)
+        found += record["outcomes"]
+        if not options.quick:
+            record["when"] = time.strftime("%Y-%m-%d")
+            path = bench.folder / f"{fault}.json"
+            path.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    console.print(shown(found))
+    if not options.quick:
+        write(document(records(bench.folder)))
+    return int(any(one.lost or one.survived < one.tried for one in found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

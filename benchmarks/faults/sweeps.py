@@ -1,0 +1,173 @@
+"""Real sweeps to disturb, and what they have to come to."""
+
+import csv
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from attnlab import runs
+from attnlab.report import rows
+from attnlab.sweep import groups
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "benchmarks/faults/config.py"
+TIMES = ("seconds", "tokens_per_second", "seconds_per_step")
+PATIENCE = 900.0  # seconds a sweep may take
+
+
+class Outcome(NamedTuple):
+    """What a fault, tried several times, came to.
+
+    survived: times that ended with the undisturbed numbers. reported: times that the
+    damage or the failure was said. lost: numbers of summary.csv that were not the
+    undisturbed ones, and that nobody said so of. note: more, in words.
+    """
+
+    fault: str
+    tried: int
+    survived: int
+    reported: int
+    lost: int
+    note: str = ""
+
+
+class Bench:
+    """Sweeps that share their compiled programs, one of them undisturbed."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]):
+        self.folder, self.say = folder, say
+        self.whole = folder / "whole"
+        os.environ["JAX_PLATFORMS"] = "cpu"  # of this machine's hardware, and so below
+        self.seconds = 0.0  # that an undisturbed sweep takes, its programs compiled
+
+    def prepare(self, again: bool = True) -> None:
+        """Run the undisturbed sweep twice: it has to agree with itself. Not `again`
+        takes the one that is here, if it is."""
+        kept = self.folder / "seconds.json"
+        if not again and kept.exists():
+            self.seconds = runs.read_json(kept)["seconds"]
+            return
+        for folder in (self.folder / "first", self.whole):
+            began = time.monotonic()
+            self.begin(folder)
+            if self.finish(self.start(folder)) != 0:
+                raise RuntimeError(
+                    f"the undisturbed sweep failed: see {self.log(folder)}"
+                )
+            self.seconds = time.monotonic() - began
+        wrong = self.differences(self.folder / "first")
+        if wrong:
+            raise RuntimeError(f"the undisturbed sweep has no one outcome: {wrong[:3]}")
+        runs.write_json(kept, {"seconds": self.seconds})
+
+    def begin(self, folder: Path) -> Path:
+        """An empty folder for a sweep. Whether replicas pay is not measured but set:
+        their numbers are the same to rounding only."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        no = groups.Decision("not measured", True, 2, 0.0)
+        groups.remember(folder / ".compiled", no)
+        return folder
+
+    def copy(self, source: Path, folder: Path) -> Path:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(source, folder)
+        return folder
+
+    def log(self, folder: Path) -> Path:
+        """Where a sweep prints: not into its folder, whose disk may be full."""
+        return self.folder / f"{folder.name}.log"
+
+    def environment(self) -> dict[str, str]:
+        """What the processes of all sweeps find: a CPU, and the compiled programs."""
+        return os.environ | {
+            "JAX_COMPILATION_CACHE_DIR": str(self.folder / "compiled"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            "XLA_FLAGS": "--xla_backend_optimization_level=0",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+
+    def start(
+        self, folder: Path, *, fault: str = "", memory: int | None = None
+    ) -> subprocess.Popen:
+        """`python -m experiments.sweep` in a process group of its own; its address
+        space, and that of each of its runs, may be `memory` bytes."""
+        words = ["experiments.sweep", f"--config={CONFIG}", f"--workdir={folder}"]
+        with open(self.log(folder), "ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", *words],
+                cwd=ROOT,
+                env=self.environment() | {"ATTNLAB_FAULT": fault},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        if memory is not None:  # long before it starts a run, which inherits it
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (memory, memory))
+        return process
+
+    def finish(self, process: subprocess.Popen) -> int:
+        """Its exit status; killed where it takes too long."""
+        try:
+            return process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            kill(process)
+            raise RuntimeError(
+                f"no end after {PATIENCE:.0f} s: {process.args}"
+            ) from None
+
+    def differences(self, folder: Path, but: Iterable[str] = ()) -> list[str]:
+        """Every number of summary.csv, times apart, that is not the undisturbed one:
+        "global/0 bleu: 3.1, was 2.9". Rows named in `but` may be what they are."""
+        expected, found = summary(self.whole), summary(folder)
+        wrong = [f"{place}: not expected" for place in found if place not in expected]
+        wrong = [line for line in wrong if not line.startswith(tuple(but) or ("\0",))]
+        for place, numbers in expected.items():
+            other = found.get(place, {})
+            wrong += [
+                f"{place} {name}: {other.get(name)}, was {value}"
+                for name, value in numbers.items()
+                if other.get(name) != value
+            ]
+        return wrong
+
+
+def kill(process: subprocess.Popen) -> None:
+    """SIGKILL to a sweep and to all processes that it has started."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def summary(folder: Path) -> dict[str, dict[str, str]]:
+    """{run: its line of summary.csv as text, without times}; {} without the file."""
+    path = folder / "report" / "summary.csv"
+    if not path.exists():
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    return {
+        line["folder"]: {k: v for k, v in line.items() if k not in TIMES}
+        for line in lines
+    }
+
+
+def half_written(folder: Path) -> list[str]:
+    """Files below a sweep's folder that have their final name and are not whole."""
+    wrong = []
+    for run in runs.find(folder):
+        checked = rows.checked(run._replace(error=None))
+        if checked.error:
+            wrong.append(f"{run.folder}: {checked.error['error']}")
+        for codec in run.folder.glob("*.codec"):
+            if not runs.intact(run.folder, codec.name):
+                wrong.append(str(codec))
+    return wrong

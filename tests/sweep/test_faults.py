@@ -1,0 +1,134 @@
+"""The bench of faults: that its pieces can find what they look for."""
+
+import csv
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from attnlab import runs
+from attnlab.report import rows
+from benchmarks.faults import __main__ as bench_main
+from benchmarks.faults.damage import WAYS, Case, kinds, loads, outcomes, states
+from benchmarks.faults.kills import what
+from benchmarks.faults.sweeps import TIMES, Bench, Outcome, half_written, summary
+
+
+def write_summary(root: Path) -> None:
+    (root / "report").mkdir(exist_ok=True)
+    text = rows.summary_csv(rows.group(runs.find(root)), root)
+    (root / "report" / "summary.csv").write_text(text)
+
+
+@pytest.fixture
+def bench(finished_run, tmp_path):
+    """A bench whose undisturbed sweep is of one run, and a copy of it to disturb."""
+    for name in ("whole", "other"):
+        shutil.copytree(finished_run[0].parents[1], tmp_path / name)
+        write_summary(tmp_path / name)
+    return Bench(tmp_path, lambda line: None), tmp_path / "other"
+
+
+def test_a_number_that_differs_is_found_and_times_are_not(bench):
+    bench, other = bench
+    assert bench.differences(other) == []
+    path = other / "report" / "summary.csv"
+    with open(path, newline="") as file:
+        lines = list(csv.DictReader(file))
+    names = list(lines[0])
+    assert {*TIMES} <= {*names}
+
+    def change(name, value):
+        changed = [line | {name: value} for line in lines]
+        with open(path, "w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(changed)
+        return bench.differences(other)
+
+    for name in TIMES:
+        assert change(name, "17.5") == []
+    (line,) = change("perplexity", "17.5")
+    assert line == f"general/0 perplexity: 17.5, was {lines[0]['perplexity']}"
+    path.unlink()
+    assert len(bench.differences(other)) == len(names) - len(TIMES)
+
+
+def test_every_file_of_a_run_has_a_kind_and_can_be_damaged(bench):
+    bench, other = bench
+    folder = other / "general" / "0"
+    found = kinds(folder)
+    for name in (runs.CONFIG, runs.RESULT, runs.METRICS, ".lock", "source.codec"):
+        assert found[name] == folder / name
+    assert {"newest checkpoint: state/d/*", "best checkpoint: manifest"} <= set(found)
+    inside = {p for p in folder.rglob("*") if p.is_file() and p.parent != folder}
+    kept = {p.relative_to(folder).parts[1].split(".")[0] for p in found.values()
+            if p.parent != folder}  # fmt: skip
+    assert kept <= {p.relative_to(folder).parts[1].split(".")[0] for p in inside}
+    moments = random.Random(0)
+    for content in (b"", b"a", bytes(1000)):
+        assert WAYS["flipped"](content, moments) != content
+        assert not content or len(WAYS["cut short"](content, moments)) < len(content)
+    for finished in (True, False):
+        borne = [case for load in loads(folder, finished, moments) for case in load]
+        assert sorted(borne) == sorted(Case(k, w) for k in found for w in WAYS)
+
+
+def test_a_silently_wrong_number_is_told_from_a_reported_one(bench):
+    bench, other = bench
+    assert states(bench, other) == {"general/0": "right"}
+    path = other / "general" / "0" / runs.RESULT
+    path.write_text(path.read_text().replace('"steps": 30', '"steps": 31'))
+    assert states(bench, other) == {"general/0": "failed"}
+    (path.parent / runs.MANIFEST).unlink()  # as if nothing was checked
+    assert states(bench, other) == {"general/0": "wrong"}
+    told = [
+        (Case("a", "flipped"), "LOST: x"),
+        (Case("b", "flipped"), "said, made anew"),
+    ]
+    flipped, cut = outcomes(told, "finished")
+    assert flipped[1:5] == (2, 1, 1, 1) and cut[1:5] == (0, 0, 0, 0)
+
+
+def test_half_written_files_and_what_was_going_on_are_seen(bench):
+    _, other = bench
+    folder = other / "general" / "0"
+    assert half_written(other) == [] and what(other) == "in the report"
+    (folder / runs.ALIGNMENTS).write_bytes(b"PK")
+    (folder / "source.codec").write_bytes(b"attnlab")
+    assert len(half_written(other)) == 2
+    (folder / runs.RESULT).unlink()
+    assert what(other) == "in a test"
+    for name in (runs.HYPOTHESES, runs.LOSSES):
+        (folder / name).unlink()
+    assert what(other) == "between runs"
+    with runs.only_one(folder):
+        assert what(other) == "in training"
+        (folder / runs.METRICS).unlink()
+        assert what(other) == "while a run started"
+    (folder / "checkpoints" / "7.orbax-checkpoint-tmp").mkdir()
+    assert what(other) == "while a checkpoint was written"
+
+
+def test_the_document_has_what_was_found(tmp_path, monkeypatch):
+    path = tmp_path / "reliability.md"
+    path.write_text(f"# Before\n\n{bench_main.BEGIN}\nold\n{bench_main.END}\n\nAfter\n")
+    monkeypatch.setattr(bench_main, "DOCUMENT", path)
+    found = Outcome("SIGKILL", 50, 49, 1, 2, "a | b")
+    files = [[["config.json", "flipped"], "said, made anew"]]
+    record = {"outcomes": [found], "files": files, "when": "2025-01-31"}
+    bench_main.write(bench_main.document({"kills": record, "finished": record}))
+    text = path.read_text()
+    assert text.startswith("# Before\n") and text.endswith("\n\nAfter\n")
+    assert "old" not in text and "2025-01-31" in text
+    assert "| SIGKILL | 50 | 49 | 1 | 2 | a \\| b |" in text
+    assert "| `config.json` | said, made anew |  |" in text
+
+
+@pytest.mark.slow
+def test_the_quick_bench_loses_nothing(tmp_path):
+    faults = ["kills", "rows", "finished"]
+    arguments = ["--quick", f"--workdir={tmp_path}", "--only", *faults]
+    assert bench_main.main(arguments) == 0
+    assert summary(tmp_path / "whole")
