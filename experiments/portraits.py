@@ -1,24 +1,42 @@
 """What `experiments.data describe` prints and draws."""
 
 import json
+import tarfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from attnlab.data import loading, padding
 from attnlab.data.describe import Description, describe
+from attnlab.data.folder import MissingCorpus
 from attnlab.data.pairs import Corpus
 from experiments.corpora import aligned, at_work
 
 
 def of_name(name: str, options: Mapping[str, Any], plot: Path | None) -> None:
-    """A corpus of the catalogue, all of it where `options` do not say otherwise."""
+    """A corpus of the catalogue: as the options of its loader say, else all of it."""
     with at_work(f"reading {name}"):
-        corpus = loading.load(name, **{**loading.WHOLE.get(name, {}), **options})
-        found = describe(corpus, name)
+        found = describe(_read(name, options or loading.WHOLE.get(name, {})), name)
     _print(found)
     if plot is not None:
         _draw(found, plot)
+
+
+def _read(name: str, options: Mapping[str, Any]) -> Any:
+    """What the loader gives; a ValueError for damaged files and odd options."""
+    try:
+        return loading.load(name, **options)
+    except MissingCorpus:
+        raise
+    except TypeError as error:
+        given = ", ".join(f"{key}={value}" for key, value in options.items())
+        raise ValueError(f"{name} does not take {given}: {error}") from None
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        raise ValueError(
+            f"{name} cannot be read: {reason}; `verify {name}` says what is damaged"
+        ) from None
 
 
 def option(given: str) -> tuple[str, Any]:
