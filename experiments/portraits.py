@@ -51,12 +51,15 @@ def option(given: str) -> tuple[str, Any]:
 
 
 def of_config(config: Mapping[str, Any], plot: Path | None) -> None:
-    """The corpus of a config with its options; of a translation its batches, too."""
+    """The corpus of a config with its options; of a translation its batches, too.
+
+    Not so of text that is streamed from shards, which have their widths already.
+    """
     with at_work(f"reading {config['data']['name']}"):
         corpus = _load(config)
         found = describe(corpus, config["data"]["name"])
     _print(found)
-    if config["task"] == "translate":
+    if config["task"] == "translate" and isinstance(corpus.train, list):
         _batches(config, corpus, plot)
     elif plot is not None:
         _draw(found, plot)
