@@ -4,7 +4,7 @@
     python -m experiments.data fetch multi30k babi --mirror=https://example.org/attnlab/
     python -m experiments.data verify multi30k babi
     python -m experiments.data describe multi30k --plot=multi30k.png
-    python -m experiments.data describe tatoeba --option=size=full
+    python -m experiments.data describe multi30k --option=source=fr --option=silver=true
     python -m experiments.data describe --config=configs/multi30k.py --plot=lengths.png
 
 All read and write the folder that ATTNLAB_DATA names (else ./data). `list` says what is
@@ -17,10 +17,11 @@ was interrupted goes on where it stopped.
 
 `describe` gives lengths, words, the share of them that vocabularies know, and what is
 particular to a kind of corpus: how far word order differs (from gold or silver links),
-classes, entities, facts. With --config it does so for the corpus of that config with
-its options, your own files among them, and for a translation's config it adds the
-shapes that batches have (rows, source width, target width), how much of them is padding
-and how much would be in random batches; --plot then draws lengths and shapes.
+classes, entities, facts. A named corpus is described whole, or with --option as its
+loader gives it with these options and no others. With --config it is the corpus of that
+config, your own files among them, and of a translation's config also the shapes that
+batches have (rows, source width, target width), how much of them is padding and how
+much would be in random batches; --plot then draws lengths and shapes.
 """
 
 import json

@@ -1,24 +1,42 @@
 """What `experiments.data describe` prints and draws."""
 
 import json
+import tarfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from attnlab.data import loading, padding
 from attnlab.data.describe import Description, describe
+from attnlab.data.folder import MissingCorpus
 from attnlab.data.pairs import Corpus
 from experiments.corpora import aligned, at_work
 
 
 def of_name(name: str, options: Mapping[str, Any], plot: Path | None) -> None:
-    """A corpus of the catalogue, all of it where `options` do not say otherwise."""
+    """A corpus of the catalogue: as the options of its loader say, else all of it."""
     with at_work(f"reading {name}"):
-        corpus = loading.load(name, **{**loading.WHOLE.get(name, {}), **options})
-        found = describe(corpus, name)
+        found = describe(_read(name, options or loading.WHOLE.get(name, {})), name)
     _print(found)
     if plot is not None:
         _draw(found, plot)
+
+
+def _read(name: str, options: Mapping[str, Any]) -> Any:
+    """What the loader gives; a ValueError for damaged files and odd options."""
+    try:
+        return loading.load(name, **options)
+    except MissingCorpus:
+        raise
+    except TypeError as error:
+        given = ", ".join(f"{key}={value}" for key, value in options.items())
+        raise ValueError(f"{name} does not take {given}: {error}") from None
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        raise ValueError(
+            f"{name} cannot be read: {reason}; `verify {name}` says what is damaged"
+        ) from None
 
 
 def option(given: str) -> tuple[str, Any]:
@@ -33,12 +51,15 @@ def option(given: str) -> tuple[str, Any]:
 
 
 def of_config(config: Mapping[str, Any], plot: Path | None) -> None:
-    """The corpus of a config with its options; of a translation its batches, too."""
+    """The corpus of a config with its options; of a translation its batches, too.
+
+    Not so of text that is streamed from shards, which have their widths already.
+    """
     with at_work(f"reading {config['data']['name']}"):
         corpus = _load(config)
         found = describe(corpus, config["data"]["name"])
     _print(found)
-    if config["task"] == "translate":
+    if config["task"] == "translate" and isinstance(corpus.train, list):
         _batches(config, corpus, plot)
     elif plot is not None:
         _draw(found, plot)

@@ -6,7 +6,7 @@ vocabularies and batches make of a text is in `padding.py`.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ from attnlab.data.portrait import (
 from attnlab.data.reordering import reordering
 
 ROWS = 64  # sequences drawn of a problem's size
+MOST = 500_000  # training pairs that are looked at: a corpus may not fit into memory
 
 
 class Description(NamedTuple):
@@ -46,11 +47,16 @@ class Description(NamedTuple):
 def describe(corpus: Any, name: str) -> Description:
     """The description of what a loader returns, under the name of its corpus."""
     about = of_problem_about(corpus) if isinstance(corpus, Problem) else corpus.about
-    return Description(name, about, *KINDS[type(corpus)](corpus))
+    tables, panels = KINDS[type(corpus)](corpus)
+    return Description(name, about, tables, [one for one in panels if one.series])
 
 
 def of_pairs(corpus: Corpus) -> Part:
     """Parallel text: both sides, and how their word orders differ where links tell."""
+    title = "pairs"
+    if len(corpus.train) > MOST:
+        corpus = corpus._replace(train=list(islice(corpus.train, MOST)))
+        title = f"pairs; of train, here and below, the first {MOST:,}"
     splits = _splits(corpus)
     trained = {pair.source for pair in corpus.train}
     rows = []
@@ -76,7 +82,7 @@ def of_pairs(corpus: Corpus) -> Part:
     counted = {name: measures.count(text) for name, text in texts.items()}
     gold = {name: reordering(pairs) for name, pairs in corpus.gold.items()}
     return (
-        Part([Table("pairs", columns, rows), lengths_table(lengths)], panels)
+        Part([Table(title, columns, rows), lengths_table(lengths)], panels)
         + vocabulary(counted)
         + word_order(gold)
     )

@@ -184,13 +184,12 @@ def _receive(
         request = urllib.request.Request(url, headers=wanted)
         answer = urllib.request.urlopen(request, timeout=timeout)
     with answer:
-        if start and not _goes_on(answer, file, start):
-            _empty(part)
-            start = 0
+        done = start if start and _goes_on(answer, file, start) else 0
         length = answer.headers.get("Content-Length") or ""
         if length.isdecimal():
-            _check_size(file, start + int(length))
-        done = start
+            _check_size(file, done + int(length))
+        if done < start:  # it sends all of the file
+            _empty(part)
         while True:
             with _connection(url):
                 block = answer.read(BLOCK)

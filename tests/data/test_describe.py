@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from attnlab.data import algorithmic, loading
+from attnlab.data import describe as describing
 from attnlab.data.captioned import Captioned, Pictures, Place
 from attnlab.data.cloze import Cloze
 from attnlab.data.cloze import Question as ClozeQuestion
@@ -11,6 +12,7 @@ from attnlab.data.describe import KINDS, describe
 from attnlab.data.examples import Example, Labelled
 from attnlab.data.memories import Question, Stories
 from attnlab.data.pairs import Corpus, GoldPair, Pair
+from attnlab.report.corpora import portrait
 
 
 def rows(description, title):
@@ -75,6 +77,31 @@ def test_parallel_text():
     assert panel(found, "words of a training")["fr"] == {1: 0.25, 2: 0.5, 3: 0.25}
     assert panel(found, "distance") == {"gold": {0: 0.0, 1: 1.0}}
     assert panel(found, "jump") == {"gold": {-1: 1.0}}
+
+
+def test_a_text_too_large_for_memory_is_described_by_its_beginning(monkeypatch):
+    class Streamed:
+        """Pairs read from somewhere, 10 ** 9 of them."""
+
+        def __len__(self):
+            return 10**9
+
+        def __iter__(self):
+            while True:
+                yield pair("a b", "c")
+
+    monkeypatch.setattr(describing, "MOST", 3)
+    found = describe(Corpus("c", Streamed(), [], [], {}, "x", "y", ""), "c")
+    assert found.tables[0].title == "pairs; of train, here and below, the first 3"
+    assert rows(found, "pairs")["train"]["pairs"] == "3"
+    assert rows(found, "words")["train x"]["tokens"] == "6"
+
+
+def test_a_gold_set_without_links_leaves_no_panel():
+    gold = {"none": [GoldPair(("a",), ("b",), frozenset(), frozenset())]}
+    found = describe(Corpus("c", [pair("a", "b")], [], [], gold, "x", "y", ""), "c")
+    assert [one.x for one in found.panels] == ["words of a training sentence"]
+    assert portrait(found.panels).axes
 
 
 def test_links_far_off_share_the_last_place_of_a_panel():

@@ -112,12 +112,17 @@ def test_a_server_that_ignores_ranges_starts_again(mirror, folder):
     assert ranges(mirror) == [None, "bytes=70000-"]
 
 
-def test_a_server_that_only_ever_begins_is_given_up(mirror, folder):
-    mirror.plan = ["drop 70000"]
-    mirror.always = "whole"
-    mirror.instead = CONTENT[:5000]
-    with pytest.raises(FetchError, match="expected 200,000 bytes, got 5,000"):
+def test_another_answer_costs_nothing_of_what_has_come(mirror, folder):
+    part(folder).parent.mkdir(parents=True)
+    part(folder).write_bytes(CONTENT[:70_000])
+    mirror.plan = ["whole"]
+    mirror.instead = b"<html>Log in first</html>"
+    with pytest.raises(FetchError, match="expected 200,000 bytes, got 25"):
         fetch(FILE, folder, [mirror.address], patience=QUICK)
+    assert part(folder).read_bytes() == CONTENT[:70_000]
+    mirror.instead = None
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
+    assert ranges(mirror) == ["bytes=70000-"] * 2
 
 
 def test_a_stalled_server_is_tried_again(mirror, folder):
@@ -172,6 +177,16 @@ def test_a_part_of_something_else_costs_one_more_download(mirror, folder):
         assert (folder / NAME).read_bytes() == CONTENT
         (folder / NAME).unlink()
     assert ranges(mirror) == ["bytes=1000-", None, None, None]
+
+
+def test_a_part_of_something_else_and_a_mirror_that_lies(mirror, folder):
+    part(folder).parent.mkdir(parents=True)
+    part(folder).write_bytes(b"x" * 1000)
+    mirror.instead = b"y" * len(CONTENT)
+    with pytest.raises(FetchError, match="wrong bytes"):
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
+    assert ranges(mirror) == ["bytes=1000-", None]
+    assert left(folder) == []
 
 
 def test_a_whole_part_needs_no_mirror_to_answer(folder):
@@ -251,6 +266,19 @@ def test_no_mirror_named_is_an_error_that_says_where(folder):
         fetch(FILE, folder, [])
 
 
+def test_a_disk_that_takes_little_at_a_time_gets_all(mirror, folder, monkeypatch):
+    class Slow(fetching.FileIO):
+        def write(self, block):
+            return super().write(block[:30_000])
+
+    monkeypatch.setattr(
+        fetching, "open", lambda p, mode, buffering: Slow(p, mode), raising=False
+    )
+    fetch(FILE, folder, [mirror.address], patience=QUICK)
+    assert (folder / NAME).read_bytes() == CONTENT
+    assert len(mirror.seen) == 1
+
+
 def test_a_full_disk_keeps_what_has_come(mirror, folder, monkeypatch):
     class Full(fetching.FileIO):
         def write(self, block):
@@ -299,6 +327,21 @@ def test_two_fetches_of_one_file_do_not_mix(mirror, folder):
             fetch(FILE, folder, [mirror.address], patience=QUICK)
     fetch(FILE, folder, [mirror.address], patience=QUICK)
     assert ranges(mirror) == ["bytes=10-"]
+
+
+def test_a_part_that_gets_its_name_meanwhile_is_left_alone(mirror, folder, monkeypatch):
+    lock = fetching.fcntl.flock
+
+    def late(file, how):
+        """Another fetch is done between our opening and our locking."""
+        part(folder).write_bytes(CONTENT)
+        part(folder).rename(folder / NAME)
+        lock(file, how)
+
+    monkeypatch.setattr(fetching.fcntl, "flock", late)
+    with pytest.raises(FetchError, match="another fetch is at work on it"):
+        fetch(FILE, folder, [mirror.address], patience=QUICK)
+    assert (folder / NAME).read_bytes() == CONTENT and mirror.seen == []
 
 
 KILLED = """

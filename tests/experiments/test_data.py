@@ -191,6 +191,16 @@ def test_options_of_a_loader_are_numbers_lists_and_words():
         portraits.option("size")
 
 
+def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="scenes does not take train=many: '<' not su"):
+        portraits.of_name("scenes", {"train": "many"}, None)
+    monkeypatch.setenv("ATTNLAB_DATA", str(tmp_path))
+    (tmp_path / "babi").mkdir()
+    (tmp_path / "babi/babi_tasks_v1-2_en_1k.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="cannot be read: .*; `verify babi` says what"):
+        portraits.of_name("babi", {}, None)
+
+
 def test_a_corpus_that_is_not_here_is_one_line(tmp_path):
     done = run("describe", "sst", ATTNLAB_DATA=str(tmp_path))
     assert done.returncode == 2 and done.stdout == ""
@@ -200,6 +210,16 @@ def test_a_corpus_that_is_not_here_is_one_line(tmp_path):
     done = run("verify", ATTNLAB_DATA=str(tmp_path))
     assert done.returncode == 2
     assert done.stderr == f"data: no corpus is in {tmp_path}; see `list`\n"
+
+
+@pytest.mark.data
+def test_options_replace_what_is_described_by_default(data_folder, capsys, monkeypatch):
+    monkeypatch.setenv("ATTNLAB_DATA", str(data_folder))
+    portraits.of_name("tatoeba", {}, None)
+    assert "silver_dev" in capsys.readouterr().out
+    portraits.of_name("tatoeba", {"size": "full"}, None)
+    out = capsys.readouterr().out
+    assert "164,659" in out and "silver" not in out
 
 
 def test_a_reader_that_stops_early_gets_no_traceback():
