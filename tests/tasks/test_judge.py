@@ -1,10 +1,14 @@
+import jax
 import numpy as np
 import pytest
 
+from attnlab import runs
 from attnlab.data.pairs import GoldPair, Pair
 from attnlab.metrics.symmetrise import SYMMETRISATIONS
 from attnlab.tasks.judge import agreement, compare, judge, render
+from attnlab.tasks.translate import translate
 from attnlab.tasks.translator import Look
+from tests.tiny import tiny
 
 # Two words each way, crossed; and one word that is 21 words on the other side.
 CROSSED = GoldPair(("a", "b"), ("y", "x"), frozenset({(0, 1), (1, 0)}), frozenset())
@@ -111,3 +115,17 @@ def test_one_direction_alone_and_its_table():
     lines = render("set", found).splitlines()
     assert lines[0].split() == ["set", "AER", "prec", "recall", "AER", "<=20"]
     assert lines[1].split() == ["forward,", "prior", "33.3", "66.7", "66.7", "50.0"]
+
+
+def test_a_translation_run_keeps_centres_and_draws(tmp_path):
+    overrides = {"model.window": "local-m", "model.half_width": 2, "model.read": "hard"}
+    config = tiny(**overrides, **{"estimator.learning": "marginal"})
+    task = translate(config, tmp_path)
+    task.finish(task.init(jax.random.key(0)), tmp_path)
+    sets = runs.read_alignments(tmp_path)
+    assert sets
+    for pair in (pair for pairs in sets.values() for pair in pairs):
+        last = len(pair.source) - 1
+        assert pair.centres.tolist() == [min(t, last) for t in range(len(pair.target))]
+        for t, s in enumerate(pair.samples):
+            assert abs(s - pair.centres[t]) <= 2 and pair.weights[t, s] > 0

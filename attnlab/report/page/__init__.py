@@ -30,7 +30,11 @@ SCRIPTS = (
     "table.js",
     "charts.js",
     "data.js",
+    "marks.js",
     "picture.js",
+    "words.js",
+    "list.js",
+    "export.js",
     "viewer.js",
     "main.js",
 )

@@ -10,7 +10,8 @@ const byId = (id) => document.getElementById(id);
 function make(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name.startsWith("aria-")) value == null || element.setAttribute(name, value);
+    else if (name.startsWith("aria-"))
+      value == null || element.setAttribute(name, value);
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
@@ -60,7 +61,13 @@ const SHAPES = {
 function mark(row) {
   return svg(
     "svg",
-    { class: "mark", viewBox: "-12 -7 24 14", width: 24, height: 14, "aria-hidden": true },
+    {
+      class: "mark",
+      viewBox: "-12 -7 24 14",
+      width: 24,
+      height: 14,
+      "aria-hidden": true,
+    },
     svg("path", {
       d: "M-12,0H12",
       stroke: colourOf(row),

@@ -19,7 +19,11 @@ function load(name, file) {
     const fail = () => {
       waiting.delete(name);
       element.remove();
-      reject(new Error(`data/${file} could not be read: keep the folder “data” beside this page.`));
+      reject(
+        new Error(
+          `data/${file} could not be read: keep the folder “data” beside this page.`,
+        ),
+      );
     };
     waiting.set(name, (value) => {
       element.remove();
@@ -43,10 +47,16 @@ function remembered(cache, name, start) {
 
 // [{source, target, sure, possible}] of a set; links are [t, s].
 function sentencesOf(key) {
-  const pairs = (flat) => Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
+  const pairs = (flat) =>
+    Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
   return remembered(texts, key, async () => {
     const said = await load(key, `${key}/sentences.js`);
-    return said.map(([source, target, sure, possible]) => ({ source, target, sure: pairs(sure), possible: pairs(possible) }));
+    return said.map(([source, target, sure, possible]) => ({
+      source,
+      target,
+      sure: pairs(sure),
+      possible: pairs(possible),
+    }));
   });
 }
 
@@ -55,7 +65,10 @@ function chunkOf(set, slug, number) {
   const found = remembered(chunks, name, async () => {
     const held = await load(name, `${set.key}/${slug}-${number}.js`);
     const bytes = atob(held.weights);
-    return { ...held, weights: Uint8Array.from(bytes, (letter) => letter.charCodeAt(0)) };
+    return {
+      ...held,
+      weights: Uint8Array.from(bytes, (letter) => letter.charCodeAt(0)),
+    };
   });
   chunks.delete(name);
   chunks.set(name, found);
@@ -68,8 +81,12 @@ async function alignmentOf(key, slug, sentence) {
   const set = setOf.get(key);
   let number = set.chunks.length - 1;
   while (set.chunks[number] > sentence) number--;
-  const [all, chunk] = await Promise.all([sentencesOf(key), chunkOf(set, slug, number)]);
-  let cells = 0, words = 0;
+  const [all, chunk] = await Promise.all([
+    sentencesOf(key),
+    chunkOf(set, slug, number),
+  ]);
+  let cells = 0,
+    words = 0;
   for (let n = set.chunks[number]; n < sentence; n++) {
     cells += all[n].target.length * all[n].source.length;
     words += all[n].target.length;

@@ -3,26 +3,49 @@
 function summary() {
   const runs = report.rows.flatMap((row) => row.runs);
   const of = (kind) => runs.filter((run) => run.state === kind).length;
-  const parts = [plural(report.rows.length, "row"), `${plural(of("finished"), "run")} finished`];
+  const parts = [
+    plural(report.rows.length, "row"),
+    `${plural(of("finished"), "run")} finished`,
+  ];
   if (of("failed")) parts.push(`${of("failed")} failed`);
   if (of("unfinished")) parts.push(`${of("unfinished")} unfinished`);
-  for (const set of report.sets.slice(0, 3)) parts.push(`${plural(set.count, "aligned sentence")} (${set.name})`);
+  for (const set of report.sets.slice(0, 3))
+    parts.push(`${plural(set.count, "aligned sentence")} (${set.name})`);
   return parts.join(" · ");
 }
 
 function drawSections() {
   const shown = [...document.querySelectorAll("main > section:not([hidden])")];
-  byId("sections").replaceChildren(...shown.map((section) => button(section.querySelector("h2").textContent, () => section.scrollIntoView({ behavior: "smooth" }), { class: "plain" })));
+  byId("sections").replaceChildren(
+    ...shown.map((section) =>
+      button(
+        section.querySelector("h2").textContent,
+        () => section.scrollIntoView({ behavior: "smooth" }),
+        { class: "plain" },
+      ),
+    ),
+  );
 }
 
 function drawFigures() {
   if (!report.figures.length) return;
   byId("figures").hidden = false;
-  byId("gallery").append(...report.figures.map(({ file, caption }) =>
-    file.endsWith(".html")
-      ? html("p", {}, html("a", { href: file }, caption))
-      : html("figure", {}, html("a", { href: file }, html("img", { src: file, alt: caption, loading: "lazy" })), html("figcaption", { class: "muted" }, caption)),
-  ));
+  byId("gallery").append(
+    ...report.figures.map(({ file, caption }) =>
+      file.endsWith(".html")
+        ? html("p", {}, html("a", { href: file }, caption))
+        : html(
+            "figure",
+            {},
+            html(
+              "a",
+              { href: file },
+              html("img", { src: file, alt: caption, loading: "lazy" }),
+            ),
+            html("figcaption", { class: "muted" }, caption),
+          ),
+    ),
+  );
 }
 
 function restore() {
@@ -35,7 +58,8 @@ function restore() {
 
 function keys(event) {
   const typing = event.target.closest?.("input, select, textarea");
-  if (typing || event.ctrlKey || event.metaKey || event.altKey || state.set === null) return;
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || state.set === null)
+    return;
   if (event.key === "n") step(1);
   else if (event.key === "p") step(-1);
   else if (event.key === "/") sentenceSearch.focus();

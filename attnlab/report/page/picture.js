@@ -2,9 +2,34 @@
 // weight. All of a picture are attributes, so that it is the same in a file of its own.
 
 const GOLD = "#f07d13"; // as in the printed heat maps
-const DAY = { paper: "#ffffff", ink: "#1a1d21", faint: "#6a7079", line: "#b9bec6", outside: "#e9ebee", none: [247, 250, 253], all: [8, 48, 107], window: "#00735a", dot: "#f5d90a", dotEdge: "#1a1d21", band: "#0072b2" };
-const NIGHT = { paper: "#16181c", ink: "#e8eaed", faint: "#9aa1ab", line: "#4a505a", outside: "#2b2f36", none: [30, 34, 40], all: [158, 208, 255], window: "#2fd0a5", dot: "#f5d90a", dotEdge: "#111111", band: "#56b4e9" };
-const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif";
+const DAY = {
+  paper: "#ffffff",
+  ink: "#1a1d21",
+  faint: "#6a7079",
+  line: "#b9bec6",
+  outside: "#e9ebee",
+  none: [247, 250, 253],
+  all: [8, 48, 107],
+  window: "#00735a",
+  dot: "#f5d90a",
+  dotEdge: "#1a1d21",
+  band: "#0072b2",
+};
+const NIGHT = {
+  paper: "#16181c",
+  ink: "#e8eaed",
+  faint: "#9aa1ab",
+  line: "#4a505a",
+  outside: "#2b2f36",
+  none: [30, 34, 40],
+  all: [158, 208, 255],
+  window: "#2fd0a5",
+  dot: "#f5d90a",
+  dotEdge: "#111111",
+  band: "#56b4e9",
+};
+const FONT =
+  "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif";
 
 const ruler = document.createElement("canvas").getContext("2d");
 
@@ -21,18 +46,27 @@ function clipped(word, most = 18) {
 // Bahdanau's and Luong's are grey; one hue keeps the order and leaves grey for "outside".
 function shade(byte, colours) {
   const part = Math.sqrt(byte / 255) * 0.35 + (byte / 255) * 0.65;
-  const mixed = colours.none.map((from, n) => Math.round(from + part * (colours.all[n] - from)));
+  const mixed = colours.none.map((from, n) =>
+    Math.round(from + part * (colours.all[n] - from)),
+  );
   return `rgb(${mixed.join(",")})`;
 }
 
 // Sizes for `count` maps on a page `width` wide: as many side by side as stay readable.
 function layout(pair, count, width) {
-  const across = Math.max(pair.source.length, 1), down = Math.max(pair.target.length, 1);
+  const across = Math.max(pair.source.length, 1),
+    down = Math.max(pair.target.length, 1);
   const size = 12.5;
-  const left = Math.min(150, 14 + Math.max(0, ...pair.target.map((word) => widthOf(clipped(word), size))));
+  const left = Math.min(
+    150,
+    14 + Math.max(0, ...pair.target.map((word) => widthOf(clipped(word), size))),
+  );
   const letters = pair.source.reduce((sum, word) => sum + word.length, 0) / across;
   const most = letters > 12 ? 40 : 18; // whole sentences of a story are longer than words
-  const longest = Math.max(0, ...pair.source.map((word) => widthOf(clipped(word, most), size)));
+  const longest = Math.max(
+    0,
+    ...pair.source.map((word) => widthOf(clipped(word, most), size)),
+  );
   const slant = Math.PI / 3.2;
   const top = 30 + Math.sin(slant) * longest + 10;
   const over = Math.cos(slant) * longest * 0.95;
@@ -42,18 +76,32 @@ function layout(pair, count, width) {
     if (count === 4 && columns === 3) continue; // would leave one alone
     const room = (width - left - over - (columns - 1) * gap) / columns;
     const cell = Math.min(34, room / across);
-    if (!best || cell > 1.25 * best.cell && best.cell < 19) best = { columns, cell };
+    if (!best || (cell > 1.25 * best.cell && best.cell < 19)) best = { columns, cell };
   }
   const cell = Math.max(best.cell, 12);
   const { columns } = best;
   const rows = Math.ceil(count / columns);
-  const mapWidth = across * cell, mapHeight = down * cell;
+  const mapWidth = across * cell,
+    mapHeight = down * cell;
   return {
-    across, down, most, columns, rows, cell, left, top, gap, slant,
+    across,
+    down,
+    most,
+    columns,
+    rows,
+    cell,
+    left,
+    top,
+    gap,
+    slant,
     size: Math.min(size, cell * 0.86),
     width: Math.max(width, left + columns * mapWidth + (columns - 1) * gap + over),
     height: rows * (top + mapHeight) + (rows - 1) * gap + 14,
-    place: (n) => ({ x: left + (n % columns) * (mapWidth + gap), y: top + Math.floor(n / columns) * (top + mapHeight + gap), first: n % columns === 0 }),
+    place: (n) => ({
+      x: left + (n % columns) * (mapWidth + gap),
+      y: top + Math.floor(n / columns) * (top + mapHeight + gap),
+      first: n % columns === 0,
+    }),
   };
 }
 
@@ -73,115 +121,99 @@ function drawPicture(panels, width, colours, focusable) {
     "aria-label": `${plural(panels.length, "alignment")} of one sentence; arrow keys walk over its words`,
   });
   picture.append(svg("rect", { width: "100%", height: "100%", fill: colours.paper }));
-  const maps = panels.map((panel, n) => drawMap(picture, panel, sizes, sizes.place(n), colours, focusable && n === 0));
+  const maps = panels.map((panel, n) =>
+    drawMap(picture, panel, sizes, sizes.place(n), colours, focusable && n === 0),
+  );
   picture.append(key.group);
   return { svg: picture, sizes, maps, colours };
 }
 
 function drawMap(picture, { row, aligned }, sizes, place, colours, focusable) {
   const { cell, across, down, size } = sizes;
-  const group = svg("g", { transform: `translate(${place.x.toFixed(1)},${place.y.toFixed(1)})`, "data-map": row.slug });
+  const group = svg("g", {
+    transform: `translate(${place.x.toFixed(1)},${place.y.toFixed(1)})`,
+    "data-map": row.slug,
+  });
   const titleX = place.first ? -sizes.left + 4 : 0;
   const night = colours === NIGHT;
   const room = across * cell + (place.first ? sizes.left : 0);
   const most = Math.max(8, Math.floor((room - 70) / 7.4));
-  const aer = aligned.aer === null || !row.cells.aer ? null : svg("tspan", { dx: 8, "font-weight": 400, fill: colours.faint, "font-size": 11.5 }, `AER ${aligned.aer.toFixed(2)}`);
+  const aer =
+    aligned.aer === null || !row.cells.aer
+      ? null
+      : svg(
+          "tspan",
+          { dx: 8, "font-weight": 400, fill: colours.faint, "font-size": 11.5 },
+          `AER ${aligned.aer.toFixed(2)}`,
+        );
   group.append(
-    svg("path", { d: SHAPES[row.marker], fill: colourOf(row, night), transform: `translate(${titleX + 5},${14 - sizes.top})` }),
-    svg("text", { x: titleX + 16, y: 18 - sizes.top, "font-size": 13, "font-weight": 600, fill: colours.ink }, svg("title", {}, row.name), clipped(row.name, most), aer),
+    svg("path", {
+      d: SHAPES[row.marker],
+      fill: colourOf(row, night),
+      transform: `translate(${titleX + 5},${14 - sizes.top})`,
+    }),
+    svg(
+      "text",
+      {
+        x: titleX + 16,
+        y: 18 - sizes.top,
+        "font-size": 13,
+        "font-weight": 600,
+        fill: colours.ink,
+      },
+      svg("title", {}, row.name),
+      clipped(row.name, most),
+      aer,
+    ),
   );
-  group.append(svg("rect", { width: across * cell, height: down * cell, fill: shade(0, colours) }));
+  group.append(
+    svg("rect", { width: across * cell, height: down * cell, fill: shade(0, colours) }),
+  );
   drawOutside(group, row, aligned, sizes, colours);
   drawWeights(group, aligned, sizes, colours);
-  group.append(svg("rect", { width: across * cell, height: down * cell, fill: "none", stroke: colours.line }));
+  group.append(
+    svg("rect", {
+      width: across * cell,
+      height: down * cell,
+      fill: "none",
+      stroke: colours.line,
+    }),
+  );
   drawGold(group, aligned, sizes);
   drawPlaces(group, row, aligned, sizes, colours);
   const over = svg("g", { "pointer-events": "none" });
   const words = { source: [], target: [] };
   const word = (kind, n, text, attributes) => {
-    const label = svg("text", { "font-size": size, fill: colours.ink, "data-word": `${kind}-${n}`, ...attributes }, svg("title", {}, text), clipped(text, kind === "source" ? sizes.most : 18));
+    const label = svg(
+      "text",
+      {
+        "font-size": size,
+        fill: colours.ink,
+        "data-word": `${kind}-${n}`,
+        ...attributes,
+      },
+      svg("title", {}, text),
+      clipped(text, kind === "source" ? sizes.most : 18),
+    );
     if (focusable) make(label, { tabindex: -1, role: "button", class: "word" }, []);
     words[kind].push(label);
     group.append(label);
   };
   const angle = (-180 / Math.PI) * sizes.slant;
-  aligned.source.forEach((text, s) => word("source", s, text, { transform: `translate(${((s + 0.5) * cell + size * 0.25).toFixed(1)},-7) rotate(${angle.toFixed(0)})` }));
-  if (place.first) aligned.target.forEach((text, t) => word("target", t, text, { x: -7, y: ((t + 0.5) * cell + size * 0.34).toFixed(1), "text-anchor": "end" }));
+  aligned.source.forEach((text, s) =>
+    word("source", s, text, {
+      transform: `translate(${((s + 0.5) * cell + size * 0.25).toFixed(1)},-7) rotate(${angle.toFixed(0)})`,
+    }),
+  );
+  if (place.first)
+    aligned.target.forEach((text, t) =>
+      word("target", t, text, {
+        x: -7,
+        y: ((t + 0.5) * cell + size * 0.34).toFixed(1),
+        "text-anchor": "end",
+      }),
+    );
   group.append(over);
   picture.append(group);
   return { row, aligned, group, over, words, place };
-}
-
-function drawWeights(group, { source, weights }, { cell }, colours) {
-  weights.forEach((byte, n) => {
-    if (!byte) return;
-    const t = Math.floor(n / source.length), s = n % source.length;
-    group.append(svg("rect", { x: (s * cell + 0.5).toFixed(1), y: (t * cell + 0.5).toFixed(1), width: (cell - 1).toFixed(1), height: (cell - 1).toFixed(1), rx: 1.5, fill: shade(byte, colours) }));
-  });
-}
-
-// The half-open range of source words in the window of target word t.
-function windowOf(row, aligned, t) {
-  if (row.half_width === undefined || !aligned.centres) return null;
-  const middle = Math.min(Math.floor(aligned.centres[t]), aligned.source.length - 1);
-  return [Math.max(0, middle - row.half_width), Math.min(aligned.source.length, middle + row.half_width + 1)];
-}
-
-function drawOutside(group, row, aligned, { cell, across }, colours) {
-  aligned.target.forEach((_, t) => {
-    const window = windowOf(row, aligned, t);
-    if (!window) return;
-    for (const [from, to] of [[0, window[0]], [window[1], across]])
-      if (to > from) group.append(svg("rect", { x: (from * cell).toFixed(1), y: (t * cell).toFixed(1), width: ((to - from) * cell).toFixed(1), height: cell.toFixed(2), fill: colours.outside }));
-  });
-}
-
-function diamond(half) {
-  return `M${-half},0L0,${-1.35 * half}L${half},0L0,${1.35 * half}Z`;
-}
-
-// The window's edge and p_t of every target word; where a hard read drew, a dot.
-function drawPlaces(group, row, aligned, { cell, across }, colours) {
-  const { centres, samples } = aligned;
-  aligned.target.forEach((_, t) => {
-    const top = t * cell;
-    const window = windowOf(row, aligned, t);
-    if (window) group.append(svg("path", { d: window.map((s) => `M${(s * cell).toFixed(1)},${top.toFixed(1)}v${cell.toFixed(1)}`).join(""), stroke: colours.window, "stroke-width": 1.2, opacity: 0.6, fill: "none", "data-window": t }));
-    if (centres) {
-      const x = Math.min(centres[t] + 0.5, across) * cell;
-      const half = Math.min(5, cell * 0.2);
-      group.append(svg("path", { d: diamond(half), transform: `translate(${x.toFixed(1)},${(top + cell / 2).toFixed(1)})`, fill: colours.window, stroke: colours.paper, "stroke-width": 1.2, "data-centre": t }));
-    }
-    if (samples && samples[t] >= 0) group.append(svg("circle", { cx: ((samples[t] + 0.5) * cell).toFixed(1), cy: (top + cell / 2).toFixed(1), r: (cell * 0.19).toFixed(1), fill: colours.dot, stroke: colours.dotEdge, "stroke-width": 1.1, "data-sample": t }));
-  });
-}
-
-// Sure links are framed in full, possible ones in dashes, with room for what is inside.
-function drawGold(group, { sure, possible }, { cell }) {
-  const width = Math.max(1.4, Math.min(2.4, cell * 0.09));
-  for (const [links, kind] of [[sure, "sure"], [possible, "possible"]])
-    for (const [t, s] of links)
-      group.append(svg("rect", { x: (s * cell + width / 2).toFixed(1), y: (t * cell + width / 2).toFixed(1), width: (cell - width).toFixed(1), height: (cell - width).toFixed(1), rx: 2, fill: "none", stroke: GOLD, "stroke-width": width, "stroke-dasharray": kind === "sure" ? null : "3 2.4", "data-gold": kind }));
-}
-
-// What the marks mean, those that are in the picture.
-function drawKey(panels, sizes, colours) {
-  const group = svg("g", { "font-size": 11.5, fill: colours.faint });
-  let x = 6, y = sizes.height + 12;
-  const add = (sign, width, text) => {
-    const long = width + 5 + widthOf(text, 11.5);
-    if (x > 6 && x + long > sizes.width) [x, y] = [6, y + 19];
-    group.append(make(sign, { transform: `translate(${x},${y - 11})` }, []), svg("text", { x: x + width + 5, y: y - 1 }, text));
-    x += long + 16;
-  };
-  const has = (test) => panels.some(({ row, aligned }) => test(aligned, row));
-  const ramp = svg("g", {}, Array.from({ length: 12 }, (_, n) => svg("rect", { x: 5 * n, width: 5.3, height: 12, fill: shade((255 * n) / 11, colours) })));
-  add(ramp, 60, "weight 0 to 1");
-  const square = { width: 10, height: 10, x: 1, y: 1, rx: 2, fill: "none", stroke: GOLD, "stroke-width": 2 };
-  if (has((aligned) => aligned.sure.length)) add(svg("g", {}, svg("rect", square)), 12, "sure link");
-  if (has((aligned) => aligned.possible.length)) add(svg("g", {}, svg("rect", { ...square, "stroke-dasharray": "3 2.4" })), 12, "possible link");
-  if (has((aligned) => aligned.samples)) add(svg("g", {}, svg("circle", { cx: 6, cy: 6, r: 4.5, fill: colours.dot, stroke: colours.dotEdge })), 12, "drawn by a hard read");
-  if (has((aligned) => aligned.centres)) add(svg("g", {}, svg("path", { d: diamond(4.4), transform: "translate(6,6)", fill: colours.window })), 12, "centre p_t");
-  if (has((aligned, row) => aligned.centres && row.half_width)) add(svg("g", {}, svg("rect", { width: 14, height: 12, fill: colours.outside }), svg("path", { d: "M14,0v12", stroke: colours.window, "stroke-width": 1.2 })), 16, "outside the window");
-  return { group, height: y + 8 - sizes.height };
 }

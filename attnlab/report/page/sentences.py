@@ -30,10 +30,9 @@ def write(
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]], list[Path]]:
     """The sets of sentences, {row's slug: keys of the sets it has}, files written.
 
-    The sets of most rows come first.
-
     Of a row, its first finished seed that has alignments. Rows share a set where words
-    and gold links are the same; sets of one name but other sentences are numbered.
+    and gold links are the same; sets of one name but other sentences are numbered. The
+    sets of most rows come first.
     """
     sets: dict[str, dict[str, Any]] = {}  # by what they say
     held: dict[str, list[str]] = {}
@@ -127,7 +126,7 @@ def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, Any]:
         held["aer"] = [_aer(pair) for pair in pairs]
     centres = [pair.centres for pair in pairs if pair.centres is not None]
     if centres:
-        found = np.concatenate(centres)
+        found = np.nan_to_num(np.concatenate(centres))
         held["centres"] = [round(float(centre), 3) for centre in found]
     samples = [pair.samples for pair in pairs if pair.samples is not None]
     if samples:

@@ -17,13 +17,17 @@ const state = {
 function firstRows(key) {
   const having = report.rows.filter((row) => row.sets.includes(key));
   const by = columnOf.get("aer") ?? report.columns.find((column) => column.better);
-  const rank = (row) => (by && row.cells[by.key] ? -by.better * row.cells[by.key].mean : Infinity);
+  const rank = (row) =>
+    by && row.cells[by.key] ? -by.better * row.cells[by.key].mean : Infinity;
   const best = new Map();
   for (const row of having) {
     const kind = ["window", "read", "learning"].map((axis) => row.axes[axis]).join();
     if (!best.has(kind) || rank(row) < rank(best.get(kind))) best.set(kind, row);
   }
-  const chosen = [...new Set([...best.values(), ...having])].slice(0, Math.min(3, Math.max(2, best.size)));
+  const chosen = [...new Set([...best.values(), ...having])].slice(
+    0,
+    Math.min(3, Math.max(2, best.size)),
+  );
   return having.filter((row) => chosen.includes(row)).map((row) => row.slug);
 }
 
@@ -34,19 +38,28 @@ function fromLink(hash) {
   const slugs = [...new Set(asked.getAll("row"))];
   const known = slugs.filter((slug) => rowOf.has(slug));
   const unknown = slugs.filter((slug) => !rowOf.has(slug));
-  if (unknown.length) lines.push(`The link asks for ${plural(unknown.length, "row")} that this report does not have: ${unknown.join(", ")}.`);
-  if (known.length > MOST) lines.push(`The link asks for ${known.length} rows; the first ${MOST} are shown.`);
+  if (unknown.length)
+    lines.push(
+      `The link asks for ${plural(unknown.length, "row")} that this report does not have: ${unknown.join(", ")}.`,
+    );
+  if (known.length > MOST)
+    lines.push(`The link asks for ${known.length} rows; the first ${MOST} are shown.`);
 
   let set = asked.get("set");
   if (set !== null && !setOf.has(set)) {
-    lines.push(`The link asks for the set “${set}”; this report has ${[...setOf.keys()].join(", ") || "none"}.`);
+    lines.push(
+      `The link asks for the set “${set}”; this report has ${[...setOf.keys()].join(", ") || "none"}.`,
+    );
     set = null;
   }
   const withSets = known.find((slug) => rowOf.get(slug).sets.length);
   set ??= (withSets ? rowOf.get(withSets).sets[0] : report.sets[0]?.key) ?? null;
   const having = known.filter((slug) => rowOf.get(slug).sets.includes(set));
   const lacking = known.filter((slug) => !having.includes(slug));
-  if (set !== null && lacking.length) lines.push(`No alignments of the set “${setOf.get(set).name}”: ${lacking.map((slug) => rowOf.get(slug).name).join(", ")}.`);
+  if (set !== null && lacking.length)
+    lines.push(
+      `No alignments of the set “${setOf.get(set).name}”: ${lacking.map((slug) => rowOf.get(slug).name).join(", ")}.`,
+    );
   state.set = set;
   state.rows = having.length || set === null ? having.slice(0, MOST) : firstRows(set);
 
@@ -54,14 +67,19 @@ function fromLink(hash) {
   if (asked.has("sentence") && set !== null) {
     const number = Number(asked.get("sentence"));
     const { count, name } = setOf.get(set);
-    if (Number.isInteger(number) && number >= 1 && number <= count) state.sentence = number - 1;
-    else lines.push(`The link asks for sentence “${asked.get("sentence")}”; the set “${name}” has 1 to ${count}.`);
+    if (Number.isInteger(number) && number >= 1 && number <= count)
+      state.sentence = number - 1;
+    else
+      lines.push(
+        `The link asks for sentence “${asked.get("sentence")}”; the set “${name}” has 1 to ${count}.`,
+      );
   }
 
   state.sort = { by: ROWS, down: false };
   if (asked.has("sort")) {
     const [by, way] = asked.get("sort").split(":");
-    if (by === ROWS || by === "name" || columnOf.has(by)) state.sort = { by, down: way === "down" };
+    if (by === ROWS || by === "name" || columnOf.has(by))
+      state.sort = { by, down: way === "down" };
     else lines.push(`The link sorts by “${by}”, which is no column here.`);
   }
   state.query = asked.get("q") ?? "";

@@ -43,7 +43,11 @@ function heading(by, text, number) {
   return html(
     "th",
     { scope: "col", "aria-sort": sort, class: number ? "number" : "name" },
-    button([text, html("span", { class: "arrow", "aria-hidden": true }, arrow)], () => press(by), { "data-sort": by }),
+    button(
+      [text, html("span", { class: "arrow", "aria-hidden": true }, arrow)],
+      () => press(by),
+      { "data-sort": by },
+    ),
   );
 }
 
@@ -51,9 +55,16 @@ function cell(found) {
   if (!found) return html("td", { class: "number muted" }, "—");
   const shown = [found.text];
   if (found.marked) shown.push(html("sup", { title: `p = ${found.p}` }, "†"));
-  const title = [plural(found.seeds, "seed"), found.p != null ? `p = ${found.p}` : null];
+  const title = [
+    plural(found.seeds, "seed"),
+    found.p != null ? `p = ${found.p}` : null,
+  ];
   const inside = found.best ? html("strong", {}, shown) : shown;
-  return html("td", { class: "number", title: title.filter(Boolean).join(", ") }, inside);
+  return html(
+    "td",
+    { class: "number", title: title.filter(Boolean).join(", ") },
+    inside,
+  );
 }
 
 function pick(row) {
@@ -79,9 +90,15 @@ function rowLines(row) {
     "aria-label": `Seeds of ${row.name}`,
     "data-fold": row.slug,
   });
-  const name = html("th", { scope: "row", class: "name" }, html("div", {}, toggle, mark(row), html("span", {}, row.name)));
+  const name = html(
+    "th",
+    { scope: "row", class: "name" },
+    html("div", {}, toggle, mark(row), html("span", {}, row.name)),
+  );
   const lines = [
-    html("tr", { "data-row": row.slug },
+    html(
+      "tr",
+      { "data-row": row.slug },
       report.sets.length ? html("td", { class: "tick" }, pick(row)) : null,
       name,
       report.columns.map((column) => cell(row.cells[column.key])),
@@ -100,7 +117,9 @@ function runLine(row, run) {
     const wide = html("td", { colspan: report.columns.length, class: run.state }, text);
     return html("tr", attributes, first, name, wide);
   }
-  const numbers = report.columns.map((column) => html("td", { class: "number" }, run.cells[column.key] ?? "—"));
+  const numbers = report.columns.map((column) =>
+    html("td", { class: "number" }, run.cells[column.key] ?? "—"),
+  );
   return html("tr", attributes, first, name, numbers);
 }
 
@@ -121,15 +140,26 @@ function drawTable() {
   const [kind] = ["sort", "fold", "pick"].filter((name) => name in focused);
   const rows = visibleRows();
   const table = byId("table");
-  const head = html("tr", {},
-    report.sets.length ? html("td", { class: "tick muted", title: "in the alignment viewer" }, "view") : null,
+  const head = html(
+    "tr",
+    {},
+    report.sets.length
+      ? html("td", { class: "tick muted", title: "in the alignment viewer" }, "view")
+      : null,
     heading("name", "row", false),
     report.columns.map((column) => heading(column.key, column.title, true)),
   );
-  table.replaceChildren(html("thead", {}, head), html("tbody", {}, rows.flatMap(rowLines)));
-  if (kind) table.querySelector(`[data-${kind}="${CSS.escape(focused[kind])}"]`)?.focus({ preventScroll: true });
+  table.replaceChildren(
+    html("thead", {}, head),
+    html("tbody", {}, rows.flatMap(rowLines)),
+  );
+  if (kind)
+    table
+      .querySelector(`[data-${kind}="${CSS.escape(focused[kind])}"]`)
+      ?.focus({ preventScroll: true });
   const all = report.rows.length;
-  byId("shown").textContent = rows.length === all ? "" : `${rows.length} of ${plural(all, "row")} shown`;
+  byId("shown").textContent =
+    rows.length === all ? "" : `${rows.length} of ${plural(all, "row")} shown`;
 }
 
 function filterChanged() {
@@ -160,14 +190,20 @@ function drawFilters() {
   });
   if (searchBox.value !== state.query) searchBox.value = state.query;
   const chips = report.axes.map(({ name, choices }) =>
-    html("div", { class: "axis", role: "group", "aria-label": name },
+    html(
+      "div",
+      { class: "axis", role: "group", "aria-label": name },
       html("span", { class: "muted" }, name),
       choices.map(([choice, count]) =>
-        button([choice, html("small", {}, ` ${count}`)], () => toggleFilter(name, choice), {
-          class: "chip",
-          "aria-pressed": Boolean(state.filters.get(name)?.has(choice)),
-          "data-filter": `${name}:${choice}`,
-        }),
+        button(
+          [choice, html("small", {}, ` ${count}`)],
+          () => toggleFilter(name, choice),
+          {
+            class: "chip",
+            "aria-pressed": Boolean(state.filters.get(name)?.has(choice)),
+            "data-filter": `${name}:${choice}`,
+          },
+        ),
       ),
     ),
   );
@@ -178,7 +214,9 @@ function drawFilters() {
     filterChanged();
     searchBox.focus();
   };
-  const tools = html("div", { class: "tools" },
+  const tools = html(
+    "div",
+    { class: "tools" },
     active ? button("clear filters", clear, { class: "plain" }) : null,
     button("unfold seeds", () => unfoldAll(true), { class: "plain", id: "unfold" }),
     button("fold", () => unfoldAll(false), { class: "plain", id: "fold" }),
