@@ -54,7 +54,7 @@ class Slurm:
         processes: int | None = None,
         *,
         cpus: int = 1,
-        gpus: int = 0,
+        gpus: float = 0,
         memory: float | None = None,
         minutes: int = 240,
         partition: str | None = None,
@@ -69,7 +69,7 @@ class Slurm:
         if gpus != int(gpus):
             raise ValueError(f"Slurm gives whole GPUs; --gpus is {gpus}")
         self.slots = processes or AT_ONCE
-        self.hardware = f"slurm partition={partition} gpus={gpus}" if gpus else None
+        self.hardware = f"slurm partition={partition} gpus={gpus:g}" if gpus else None
         self.cpus = cpus
         extra = [option.partition("=") for option in sbatch]
         wanted = {

@@ -12,11 +12,12 @@ pytestmark = pytest.mark.cluster
 
 def learning_on(node, sweep: Sweep) -> Run:
     """A run on that node, once it has a checkpoint."""
+    raylet = str(node.all_processes["raylet"][0].process.pid)
     found: list[Run] = []
 
     def look():
         for run in sweep.learning_now():
-            if run.environment().get("RAY_NODE_ID") == node.node_id:
+            if run.environment().get("RAY_RAYLET_PID") == raylet:
                 found.append(run)
         return found
 
