@@ -111,7 +111,9 @@ class Slurm:
             raise Refused(f"Slurm does not take the jobs: {why}") from None
         names = [job.job_id for job in submitted]
         self.queued |= dict(zip(names, jobs, strict=True))
-        return f"{len(jobs)} in Slurm's queue: squeue --jobs={_number(names[0])}"
+        number = sum(len(job.folders) for job in jobs)
+        what = f"{number} runs are" if number else "a measurement of replicas is"
+        return f"{what} in Slurm's queue: squeue --jobs={_number(names[0])}"
 
     def news(self) -> Iterator[tuple[Job, End | None]]:
         if not self.queued or time.monotonic() < self.asked + ASK_SECONDS:
