@@ -202,6 +202,57 @@ def ray_cluster(monkeypatch) -> Iterator[Any]:
         (Path(folder) / "ray").mkdir()  # a file in it names the newest cluster
         # Ray takes 127.0.0.1 for the name of any machine; these are of this one alone.
         head = common | {"node_ip_address": "127.0.0.2", "include_dashboard": False}
+        cluster = Cluster()
+        try:
+            _add_node(cluster, **head)
+            _add_node(cluster, **common, node_ip_address="127.0.0.3")
+            yield cluster
+        finally:
+            cluster.shutdown()
+
+
+def _add_node(cluster: Any, **settings: Any) -> None:
+    """Ray gives a node 30 s to start, which a busy machine may need more than once."""
+    for left in (2, 1, 0):
+        try:
+            cluster.add_node(**settings)
+            return
+        except Exception as error:  # Ray raises no other class
+            if not left or "timed out during startup" not in str(error):
+                raise
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory) -> list[dict[str, str]]:
+    """The summary of the six runs on this machine, by processes that nobody kills."""
+    from tests.cluster.sweeps import Sweep, summary
+
+    workdir = tmp_path_factory.mktemp("local") / "sweep"
+    with Sweep(workdir, "--executor=local", "--retries=0") as sweep:
+        sweep.finish()
+    found = summary(workdir)
+    assert [line["state"] for line in found] == ["finished"] * 6
+    return found
+
+
+@pytest.fixture
+def ray_cluster(monkeypatch) -> Iterator[Any]:
+    """A `ray.cluster_utils.Cluster` of two nodes, each of one core and one GPU that it
+    only counts."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    from ray.cluster_utils import Cluster
+
+    # A folder of its own, whose sockets have paths of 107 characters at most.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
+        common: dict[str, Any] = {
+            "num_cpus": 1,
+            "num_gpus": 1,
+            "object_store_memory": 80 * 2**20,
+        }
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        (Path(folder) / "ray").mkdir()  # a file in it names the newest cluster
+        # Ray takes 127.0.0.1 for the name of any machine; these are of this one alone.
+        head = common | {"node_ip_address": "127.0.0.2", "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             cluster.add_node(**common, node_ip_address="127.0.0.3")

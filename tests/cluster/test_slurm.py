@@ -70,7 +70,7 @@ def test_runs_with_a_gpu_are_measured_by_a_job_like_theirs(slurm, tmp_path):
     ("word", "why"),
     [
         ("--partition=nowhere", "invalid partition specified: nowhere"),
-        ("--sbatch=constraint=fast", "Requested node configuration is not available"),
+        ("--sbatch=constraint=fast", "Invalid feature specification"),
     ],
 )
 def test_what_slurm_refuses_is_told_in_its_words(slurm, tmp_path, word, why):
