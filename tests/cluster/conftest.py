@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from attnlab.sweep.local import hardware
+
 SLURM = """
 ClusterName=attnlab
 SlurmctldHost=localhost(127.0.0.1)
@@ -174,9 +176,10 @@ def wait_for(met: Callable[[], object], seconds: float, what: str) -> None:
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory) -> list[dict[str, str]]:
     """The summary of the six runs on this machine, by processes that nobody kills."""
-    from tests.cluster.sweeps import Sweep, summary
+    from tests.cluster.sweeps import Sweep, no_replicas, summary
 
     workdir = tmp_path_factory.mktemp("local") / "sweep"
+    no_replicas(workdir, hardware())
     with Sweep(workdir, "--executor=local", "--retries=0") as sweep:
         sweep.finish()
     found = summary(workdir)
