@@ -112,7 +112,7 @@ class Slurm:
         names = [job.job_id for job in submitted]
         self.queued |= dict(zip(names, jobs, strict=True))
         number = sum(len(job.folders) for job in jobs)
-        what = f"{number} runs are" if number else "a measurement of replicas is"
+        what = f"{number} run{'s' * (number > 1)}" if number else "measuring replicas"
         return f"{what} in Slurm's queue: squeue --jobs={_number(names[0])}"
 
     def news(self) -> Iterator[tuple[Job, End | None]]:

@@ -61,7 +61,7 @@ def test_runs_with_a_gpu_are_measured_by_a_job_like_theirs(slurm, tmp_path):
     kept = runs.read_json(workdir / ".compiled" / groups.DECISIONS)
     assert list(kept) == ["slurm partition=None gpus=1"]
     said = sweep.said().splitlines()
-    assert said[0].startswith("a measurement of replicas is in Slurm's queue")
+    assert said[0].startswith("measuring replicas in Slurm's queue")
     assert " in one program are " in said[1]
     assert sum(line.startswith("done") for line in said) == 3
 
