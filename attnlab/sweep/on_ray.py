@@ -46,7 +46,7 @@ class Ray:
             ) from None
         self.ray, self.cpus, self.gpus = ray, cpus, gpus
         self.slots = processes or self._fitting()
-        self.hardware = f"ray gpus={gpus}" if gpus else None
+        self.hardware = f"ray gpus={gpus:g}" if gpus else None
         self.going: dict[Any, Job] = {}
         self.started: list[Job] = []
 

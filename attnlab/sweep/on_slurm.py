@@ -54,7 +54,7 @@ class Slurm:
         processes: int | None = None,
         *,
         cpus: int = 1,
-        gpus: int = 0,
+        gpus: float = 0,
         memory: float | None = None,
         minutes: int = 240,
         partition: str | None = None,
@@ -69,7 +69,7 @@ class Slurm:
         if gpus != int(gpus):
             raise ValueError(f"Slurm gives whole GPUs; --gpus is {gpus}")
         self.slots = processes or AT_ONCE
-        self.hardware = f"slurm partition={partition} gpus={gpus}" if gpus else None
+        self.hardware = f"slurm partition={partition} gpus={gpus:g}" if gpus else None
         self.cpus = cpus
         extra = [option.partition("=") for option in sbatch]
         wanted = {
@@ -111,7 +111,9 @@ class Slurm:
             raise Refused(f"Slurm does not take the jobs: {why}") from None
         names = [job.job_id for job in submitted]
         self.queued |= dict(zip(names, jobs, strict=True))
-        return f"{len(jobs)} in Slurm's queue: squeue --jobs={_number(names[0])}"
+        number = sum(len(job.folders) for job in jobs)
+        what = f"{number} run{'s' * (number > 1)}" if number else "measuring replicas"
+        return f"{what} in Slurm's queue: squeue --jobs={_number(names[0])}"
 
     def news(self) -> Iterator[tuple[Job, End | None]]:
         if not self.queued or time.monotonic() < self.asked + ASK_SECONDS:

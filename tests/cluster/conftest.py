@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from attnlab.sweep.local import hardware
+
 SLURM = """
 ClusterName=attnlab
 SlurmctldHost=localhost(127.0.0.1)
@@ -174,9 +176,10 @@ def wait_for(met: Callable[[], object], seconds: float, what: str) -> None:
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory) -> list[dict[str, str]]:
     """The summary of the six runs on this machine, by processes that nobody kills."""
-    from tests.cluster.sweeps import Sweep, summary
+    from tests.cluster.sweeps import Sweep, no_replicas, summary
 
     workdir = tmp_path_factory.mktemp("local") / "sweep"
+    no_replicas(workdir, hardware())
     with Sweep(workdir, "--executor=local", "--retries=0") as sweep:
         sweep.finish()
     found = summary(workdir)
@@ -202,9 +205,21 @@ def ray_cluster(monkeypatch) -> Iterator[Any]:
         (Path(folder) / "ray").mkdir()  # a file in it names the newest cluster
         # Ray takes 127.0.0.1 for the name of any machine; these are of this one alone.
         head = common | {"node_ip_address": "127.0.0.2", "include_dashboard": False}
-        cluster = Cluster(initialize_head=True, head_node_args=head)
+        cluster = Cluster()
         try:
-            cluster.add_node(**common, node_ip_address="127.0.0.3")
+            _add_node(cluster, **head)
+            _add_node(cluster, **common, node_ip_address="127.0.0.3")
             yield cluster
         finally:
             cluster.shutdown()
+
+
+def _add_node(cluster: Any, **settings: Any) -> None:
+    """Ray gives a node 30 s to start, which a busy machine may need more than once."""
+    for left in (2, 1, 0):
+        try:
+            cluster.add_node(**settings)
+            return
+        except Exception as error:  # Ray raises no other class
+            if not left or "timed out during startup" not in str(error):
+                raise

@@ -3,20 +3,27 @@
 import pytest
 
 from attnlab import runs
-from attnlab.sweep import groups
 from tests.cluster.conftest import wait_for
-from tests.cluster.sweeps import ENOUGH, Run, Sweep, differences, summary
+from tests.cluster.sweeps import (
+    ENOUGH,
+    Run,
+    Sweep,
+    differences,
+    no_replicas,
+    summary,
+)
 
 pytestmark = pytest.mark.cluster
 
 
 def learning_on(node, sweep: Sweep) -> Run:
     """A run on that node, once it has a checkpoint."""
+    raylet = str(node.all_processes["raylet"][0].process.pid)
     found: list[Run] = []
 
     def look():
         for run in sweep.learning_now():
-            if run.environment().get("RAY_NODE_ID") == node.node_id:
+            if run.environment().get("RAY_RAYLET_PID") == raylet:
                 found.append(run)
         return found
 
@@ -28,9 +35,7 @@ def test_interrupted_killed_and_lost_runs_go_on_and_end_as_on_this_machine(
     ray_cluster, undisturbed, tmp_path
 ):
     workdir = tmp_path / "sweep"
-    # Known here, so that nothing is measured: replicas would be equal to rounding only.
-    decision = groups.Decision("cpu", True, 3, 0.9)
-    groups.remember(workdir / ".compiled", "ray gpus=0.5", decision)
+    no_replicas(workdir, "ray gpus=0.5")
     words = ("--executor=ray", f"--address={ray_cluster.address}", "--gpus=0.5")
     with Sweep(workdir, *words) as sweep:
         interrupted = sweep.learning("global-general/0")

@@ -12,7 +12,7 @@ import pytest
 
 from attnlab.sweep import executors, on_slurm
 from attnlab.sweep.executors import make_executor
-from attnlab.sweep.jobs import environment, training
+from attnlab.sweep.jobs import environment
 from attnlab.sweep.local import Local
 
 
@@ -118,9 +118,3 @@ def test_a_job_that_slurm_has_forgotten_is_over(tmp_path, monkeypatch):
 def test_a_controller_that_does_not_answer_is_asked_again_later(tmp_path, monkeypatch):
     squeue(tmp_path, monkeypatch, "echo Unable to contact slurm controller >&2; exit 1")
     assert on_slurm.ask(["7_0"]) == {}
-
-
-def test_a_preempted_job_is_submitted_as_it_was(tmp_path):
-    work = on_slurm.Work(training([tmp_path / "row" / "0"]))
-    again = work.checkpoint()
-    assert again.function is work and not again.args
