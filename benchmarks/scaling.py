@@ -17,7 +17,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -159,9 +159,11 @@ def runs_of(like: Path, counts: list[int]) -> None:
     print(f"\n{'runs':>6}{'plan':>8}{'write':>8}{'group':>8}{'find':>8}", end="")
     print(f"{'table':>8}{'report':>8}  seconds of the processor", flush=True)
     for count in counts:
+        print(f"{count:>6}", end="", flush=True)
         with tempfile.TemporaryDirectory() as name:
-            times = looked_at(like, count, Path(name))
-        print(f"{count:>6}{''.join(f'{t:>8.2f}' for t in times)}", flush=True)
+            for seconds in looked_at(like, count, Path(name)):
+                print(f"{seconds:>8.2f}", end="", flush=True)
+        print(flush=True)
 
 
 def planned(count: int) -> list:
@@ -177,7 +179,7 @@ def planned(count: int) -> list:
     return rows.plan(get_config(), sweep)
 
 
-def looked_at(like: Path, count: int, where: Path) -> list[float]:
+def looked_at(like: Path, count: int, where: Path) -> Iterator[float]:
     """Seconds of planning, writing, grouping, finding, tabulating, reporting copies."""
     from attnlab import runs
     from attnlab.report import report
@@ -185,11 +187,9 @@ def looked_at(like: Path, count: int, where: Path) -> list[float]:
 
     plans = planned(count)
     folders = [where / plan.place for plan in plans]
-    before = [
-        timed(lambda: planned(count)),
-        timed(lambda: rows.write_folders(plans, where)),
-        timed(lambda: groups.grouped(folders)),
-    ]
+    yield timed(lambda: planned(count))
+    yield timed(lambda: rows.write_folders(plans, where))
+    yield timed(lambda: groups.grouped(folders))
     result = runs.read_json(like / runs.RESULT)
     for folder, plan in zip(folders, plans, strict=True):
         for file in like.iterdir():
@@ -197,12 +197,9 @@ def looked_at(like: Path, count: int, where: Path) -> list[float]:
                 shutil.copy(file, folder / file.name)
         own = {key: plan.config[key] for key in ("row", "slug", "order", "seed")}
         runs.write_json(folder / runs.RESULT, result | own)
-    return [
-        *before,
-        timed(lambda: runs.find(where)),
-        timed(lambda: report.tabulate(where)),
-        timed(lambda: report.write_report(where)),
-    ]
+    yield timed(lambda: runs.find(where))
+    yield timed(lambda: report.tabulate(where))
+    yield timed(lambda: report.write_report(where))
 
 
 def timed(work: Callable[[], Any]) -> float:

@@ -71,15 +71,17 @@ def files(
             sets[name] = _read_pharaoh_set(name, parts, one_based, target_first)
 
     def text(name, paths):
-        return [] if paths is None else _read_text(name, _split(paths))
+        if paths is None or (stream and name == "train"):
+            return []
+        return _read_text(name, _split(paths))
 
     if lowercase:
         sets = {
             name: [GoldPair(*_lower(pair.pair), *pair[2:]) for pair in pairs]
             for name, pairs in sets.items()
         }
-    given = [] if stream else text("train", train)
-    splits: dict[str, Any] = {
+    given = text("train", train)
+    splits = {
         "train": without_empty(given),
         "dev": text("dev", dev),
         "test": text("test", test),
@@ -91,11 +93,12 @@ def files(
         splits = {
             name: [_lower(pair) for pair in pairs] for name, pairs in splits.items()
         }
+    streamed: dict[str, Any] = {}
     if stream:
-        splits["train"] = PairStream(_split(train), lowercase)
+        streamed["train"] = PairStream(_split(train), lowercase)
     return Corpus(
         name="files",
-        **splits,
+        **(splits | streamed),
         gold=sets,
         source_language=source_language,
         target_language=target_language,

@@ -30,11 +30,12 @@ class GoldPair(NamedTuple):
 class Corpus(NamedTuple):
     """Parallel text in three splits, and sets of pairs with gold links by name.
 
+    `train` may be a sequence that is read from disk (`attnlab.data.shards`).
+
     `about` says in a line or two what the text is and how it was made ready. A gold
     set's name starts with `silver_` where a program, not a person or the grammar, made
-    the links: call a figure against it agreement, not AER. `train` may be a sequence
-    that is read from disk (`attnlab.data.shards`). `notes` say what was left out of the
-    files.
+    the links: call a figure against it agreement, not AER. `notes` say what was left
+    out of the files.
     """
 
     name: str

@@ -129,7 +129,8 @@ class _Bucket:
         width = (source + target) * dtype.itemsize
         self.most = max(1, int(megabytes * 2**20 / width))  # rows of a piece
         self.buffer = np.zeros((BUFFERED, source + target), dtype)
-        self.used, self.pieces, self.file = 0, [], None
+        self.used, self.pieces = 0, []
+        self.hash = hashlib.sha256()  # of the last piece
 
     def add(self, source: list[int], target: list[int]) -> np.ndarray | None:
         """Add a pair; the rows [BUFFERED, S + T] that were full before, now written."""
@@ -141,36 +142,24 @@ class _Bucket:
         return full
 
     def flush(self) -> np.ndarray:
-        """Write what is buffered, and return it."""
+        """Write what is buffered, onto the disk, and return it."""
         rows = self.buffer[: self.used].copy()
         self.buffer[:], self.used = PAD, 0
         start = 0
         while start < len(rows):
-            if self.file is None:
+            if not self.pieces or self.pieces[-1]["pairs"] == self.most:
                 name = f"rows-{self.number}-{len(self.pieces):04}.ids"
-                self.file = open(self.folder / name, "wb")
-                self.hash, self.pairs = hashlib.sha256(), 0
-            part = rows[start : start + self.most - self.pairs]
+                self.pieces.append({"name": name, "pairs": 0})
+                self.hash = hashlib.sha256()
+            piece = self.pieces[-1]
+            part = rows[start : start + self.most - piece["pairs"]]
             content = part.tobytes()
-            self.file.write(content)
+            _write(self.folder / piece["name"], content, "ab")
             self.hash.update(content)
-            self.pairs += len(part)
+            piece["pairs"] += len(part)
+            piece["sha256"] = self.hash.hexdigest()
             start += len(part)
-            if self.pairs == self.most:
-                self.close()
         return rows
-
-    def close(self) -> None:
-        """End the piece that is being written."""
-        if self.file is None:
-            return
-        name = Path(self.file.name).name
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        sha256 = self.hash.hexdigest()
-        self.pieces.append({"name": name, "pairs": self.pairs, "sha256": sha256})
-        self.file = None
 
     @property
     def record(self) -> dict[str, Any]:
@@ -208,7 +197,7 @@ def _write_rows(pairs, buckets, source, target, histogram) -> np.ndarray:
         ids = source.encode(pair.source).ids, target.encode(pair.target).ids
         s, t = len(ids[0]) + 1, len(ids[1]) + 1
         if s >= size or t >= size:
-            counts += np.bincount([*ids[1], EOS], minlength=target.size)
+            np.add.at(counts, [*ids[1], EOS], 1)
             continue
         if bucket_of[s][t] == len(buckets):
             raise ValueError(
@@ -220,7 +209,6 @@ def _write_rows(pairs, buckets, source, target, histogram) -> np.ndarray:
             counts += _units(full[:, bucket.source :], target.size)
     for bucket in buckets:
         counts += _units(bucket.flush()[:, bucket.source :], target.size)
-        bucket.close()
     written = sum(piece["pairs"] for bucket in buckets for piece in bucket.pieces)
     if written != histogram.sum():
         raise ValueError(f"{CHANGED}: {histogram.sum()} pairs are now {written}")
@@ -290,9 +278,9 @@ def _check_new(folder: Path) -> None:
         raise ValueError(f"{folder} is there already; remove it, or choose another")
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a file, onto the disk."""
-    with open(path, "wb") as file:
+def _write(path: Path, content: bytes, mode: str = "wb") -> None:
+    """Write or ("ab") append to a file, onto the disk."""
+    with open(path, mode) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -46,6 +46,21 @@ class Vocabulary:
         return cls.of_counts(counts, max_size, min_count)
 
     @classmethod
+    def build_both(
+        cls, pairs: Iterable, sizes: tuple[int | None, int | None], min_count: int = 1
+    ) -> "tuple[Vocabulary, Vocabulary]":
+        """One for each side of pairs that are read once, as text on disk should be."""
+        source: Counter[str] = Counter()
+        target: Counter[str] = Counter()
+        for pair in pairs:
+            source.update(pair.source)
+            target.update(pair.target)
+        return (
+            cls.of_counts(source, sizes[0], min_count),
+            cls.of_counts(target, sizes[1], min_count),
+        )
+
+    @classmethod
     def of_counts(
         cls,
         counts: Mapping[str, int],

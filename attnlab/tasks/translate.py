@@ -1,6 +1,5 @@
 """The translation task: from a configuration to a model, its data and its metrics."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from attnlab import runs
 from attnlab.attention.presets import build
 from attnlab.data import corpus as corpora
+from attnlab.data import shards, streaming
 from attnlab.data.batching import (
     EDGES,
     Endless,
@@ -20,8 +20,6 @@ from attnlab.data.batching import (
 )
 from attnlab.data.joining import joined
 from attnlab.data.pairs import Corpus
-from attnlab.data.shards import ShardedText, Shards
-from attnlab.data.streaming import StreamedBatches
 from attnlab.data.subwords import Codec, Subwords
 from attnlab.data.vocab import EOS, Vocabulary
 from attnlab.decoding.beam import LENGTH_PENALTIES
@@ -112,7 +110,7 @@ def make_codecs(config: Mapping[str, Any], corpus: Corpus) -> tuple[Codec, Codec
     Shards bring theirs along.
     """
     data = config["data"]
-    if isinstance(corpus.train, ShardedText):
+    if isinstance(corpus.train, shards.ShardedText):
         return corpus.train.shards.codecs
     if data["units"] not in UNITS:
         raise ValueError(f"unknown units {data['units']!r}; choose {', '.join(UNITS)}")
@@ -123,14 +121,7 @@ def make_codecs(config: Mapping[str, Any], corpus: Corpus) -> tuple[Codec, Codec
             Subwords.train([pair.source for pair in corpus.train], sizes[0]),
             Subwords.train([pair.target for pair in corpus.train], sizes[1]),
         )
-    counts: tuple[Counter[str], Counter[str]] = Counter(), Counter()
-    for pair in corpus.train:  # once: it may be read from files
-        counts[0].update(pair.source)
-        counts[1].update(pair.target)
-    return (
-        Vocabulary.of_counts(counts[0], sizes[0], data["min_count"]),
-        Vocabulary.of_counts(counts[1], sizes[1], data["min_count"]),
-    )
+    return Vocabulary.build_both(corpus.train, sizes, data["min_count"])
 
 
 def training_pairs(
@@ -141,7 +132,7 @@ def training_pairs(
     Shards are ids already, by vocabularies of their own, which `source` and `target`
     must be; and their pairs cannot be glued.
     """
-    if isinstance(corpus.train, ShardedText):
+    if isinstance(corpus.train, shards.ShardedText):
         corpus.train.shards.check_codecs(source, target)
         if config["data"]["join"]:
             raise ValueError(
@@ -159,9 +150,9 @@ def make_batches(config: Mapping[str, Any], pairs_ids: Sequence[IdPair]) -> Endl
         "batch_size": None if train["token_budget"] else train["batch_size"],
         "token_budget": train["token_budget"] or None,
     }
-    if isinstance(pairs_ids, Shards):
+    if isinstance(pairs_ids, shards.Shards):
         rows_of = rows_rule(**sizes, longest=pairs_ids.longest)
-        return StreamedBatches(pairs_ids, rows_of, config["seed"])
+        return streaming.StreamedBatches(pairs_ids, rows_of, config["seed"])
     return bucketed(
         pairs_ids,
         **sizes,
@@ -174,7 +165,7 @@ def make_batches(config: Mapping[str, Any], pairs_ids: Sequence[IdPair]) -> Endl
 
 def count_targets(pairs_ids: Sequence[IdPair], size: int) -> np.ndarray:
     """How often each of `size` target units occurs in training, EOS included."""
-    if isinstance(pairs_ids, Shards):
+    if isinstance(pairs_ids, shards.Shards):
         return pairs_ids.target_counts
     said = [unit for _, ids in pairs_ids for unit in (*ids, EOS)]
     return np.bincount(said, minlength=size)
