@@ -126,7 +126,7 @@ def _start(
                 id=find_id(place.folder, place.key),
                 resume="allow",
                 config=plain(config),
-                tags=list(dict.fromkeys(tag[:LONGEST_TAG] for tag in tags if tag)),
+                tags=list(dict.fromkeys(tag[:LONGEST_TAG] for tag in tags)),
                 mode=mode,
                 dir=place.folder,
                 reinit="create_new",  # replicas have a run each in one process

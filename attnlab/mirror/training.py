@@ -25,7 +25,7 @@ KEPT = (
     runs.ALIGNMENTS,
     runs.EXAMPLES,
 )
-AXES = ("score", "window", "normaliser", "read")  # of an attention, in config.model
+AXES = ("score", "window", "normaliser", "read", "preset")  # in config.model
 
 
 class RunMirror:
@@ -104,10 +104,11 @@ class RunMirror:
 
 def tags(config: Mapping[str, Any]) -> list[str]:
     """What runs are filtered by with a click: task, row, the choices of attention."""
-    model = config["model"]
-    chosen = [model.get(axis) for axis in (*AXES, "preset")]
-    learning = config.get("estimator", {}).get("learning")
-    return [tag for tag in (config["task"], config["slug"], *chosen, learning) if tag]
+    chosen = [config["model"].get(axis) for axis in AXES]
+    learning = config.get("estimator", {}).get("learning", "cross-entropy")
+    if learning != "cross-entropy":  # which every soft read has
+        chosen.append(learning)
+    return [config["task"], config["slug"], *filter(None, chosen)]
 
 
 def summary(run: runs.Run) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from attnlab import runs
@@ -15,8 +16,6 @@ BLEU = 31.5
 
 def finish(params, folder: Path) -> dict:
     del params
-    import numpy as np
-
     rng = np.random.default_rng(0)
     pairs = [pair._replace(weights=attend(pair, 0.2, 9, rng)) for pair in sentences(4)]
     runs.write_alignments(folder, {"test": pairs})
@@ -31,11 +30,11 @@ def toy_folder(tmp_path, monkeypatch):
     The task may be another toy. wandb is offline unless the settings differ.
     """
 
-    def make(task=None, root: Path = tmp_path, **settings) -> Path:
+    def make(task=None, **settings) -> Path:
         task = toy() if task is None else task
         task = task._replace(finish=finish)
         monkeypatch.setattr(named, "make_task", lambda config, folder: task)
         settings = {"wandb.mode": "offline"} | settings
-        return tiny_folder(root / "luong", **settings)
+        return tiny_folder(tmp_path / "luong", **settings)
 
     return make

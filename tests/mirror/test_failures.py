@@ -13,11 +13,12 @@ import pytest
 
 from attnlab import runs
 from attnlab.report import gallery
+from attnlab.tasks import named
 from attnlab.train import run as run_module
 from attnlab.train.wandb_writer import wandb_writer
-from tests.mirror.conftest import BLEU
+from tests.mirror.conftest import BLEU, finish
 from tests.mirror.offline import offline_runs
-from tests.tiny import tiny
+from tests.tiny import tiny, tiny_folder
 from tests.train.test_loop import TIMES, metrics, toy
 
 PARTS = ("init", "define_metric", "log", "summary", "log_artifact", "finish")
@@ -63,26 +64,35 @@ def fake_wandb(breaks: str, after: int = 0) -> ModuleType:
 POPEN = "ignore:Exception ignored in.*Popen:pytest.PytestUnraisableExceptionWarning"
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The numbers of a run without wandb."""
+    off = {"wandb.mode": "disabled"}
+    folder = tiny_folder(tmp_path_factory.mktemp("plain"), **off)
+    with pytest.MonkeyPatch.context() as patch:
+        task = toy()._replace(finish=finish)
+        patch.setattr(named, "make_task", lambda config, folder: task)
+        run_module.run(folder, console=False)
+    return numbers(folder)
+
+
+def numbers(folder: Path):
+    result = runs.read_json(folder / runs.RESULT)
+    return {k: v for k, v in result.items() if k not in TIMES}, metrics(folder)
+
+
 @pytest.fixture
-def train(toy_folder, tmp_path, capsys, monkeypatch):
+def train(toy_folder, undisturbed, capsys, monkeypatch):
     """train(task, **settings): the folder and the stderr of a run.
 
     Its numbers are checked: they have to be those of a run without wandb.
     """
     monkeypatch.setattr(gallery, "of_run", lambda run: [])  # to save time
 
-    def numbers(folder: Path):
-        result = runs.read_json(folder / runs.RESULT)
-        return {k: v for k, v in result.items() if k not in TIMES}, metrics(folder)
-
     def act(task=None, **settings):
-        alone = {"wandb.mode": "disabled"}
-        plain = toy_folder(root=tmp_path / "plain", **alone)
-        run_module.run(plain, console=False)
-        assert capsys.readouterr().err == ""
-        folder = toy_folder(task, root=tmp_path / "mirrored", **settings)
+        folder = toy_folder(task, **settings)
         run_module.run(folder, console=False)
-        assert numbers(folder) == numbers(plain)
+        assert numbers(folder) == undisturbed
         assert not (folder / runs.ERROR).exists()
         return folder, capsys.readouterr().err
 
