@@ -30,10 +30,10 @@ from attnlab.train.writers import (
 
 # What may change between a run and its resumption without changing what is learned.
 PRESENTATION = ("row", "slug", "order", "wandb")
+LAYOUT = ("devices", "strategy")  # of `train`: where it is learned, and not what
 LOCK = ".lock"
 # Settings of `evaluate` that matter once training is over; the others choose the best
 # checkpoint.
-LAYOUT = ("devices", "strategy")  # of `train`: where it's learned, and not what
 FINAL = ("beams", "length_penalty", "alpha", "ratio", "replace_unknown", "gold")
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sacrebleu")
 
