@@ -104,9 +104,9 @@ def spread(
     """The update that make(axis_name) returns, on the devices of a layout.
 
     `shared` names the parts of a batch that have no rows (`Task.shared`). With
-    `replicas`, everything but those sums has a leading axis K of so many: as many of
-    the devices as divide K take replicas of their own, which have nothing to exchange,
-    and the rest share the rows of each. (By pmap, all share the rows.)
+    `replicas`, everything has a leading axis K of so many. The devices then form
+    gcd(K, devices) groups: a group has replicas of its own, shares the rows of each,
+    and exchanges nothing with the others. By pmap there is one group.
     """
     if layout.alone:
         compiled = jax.jit(make(None), donate_argnums=0)
@@ -272,11 +272,12 @@ def _from_first(state: Any, devices: Sequence[Any]) -> Any:
     own = [np.asarray(leaf) for leaf in jax.tree.leaves(bare)]
     told = np.frombuffer(b"".join(leaf.tobytes() for leaf in own), np.uint8)
     mesh = Mesh(np.array(devices), (ROWS,), axis_types=(AxisType.Auto,))
+
+    def row(index: Any) -> np.ndarray:
+        """What a device says: the first process's first one the state, others zeros."""
+        return (told if not index[0].start else np.zeros_like(told))[None]
+
     processes.meet()
-
-    def row(index):  # the first device's, and zeros
-        return told[None] if not index[0].start else np.zeros_like(told)[None]
-
     each = jax.make_array_from_callback(
         (len(devices), len(told)), NamedSharding(mesh, P(ROWS)), row
     )

@@ -10,8 +10,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import jax
-
 PATIENCE = 7 * 24 * 3600 * 1000  # milliseconds; JAX ends those whose leader has died
 AUTO = "auto"
 _numbers = itertools.count()  # of messages and meetings, the same on all processes
@@ -27,6 +25,8 @@ def connect(coordinator: str, processes: int = 0, process: int = -1) -> None:
     `coordinator` is host:port of the first one, where a port is free; or "auto", where
     Slurm or another cluster says all three. Call it before JAX is used.
     """
+    import jax
+
     jax.config.update("jax_enable_preemption_service", False)  # it ignores SIGTERM
     if coordinator == AUTO:
         jax.distributed.initialize()
@@ -43,11 +43,15 @@ def connect(coordinator: str, processes: int = 0, process: int = -1) -> None:
 
 def count() -> int:
     """How many processes train together; does not start JAX if it is one."""
+    import jax
+
     return jax.process_count() if jax.distributed.is_initialized() else 1
 
 
 def leading() -> bool:
     """Is this the first process?"""
+    import jax
+
     return count() == 1 or jax.process_index() == 0
 
 

@@ -27,9 +27,9 @@ __all__ = ["BusyRun", "only_one", "run", "run_together"]
 
 # What may change between a run and its resumption without changing what is learned.
 PRESENTATION = ("row", "slug", "order", "wandb")
+LAYOUT = ("devices", "strategy")  # of `train`: where it is learned, and not what
 # Settings of `evaluate` that matter once training is over; the others choose the best
 # checkpoint.
-LAYOUT = ("devices", "strategy")  # of `train`: where it's learned, and not what
 FINAL = ("beams", "length_penalty", "alpha", "ratio", "replace_unknown", "gold")
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sacrebleu")
 

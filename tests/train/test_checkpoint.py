@@ -19,6 +19,7 @@ import optax
 import orbax.checkpoint as ocp
 import pytest
 
+from attnlab.train import checkpoint
 from attnlab.train.checkpoint import Checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]  # from where `import attnlab` works
@@ -146,6 +147,19 @@ def test_a_resumed_run_continues_bit_for_bit(tmp_path):
         state, resumed = update(state), update(resumed)
     assert_equal(resumed, state)
     assert update._cache_size() == compiled
+
+
+def test_a_checkpoint_whose_keys_orbax_saved_itself_still_restores(
+    tmp_path, monkeypatch
+):
+    state = make_state(7)
+    with monkeypatch.context() as before:
+        before.setattr(checkpoint, "_stored", lambda leaf: leaf)
+        before.setattr(checkpoint, "_is_key", lambda leaf: False)
+        Checkpoints(tmp_path).save(1, state)
+    restored = Checkpoints(tmp_path).restore(make_state())
+    assert restored is not None
+    assert_equal(restored.state, state)
 
 
 def test_a_state_on_two_devices_restores_on_one_and_back(tmp_path):

@@ -14,16 +14,17 @@ import numpy as np
 import pytest
 
 from attnlab import runs
+from attnlab.sweep import rows
 from attnlab.tasks import named
 from attnlab.train import parallel
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.run import learned_fingerprint, run
 from benchmarks.communication import exchanged, size
-from tests.tiny import tiny, tiny_folder
+from tests.tiny import plan, tiny, tiny_folder
 from tests.train.test_loop import toy
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 240.0
+PATIENCE = 500.0  # seconds that a process may take
 TIMES = ("seconds", "tokens_per_second", "seconds_per_step")
 
 
@@ -167,6 +168,17 @@ def test_devices_and_strategy_do_not_change_what_is_learned():
     old = json.loads(json.dumps(config))
     del old["train"]["devices"], old["train"]["strategy"]  # a folder of before
     assert learned_fingerprint(config) == learned_fingerprint(old)
+
+
+def test_a_run_under_way_may_move_to_other_devices_but_not_learn_at_another_rate(
+    tmp_path, monkeypatch
+):
+    folder = tiny_folder(tmp_path)
+    monkeypatch.setattr(rows, "_learned", lambda folder: True)
+    rows.write_folders(plan(**{"train.devices": 2, "train.strategy": "pmap"}), tmp_path)
+    assert runs.read_json(folder / runs.CONFIG)["train"]["devices"] == 2
+    with pytest.raises(ValueError, match="learning_rate was 0.002, is now 0.5"):
+        rows.write_folders(plan(**{"train.learning_rate": 0.5}), tmp_path)
 
 
 def test_only_one_file_says_how_devices_are_programmed():
