@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 GROUPS = ("memory.max", "memory/memory.limit_in_bytes")  # of versions 2 and 1
 
@@ -34,7 +35,7 @@ def size(shapes: Any) -> int:
     return sum(
         leaf.size * leaf.dtype.itemsize
         for leaf in leaves
-        if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
     )
 
 

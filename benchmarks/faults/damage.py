@@ -159,7 +159,7 @@ def _fate(bench: Bench, folder: Path, run: str, before: str, wrong: list[str]) -
         return f"LOST: {(own or ['the report had another number'])[0]}"
     words = bench.log(folder).read_text(encoding="utf-8", errors="replace")
     said = before == "failed" or told_of(words, folder, run)
-    return "said, made anew" if said else "not needed"
+    return "said, mended" if said else "not needed"
 
 
 def told_of(words: str, folder: Path, place: str) -> bool:
