@@ -1,5 +1,6 @@
 """The vocabularies of a run: written down once, and made again where damaged."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,20 @@ def kept(
     What is there and not what was written is made again, which has to give the same: a
     ValueError says where the text has changed meanwhile.
     """
-    if all((folder / name).is_file() for name in names) and not _damaged(folder, names):
+    damaged = _damaged(folder, names)
+    if all((folder / name).is_file() for name in names) and not damaged:
         return [load_codec(folder / name) for name in names]
     codecs = make()
     contents = {name: codec.content for name, codec in zip(names, codecs, strict=True)}
     for name, content in contents.items():
-        if name in _damaged(folder, [name]) and not _known(folder, name, content):
-            raise ValueError(
-                f"{folder / name} is damaged, and the corpus now gives another one; "
-                "remove the folder to train anew"
-            )
+        if name in damaged:
+            if not _known(folder, name, content):
+                raise ValueError(
+                    f"{folder / name} is damaged, and the corpus now gives another "
+                    "one; remove the folder to train anew"
+                )
+            message = f"{folder / name} is damaged and made anew"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
         runs.write_bytes(folder / name, content)
     runs.list_files(folder, contents)
     return list(codecs)

@@ -16,6 +16,7 @@ import numpy as np
 from attnlab.tasks.base import Task
 from attnlab.train import parallel
 from attnlab.train.course import Course, NonFiniteLoss, Trained, Updates
+from attnlab.train.memory import check_fits
 from attnlab.train.optimisers import make_optimiser, make_schedule
 from attnlab.train.step import TrainState, init_state, train_step
 from attnlab.train.writers import Writer
@@ -57,9 +58,13 @@ def train(
 
 
 def first_state(task: Task, settings: Mapping[str, Any]) -> Callable[[int], TrainState]:
-    """The state before the first update, by seed: one program for all seeds."""
+    """The state before the first update, by seed: one program for all seeds.
+
+    MemoryError where it cannot fit into this machine.
+    """
     tx = make_optimiser(settings, make_schedule(settings, len(task.batches)))
     start = jax.jit(partial(init_state, task.init, tx, task.learner))
+    check_fits(start.eval_shape(np.uint32(0)))
     return lambda seed: start(np.uint32(seed % 2**32))  # all that a key takes of it
 
 

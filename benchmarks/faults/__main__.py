@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.faults.damage import damages, outcomes, stop_midway
+from benchmarks.faults.damage import Case, damages, outcomes, stop_midway
 from benchmarks.faults.failing import failing_rows, full_disk
 from benchmarks.faults.kills import kills, two_at_once
 from benchmarks.faults.sweeps import ROOT, Bench, Outcome
@@ -31,9 +31,11 @@ FAULTS = ("kills", "two", "rows", "disk", "finished", "unfinished")
 SEED = 0
 
 
-def run(bench: Bench, fault: str, count: int, quick: bool) -> dict:
-    """The outcomes of one kind of fault, and what became of each kind of file."""
-    most = 6 if quick else None
+def run(bench: Bench, fault: str, count: int, quick: bool, files: list[str]) -> dict:
+    """The outcomes of one kind of fault, and what became of each kind of file.
+
+    With `files` only these are damaged, and the others are as they were found before.
+    """
     if fault == "kills":
         return {"outcomes": [kills(bench, count, SEED)]}
     if fault == "two":
@@ -44,7 +46,11 @@ def run(bench: Bench, fault: str, count: int, quick: bool) -> dict:
         return {"outcomes": [full_disk(bench)]}
     finished = fault == "finished"
     template = bench.whole if finished else stop_midway(bench, "midway")
-    told = damages(bench, template, finished, SEED, most)
+    told = damages(bench, template, finished, SEED, 6 if quick else None, files)
+    if files:
+        before = records(bench.folder).get(fault, {}).get("files", [])
+        kept = [(Case(*case), fate) for case, fate in before if case[0] not in files]
+        told = kept + told
     return {"outcomes": outcomes(told, fault), "files": told}
 
 
@@ -110,6 +116,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--only", nargs="+", choices=FAULTS, default=list(FAULTS))
     parser.add_argument("--kills", type=int, default=50, help="SIGKILLs at least (50)")
+    parser.add_argument(
+        "--files", nargs="+", default=[], help="damage only these: config.json, ..."
+    )
     parser.add_argument("--quick", action="store_true", help="a few of each fault")
     parser.add_argument("--workdir", type=Path, default=ROOT / "runs" / "faults")
     parser.add_argument(
@@ -134,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     count = 4 if options.quick else options.kills
     found: list[Outcome] = []
     for fault in options.only:
-        record = run(bench, fault, count, options.quick)
+        record = run(bench, fault, count, options.quick, options.files)
         found += record["outcomes"]
         if not options.quick:
             record["when"] = time.strftime("%Y-%m-%d")

@@ -4,7 +4,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,13 +112,20 @@ def loads(run: Path, finished: bool, moments: random.Random) -> list[list[Case]]
 
 
 def damages(
-    bench: Bench, template: Path, finished: bool, seed: int, most: int | None
+    bench: Bench,
+    template: Path,
+    finished: bool,
+    seed: int,
+    most: int | None = None,
+    files: Collection[str] = (),
 ) -> list[tuple[Case, str]]:
     """Damage runs, six a sweep, then sweep again: what became of each case. `most` are
-    the runs to damage, all of `loads` by default."""
+    the runs to damage, all of `loads` by default; `files` the only kinds."""
     moments = random.Random(seed)
     places = sorted(path.parent for path in template.glob(f"*/*/{runs.CONFIG}"))
     waiting = loads(places[0], finished, moments)[:most]
+    if files:
+        waiting = [own for own in waiting if {case.kind for case in own} & {*files}]
     told: list[tuple[Case, str]] = []
     for start in range(0, len(waiting), len(places)):
         folder = bench.copy(template, bench.folder / "damaged")
@@ -152,7 +159,7 @@ def _fate(bench: Bench, folder: Path, run: str, before: str, wrong: list[str]) -
         return f"LOST: {(own or ['the report had another number'])[0]}"
     words = bench.log(folder).read_text(encoding="utf-8", errors="replace")
     said = before == "failed" or told_of(words, folder, run)
-    return "said, made anew" if said else "not needed"
+    return "said, mended" if said else "not needed"
 
 
 def told_of(words: str, folder: Path, place: str) -> bool:

@@ -3,33 +3,80 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from attnlab import runs
 from benchmarks.faults.config import FAULTY
 from benchmarks.faults.sweeps import Bench, Outcome, half_written
 
-MEMORY = 6 * 2**30  # bytes of address space that a run may have
+KILLED = "killed for its memory"
+MEMORY = 2 * 2**30  # bytes that the sweep of that row and all its runs may have
+GROUPS = Path("/sys/fs/cgroup")
+Enlarge = Callable[[], None]
 ROOM = (1, 2)  # MiB of the disk that fills up; the sweep needs more
 
 
 def failing_row(bench: Bench, fault: str) -> Outcome:
     """A sweep with one more row, which fails: its error is said, the others finish."""
+    name = f"a row: {fault}"
     folder = bench.begin(bench.folder / fault.replace(" ", "-"))
-    code = bench.finish(bench.start(folder, fault=fault, memory=MEMORY))
+    try:
+        with memory_group(MEMORY) if fault == KILLED else nullcontext() as join:
+            process = bench.start(folder, fault=fault)
+            if join is not None:
+                join(process.pid)  # its runs, started later, are in it then
+            code = bench.finish(process)
+    except PermissionError as error:
+        return Outcome(name, 0, 0, 0, 0, f"SKIPPED: {error}")
     slug = runs.slug(fault)
     wrong = bench.differences(folder, but=[slug])
     (failed,) = [run for run in runs.find(folder) if run.slug == slug]
     error = str((failed.error or {}).get("error", ""))
     bench.say(f"a row {fault}: exit {code}, {error[:70]!r}; {wrong[:2]}")
     good = not wrong and code == 1 and failed.result is None
-    return Outcome(f"a row: {fault}", 1, int(good), int(bool(error)), len(wrong), error)
+    return Outcome(name, 1, int(good), int(bool(error)), len(wrong), error)
 
 
 def failing_rows(bench: Bench) -> list[Outcome]:
     return [failing_row(bench, fault) for fault in FAULTY]
+
+
+@contextmanager
+def memory_group(limit: int) -> Iterator[Callable[[int], None]]:
+    """A control group of so many bytes; join(pid) puts a process into it, and the
+    kernel kills the largest where they need more. PermissionError where none may be
+    made."""
+    old = (GROUPS / "memory").is_dir()  # version 1
+    group = (GROUPS / "memory" if old else GROUPS) / f"attnlab-faults-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        raise PermissionError(f"no control group can be made: {error}") from None
+    try:
+        name = "memory.limit_in_bytes" if old else "memory.max"
+        try:
+            (group / name).write_text(str(limit))
+        except OSError as error:
+            raise PermissionError(f"no memory limit can be set: {error}") from None
+
+        def join(pid: int) -> None:
+            (group / "cgroup.procs").write_text(str(pid))
+
+        yield join
+    finally:
+        _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """Remove a control group, once its last process is gone."""
+    for _ in range(50):
+        try:
+            return group.rmdir()
+        except OSError:
+            time.sleep(0.1)
 
 
 def full_disk(bench: Bench) -> Outcome:
@@ -60,7 +107,9 @@ def full_disk(bench: Bench) -> Outcome:
 
 
 @contextmanager
-def small_disk(place: Path, mebibytes: int) -> Iterator[tuple[Path, object]]:
+def small_disk(
+    place: Path, mebibytes: int
+) -> Iterator[tuple[Path, Callable[[], None]]]:
     """A file system of that size, and a function that makes it large."""
     if os.geteuid() != 0:
         raise PermissionError("only root can mount a small file system")

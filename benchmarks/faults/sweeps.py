@@ -2,7 +2,6 @@
 
 import csv
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -95,14 +94,12 @@ class Bench:
             "OPENBLAS_NUM_THREADS": "1",
         }
 
-    def start(
-        self, folder: Path, *, fault: str = "", memory: int | None = None
-    ) -> subprocess.Popen:
-        """`python -m experiments.sweep` in a process group of its own; its address
-        space, and that of each of its runs, may be `memory` bytes."""
+    def start(self, folder: Path, *, fault: str = "") -> subprocess.Popen:
+        """`python -m experiments.sweep` in a process group of its own, with the row
+        `fault` beside the others."""
         words = ["experiments.sweep", f"--config={CONFIG}", f"--workdir={folder}"]
         with open(self.log(folder), "ab") as output:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", *words],
                 cwd=ROOT,
                 env=self.environment() | {"ATTNLAB_FAULT": fault},
@@ -111,9 +108,6 @@ class Bench:
                 stderr=output,
                 start_new_session=True,
             )
-        if memory is not None:  # long before it starts a run, which inherits it
-            resource.prlimit(process.pid, resource.RLIMIT_AS, (memory, memory))
-        return process
 
     def finish(self, process: subprocess.Popen) -> int:
         """Its exit status; killed where it takes too long."""

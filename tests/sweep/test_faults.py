@@ -85,7 +85,7 @@ def test_a_silently_wrong_number_is_told_from_a_reported_one(bench):
     assert states(bench, other) == {"general/0": "wrong"}
     told = [
         (Case("a", "flipped"), "LOST: x"),
-        (Case("b", "flipped"), "said, made anew"),
+        (Case("b", "flipped"), "said, mended"),
     ]
     flipped, cut = outcomes(told, "finished")
     assert flipped[1:5] == (2, 1, 1, 1) and cut[1:5] == (0, 0, 0, 0)
@@ -116,14 +116,14 @@ def test_the_document_has_what_was_found(tmp_path, monkeypatch):
     path.write_text(f"# Before\n\n{bench_main.BEGIN}\nold\n{bench_main.END}\n\nAfter\n")
     monkeypatch.setattr(bench_main, "DOCUMENT", path)
     found = Outcome("SIGKILL", 50, 49, 1, 2, "a | b")
-    files = [[["config.json", "flipped"], "said, made anew"]]
+    files = [[["config.json", "flipped"], "said, mended"]]
     record = {"outcomes": [found], "files": files, "when": "2025-01-31"}
     bench_main.write(bench_main.document({"kills": record, "finished": record}))
     text = path.read_text()
     assert text.startswith("# Before\n") and text.endswith("\n\nAfter\n")
     assert "old" not in text and "2025-01-31" in text
     assert "| SIGKILL | 50 | 49 | 1 | 2 | a \\| b |" in text
-    assert "| `config.json` | said, made anew |  |" in text
+    assert "| `config.json` | said, mended |  |" in text
 
 
 @pytest.mark.slow

@@ -64,7 +64,10 @@ def test_a_damaged_result_and_its_companions_are_made_again(copied, whole):
     metrics.write_bytes(metrics.read_bytes()[:-600])
     with pytest.raises(ValueError, match="damaged"):
         runs.check_result(folder)
-    with pytest.warns(RuntimeWarning, match=r"metrics.jsonl has lost \d+ lines up to"):
+    with (
+        pytest.warns(RuntimeWarning, match="source.codec is damaged and made anew"),
+        pytest.warns(RuntimeWarning, match=r"metrics.jsonl has lost \d+ lines up to"),
+    ):
         said, result = resume(root)
     assert result == whole[1]
     assert len(said) == 1 and said[0].startswith(f"{folder}: damaged and made anew: ")
