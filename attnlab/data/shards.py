@@ -271,7 +271,14 @@ def shards(folder: str | None = None) -> Corpus:
         source_language=manifest["source_language"],
         target_language=manifest["target_language"],
         about=manifest["about"],
+        notes=_left_out(manifest["empty"]),
     )
+
+
+def _left_out(empty: int) -> tuple[str, ...]:
+    if not empty:
+        return ()
+    return (f"{empty} training pairs without a word on one side were not written",)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

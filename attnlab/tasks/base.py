@@ -11,7 +11,9 @@ class Task(NamedTuple):
     init(rng) -> params
     loss(params, batch, rng, learner) -> (summed loss, (Sums, next learner)); rng drives
       dropout and samples, learner is what the loss remembers from update to update
-    batches: `batches.at(step)` is the batch of a step, `len(batches)` an epoch's number
+    batches: `batches.at(step)` is a step's batch, `len(batches)` their number an epoch;
+      `batches.own(step, process, processes)`, if there is one, has the rows of one of
+      several processes in their places and fillers in those of the others
     validate(params) -> {name: number} on the development set, during training
     finish(params, folder: Path) -> {name: value} for result.json; writes what the run
       did with each test example into the folder (`attnlab.runs`)

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from attnlab.tasks.base import Task
-from attnlab.train import parallel
+from attnlab.train import parallel, processes
 from attnlab.train.course import Course, NonFiniteLoss, Trained, Updates
 from attnlab.train.memory import check_fits
 from attnlab.train.optimisers import make_optimiser, make_schedule
@@ -51,10 +51,21 @@ def train(
         [course],
         state,
         update=lambda state, batch, going: spread.update(state, batch, rate),
-        batch=task.batches.at,
+        batch=_reader(task.batches),
         member=lambda state, index: spread.fetch(state),
     )
     return course.best(spread.fetch(state))
+
+
+def _reader(batches: Any) -> Callable[[int], Any]:
+    """The batch of a step, or as much of it as this process computes (`Task.batches`).
+
+    Processes share the rows in their order, as `jax.devices` has their devices.
+    """
+    own = getattr(batches, "own", None)
+    if own is None or processes.count() == 1:
+        return batches.at
+    return partial(own, process=jax.process_index(), processes=processes.count())
 
 
 def first_state(task: Task, settings: Mapping[str, Any]) -> Callable[[int], TrainState]:

@@ -5,15 +5,32 @@ python -m tests.train.joined FOLDER --coordinator=... --processes=2 --process=0
 
 import sys
 
+import numpy as np
+
+from attnlab import runs
 from attnlab.tasks import named
 from attnlab.train import run
+from attnlab.train.checkpoint import Checkpoints
 
 
 def make_task(config, folder):
-    del config, folder
-    from tests.train.test_loop import toy  # computes when imported: after `connect`
+    """At first every process makes whole batches; when the run goes on, its own rows,
+    and what is not a number for the others'."""
+    del config
+    from tests.train.test_loop import ToyBatches, toy  # computes: after `connect`
 
-    return toy()._replace(shared=("step",))
+    class OwnRows(ToyBatches):
+        def own(self, step, process, processes):
+            whole = self.at(step)
+            rows = np.full_like(whole.x, np.nan)
+            size = len(rows) // processes
+            mine = slice(process * size, process * size + size)
+            rows[mine] = whole.x[mine]
+            return whole._replace(x=rows)
+
+    goes_on = Checkpoints(folder / runs.CHECKPOINTS).latest_step is not None
+    batches = OwnRows() if goes_on else ToyBatches()
+    return toy()._replace(shared=("step",), batches=batches)
 
 
 if __name__ == "__main__":
