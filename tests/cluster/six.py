@@ -3,7 +3,7 @@
 from configs import base
 from tests.tiny import TINY
 
-LONGER = {"train.steps": 240, "train.evaluate_every": 20, "train.patience": 0}
+LONGER = {"train.steps": 1200, "train.evaluate_every": 60, "train.patience": 0}
 
 
 def get_config():
