@@ -193,7 +193,7 @@ def looked_at(like: Path, count: int, where: Path) -> Iterator[float]:
     result = runs.read_json(like / runs.RESULT)
     for folder, plan in zip(folders, plans, strict=True):
         for file in like.iterdir():
-            if file.is_file() and file.name != runs.CONFIG:
+            if file.is_file() and file.name not in (runs.CONFIG, runs.MANIFEST):
                 shutil.copy(file, folder / file.name)
         own = {key: plan.config[key] for key in ("row", "slug", "order", "seed")}
         runs.write_json(folder / runs.RESULT, result | own)

@@ -109,7 +109,7 @@ def _load(config: Mapping[str, Any]) -> Any:
 
 
 def _print(found: Description) -> None:
-    print(f"{found.name}: {found.about}\n")
+    print("\n".join([f"{found.name}: {found.about}", *found.notes, ""]))
     for table in found.tables:
         print(aligned(table))
 

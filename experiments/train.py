@@ -85,9 +85,9 @@ def main(arguments: Sequence[str]) -> None:
         raise app.UsageError(str(error)) from None
     try:
         result = run(folder)
-    except processes.LeaderFailed as error:
+    except (BusyRun, processes.LeaderFailed) as error:
         raise app.UsageError(str(error)) from None
-    except (ArithmeticError, BusyRun, OSError, ValueError) as error:
+    except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
         where = folder / runs.ERROR
         raise app.UsageError(f"{error} (the traceback is in {where})") from None
     if processes.leading():

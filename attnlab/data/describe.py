@@ -6,7 +6,7 @@ vocabularies and batches make of a text is in `padding.py`.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,21 +42,27 @@ class Description(NamedTuple):
     about: str
     tables: list[Table]
     panels: list[Panel]
+    notes: Sequence[str] = ()  # on what is left out
 
 
 def describe(corpus: Any, name: str) -> Description:
     """The description of what a loader returns, under the name of its corpus."""
     about = of_problem_about(corpus) if isinstance(corpus, Problem) else corpus.about
     tables, panels = KINDS[type(corpus)](corpus)
-    return Description(name, about, tables, [one for one in panels if one.series])
+    notes = getattr(corpus, "notes", ())
+    panels = [one for one in panels if one.series]
+    return Description(name, about, tables, panels, notes)
 
 
 def of_pairs(corpus: Corpus) -> Part:
     """Parallel text: both sides, and how their word orders differ where links tell."""
     title = "pairs"
     if len(corpus.train) > MOST:
-        corpus = corpus._replace(train=list(islice(corpus.train, MOST)))
-        title = f"pairs; of train, here and below, the first {MOST:,}"
+        # Drawn, not the first ones: shards hold the shortest pairs first.
+        drawn = np.random.default_rng(0).choice(len(corpus.train), MOST, replace=False)
+        train = [corpus.train[int(index)] for index in np.sort(drawn)]
+        corpus = corpus._replace(train=train)
+        title = f"pairs; of train, here and below, {MOST:,} drawn at random"
     splits = _splits(corpus)
     trained = {pair.source for pair in corpus.train}
     rows = []
@@ -69,6 +75,8 @@ def of_pairs(corpus: Corpus) -> Part:
         )
     columns = ["", "pairs", "repeated", "source is in train", "a side is empty"]
     sides = {"source": corpus.source_language, "target": corpus.target_language}
+    if sides["source"] == sides["target"]:
+        sides = {side: f"{language}, {side}" for side, language in sides.items()}
     texts = {
         f"{split} {language}": [getattr(pair, side) for pair in pairs]
         for split, pairs in splits.items()

@@ -51,6 +51,10 @@ def share(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.1%}"
 
 
+def decimals(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.2f}"
+
+
 def lengths_table(
     lengths: Mapping[str, Iterable[int]], title: str = "lengths in words"
 ) -> Table:
@@ -122,8 +126,8 @@ def word_order(gold: Mapping[str, Reordering]) -> Part:
         for name, one in gold.items()
     ]
     orders = [
-        [name, f"{one.distance:.2f}", share(one.off_diagonal), f"{one.jump:.2f}"]
-        + [share(one.crossing), f"{one.tau:.2f}", share(one.straight)]
+        [name, decimals(one.distance), share(one.off_diagonal), decimals(one.jump)]
+        + [share(one.crossing), decimals(one.tau), share(one.straight)]
         for name, one in gold.items()
     ]
     windows = [

@@ -4,7 +4,9 @@
 machine and the code the name of the host and versions of packages are recorded.
 """
 
+import hashlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from attnlab.mirror.records import is_whole
-from attnlab.runs import plain
+from attnlab.runs import plain, slug
 
 Mode = Literal["offline", "online", "disabled"]
 LONGEST_TAG = 64  # letters that wandb allows
@@ -200,3 +202,13 @@ def environment(folder: Path, mode: Mode) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def artefact_name(text: str) -> str:
+    """A name that wandb takes: letters, digits and dashes of ASCII alone, so that other
+    ones are told apart by a hash."""
+    name = slug(text)
+    if name.isascii():
+        return name
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-") + f"-{digest}"

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from attnlab import runs
-from attnlab.mirror.session import Place, environment, finish, start
+from attnlab.mirror.session import (
+    Place,
+    artefact_name,
+    environment,
+    finish,
+    start,
+)
 
 UNSENT = "wandb/offline-run-*"
 
@@ -75,7 +81,7 @@ def mirror_report(
         with environment(folder, run.settings.mode):
             import wandb
 
-            artefact = wandb.Artifact(runs.slug(f"{group} report"), type="report")
+            artefact = wandb.Artifact(artefact_name(f"{group} report"), type="report")
             for path in written:
                 name = path.relative_to(folder).as_posix()
                 # A later report writes these anew, so that what is sent is a copy.

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from attnlab import runs
-from attnlab.mirror.session import Place, environment, finish, start
+from attnlab.mirror.session import (
+    Place,
+    artefact_name,
+    environment,
+    finish,
+    start,
+)
 
 BINS = 64
 # Files of a finished run that its artefact holds, as far as the task writes them.
@@ -135,7 +141,7 @@ def _artefact(run: runs.Run, place: Place) -> Any:
     """The files of a finished run, which are final, so sent from where they lie."""
     import wandb
 
-    name = runs.slug(f"{place.group} {place.name}")  # one in the whole project
+    name = artefact_name(f"{place.group} {place.name}")  # one in the whole project
     artefact = wandb.Artifact(name, type="run", metadata=run.result)
     for path in (run.folder.absolute() / name for name in KEPT):
         if path.exists():

@@ -116,7 +116,7 @@ def _draw(found: Sequence[Row], known: Mapping[str, Evidence], folder: Path) -> 
 
 
 def _task(row: Row) -> str:
-    return str(row.runs[0].config.get("task", "translate"))
+    return str(row.config.get("task", "translate"))
 
 
 def _markdown(title: str, printed: str, shown: Sequence[tuple[str, str]]) -> str:

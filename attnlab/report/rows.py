@@ -52,6 +52,11 @@ class Row(NamedTuple):
     sweep: str = ""
 
     @property
+    def config(self) -> dict[str, Any]:
+        """The configuration of a run of it that can be read."""
+        return next((run.config for run in self.runs if run.config), {})
+
+    @property
     def finished(self) -> list[Run]:
         return [run for run in self.runs if run.result]
 
@@ -104,13 +109,16 @@ def group(runs: Sequence[Run]) -> list[Row]:
         grouped.setdefault((_sweep(run), run.slug), []).append(run)
     sweeps = {sweep for sweep, _ in grouped}
     common = Path(os.path.commonpath(sweeps)) if sweeps else Path()
-    rows = []
+    rows, slugs = [], set()
     for (folder, slug), members in grouped.items():
         # What a row is called, where one configuration of it cannot be read.
         known = next((run for run in members if run.config), members[0])
         sweep = Path(folder).relative_to(common).as_posix() if len(sweeps) > 1 else ""
         name = f"{sweep}/{known.row}" if sweep else known.row
-        slug = f"{sweep}/{slug}".strip("/").replace("/", "-")
+        slug = plain = f"{sweep}/{slug}".strip("/").replace("/", "-")
+        while slug in slugs:  # "a", "b c" and "a-b", "c" are both "a-b-c"
+            slug = f"{plain}-{len(slugs)}"
+        slugs.add(slug)
         members.sort(key=lambda run: run.seed)
         rows.append(Row(name, slug, known.order, tuple(members), sweep))
     return sorted(rows, key=lambda row: (row.sweep, row.order, row.slug))

@@ -134,10 +134,11 @@ def truncate_metrics(folder: str | os.PathLike, step: int) -> int:
     for number, line in enumerate(_whole_lines(content).splitlines(True), 1):
         try:
             record = _record(path, number, line)
+            early = _step(path, number, record) <= step
         except ValueError as problem:
             warnings.warn(f"left out: {problem}", RuntimeWarning, stacklevel=2)
             continue
-        if _step(path, number, record) <= step and record.get("kind") != "test":
+        if early and record.get("kind") != "test":
             kept.append(line)
     if b"".join(kept) != content:
         write_bytes(path, b"".join(kept))

@@ -117,6 +117,8 @@ def _read_run(folder: Path) -> Run:
             return run._replace(result=check_result(folder))
         if (folder / ERROR).exists():
             return run._replace(error=read_json(folder / ERROR))
+    except FileNotFoundError:  # another process has just begun it again
+        return run
     except ValueError as problem:
         return damaged(run, problem)
     return run

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from attnlab import runs
 from attnlab.sweep import groups
-from attnlab.sweep.jobs import LOG, End, Executor, Job, training
+from attnlab.sweep.jobs import LOG, End, Executor, Job, Refused, training
 
 POLL_SECONDS = 0.2
+ASK_SECONDS = 30.0  # after a refusal, while other jobs go on
 
 Poll = Callable[[], None]
 Say = Callable[[str], None]
@@ -43,12 +44,19 @@ def run_all(
         jobs = _jobs(waiting, executor, cache, poll, say)
         started: set[Path] = set()
         tries: Counter[Path] = Counter()
-        going = 0
+        going, ask = 0, 0.0  # jobs under way; when to submit the next ones
         while jobs or going:
-            batch, jobs = jobs[: executor.room], jobs[executor.room :]
+            batch = jobs[: executor.room] if time.monotonic() >= ask else []
             if batch:
-                going += len(batch)
-                _submit(batch, executor, say)
+                try:
+                    _submit(batch, executor, say)
+                except Refused as refusal:
+                    if not going:
+                        raise
+                    say(f"{refusal}; asked again in {ASK_SECONDS:.0f} s")
+                    ask = time.monotonic() + ASK_SECONDS
+                else:
+                    going, jobs = going + len(batch), jobs[len(batch) :]
             time.sleep(POLL_SECONDS)
             poll()
             for job, end in executor.news():

@@ -20,7 +20,8 @@ def mend(folder: Path, config: Mapping[str, Any]) -> list[str]:
     finished = (folder / runs.RESULT).exists()
     if not (folder / runs.CONFIG).exists():
         return []
-    if not (runs.damaged_files(folder) if finished else _is_other(folder, config)):
+    other = _is_other(folder, config)
+    if not (runs.damaged_files(folder) if finished else other):
         return []
     try:
         with runs.only_one(folder):
@@ -32,17 +33,29 @@ def mend(folder: Path, config: Mapping[str, Any]) -> list[str]:
                 found = [*dict.fromkeys([*found, runs.CONFIG])]
     except runs.BusyRun:
         return []
-    return [f"{folder}: damaged and made anew: {', '.join(found)}"] if found else []
+    if not found:
+        return []
+    lost = finished and Checkpoints(folder / runs.CHECKPOINTS).latest_step is None
+    how = "; without checkpoints it is trained from the start" if lost else ""
+    return [f"{folder}: damaged and made anew: {', '.join(found)}{how}"]
 
 
 def _is_other(folder: Path, config: Mapping[str, Any]) -> bool:
-    """Whether config.json is damaged: unreadable, or not what was trained here, while
-    `config` is."""
+    """Whether config.json is damaged, and `config` what belongs there.
+
+    ValueError where it cannot be read and the checkpoints are of yet another one.
+    """
     trained = Checkpoints(folder / runs.CHECKPOINTS).fingerprints
+    ours = trained == {learned_fingerprint(config)}
     try:
         there = learned_fingerprint(runs.read_json(folder / runs.CONFIG))
-    except ValueError:
-        return True
+        return ours and there not in trained
     except (KeyError, TypeError):  # an object, but no configuration
-        there = None
-    return there not in trained and trained == {learned_fingerprint(config)}
+        return ours
+    except ValueError as damage:
+        if trained and not ours:
+            raise ValueError(
+                f"{damage}; and the run's checkpoints were saved under another "
+                "configuration than this one"
+            ) from None
+        return True

@@ -107,7 +107,7 @@ class Slurm:
             with self.submitit.batch():
                 submitted = [self.submitit.submit(Work(job)) for job in jobs]
         except FailedJobError as error:
-            why = str(error).strip().splitlines()[-1]
+            why = (str(error).strip() or "it does not say why").splitlines()[-1]
             raise Refused(f"Slurm does not take the jobs: {why}") from None
         names = [job.job_id for job in submitted]
         self.queued |= dict(zip(names, jobs, strict=True))

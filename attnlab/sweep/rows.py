@@ -23,7 +23,7 @@ from attnlab import runs
 from attnlab.attention.presets import PRESETS
 from attnlab.sweep.mend import mend
 from attnlab.train.checkpoint import Checkpoints
-from attnlab.train.run import FINAL, LAYOUT
+from attnlab.train.run import FINAL, LAYOUT, learned_fingerprint
 
 # What a sweep may ask anew of a run that is already there.
 ADJUSTABLE = ("order", "row", "wandb")
@@ -123,21 +123,21 @@ def write_folders(
 
     A folder where something was learned keeps its run. If its configuration is another
     one, a ValueError says what differs, before anything is written; how the test set is
-    decoded, and on which devices it trains, may still change until the run has
-    finished. A folder without a checkpoint (a run that failed on a wrong setting) is
-    made anew. Damaged files are mended first (`attnlab.sweep.mend`), and `say` is told
-    of them.
+    decoded may still change until the run has finished, and on which devices it trains.
+    A folder without a checkpoint (a run that failed on a wrong setting) is made anew,
+    unless a process is at work there: that is a ValueError, too. Damaged files are
+    mended first (`attnlab.sweep.mend`), and `say` is told of them.
     """
     folders = [Path(workdir) / run.place for run in planned]
     for folder, run in zip(folders, planned, strict=True):
         for line in mend(folder, run.config):
             say(line)
-    stale = []
+    known, stale = {}, []
     for folder, run in zip(folders, planned, strict=True):
         if not (folder / runs.CONFIG).exists():
             continue
-        there = runs.read_json(folder / runs.CONFIG)
-        differing = _differences(folder, there, run.config)
+        known[folder] = runs.read_json(folder / runs.CONFIG)
+        differing = _differences(folder, known[folder], run.config)
         if differing and _learned(folder):
             raise ValueError(
                 f"{folder} holds a run of another configuration: "
@@ -147,13 +147,54 @@ def write_folders(
         if differing:
             stale.append(folder)
     for folder, run in zip(folders, planned, strict=True):
-        if folder in stale:
-            for path in folder.iterdir():  # a vocabulary, say, of the run before
+        if folder not in known:
+            runs.write_json(folder / runs.CONFIG, run.config)
+        elif not (folder / runs.RESULT).exists():
+            _configure(folder, known[folder], run.config, folder in stale)
+    return folders
+
+
+def _configure(
+    folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any], stale: bool
+) -> None:
+    """Give a run that has begun the configuration it goes on with."""
+    if not stale:
+        wanted = _as_learned(folder, there, wanted)
+    if wanted == there:
+        return
+    try:
+        with runs.only_one(folder):
+            for path in folder.iterdir() if stale else ():  # a vocabulary, say
                 if path.is_file() and not path.name.startswith("."):
                     path.unlink()
-        if not (folder / runs.RESULT).exists():
-            runs.write_json(folder / runs.CONFIG, run.config)
-    return folders
+            runs.write_json(folder / runs.CONFIG, wanted)
+    except runs.BusyRun as busy:
+        changed = {key for key in wanted if wanted[key] != there.get(key)}
+        if not changed <= set(ADJUSTABLE):
+            raise ValueError(
+                f"{busy}, and under other settings of {', '.join(sorted(changed))} "
+                "than these; wait for it, or end it"
+            ) from None
+
+
+def _as_learned(
+    folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """`wanted`, or what the run's checkpoints were saved under, with what may change.
+
+    They differ where attnlab has got a setting since, which the run goes on without.
+    """
+    trained = Checkpoints(folder / runs.CHECKPOINTS).fingerprints
+    if learned_fingerprint(wanted) in trained:
+        return wanted
+    if learned_fingerprint(there) not in trained:
+        return wanted
+    kept = json.loads(json.dumps(there))
+    kept |= {name: wanted[name] for name in ADJUSTABLE if name in wanted}
+    for section, names in (("evaluate", FINAL), ("train", LAYOUT)):
+        own = wanted[section]
+        kept[section] |= {name: own[name] for name in names if name in own}
+    return kept
 
 
 def _learned(folder: Path) -> bool:
@@ -165,10 +206,9 @@ def _differences(
     folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> list[str]:
     """ "train.steps was 10, is now 20", for all that may not change."""
-    free = set(ADJUSTABLE)
+    free = {*ADJUSTABLE, *(f"train.{name}" for name in LAYOUT)}
     if not (folder / runs.RESULT).exists():
         free |= {f"evaluate.{name}" for name in FINAL}
-        free |= {f"train.{name}" for name in LAYOUT}
 
     def learned(config):
         flat = _flat(runs.plain(config))

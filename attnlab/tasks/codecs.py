@@ -23,12 +23,14 @@ def kept(
     codecs = make()
     contents = {name: codec.content for name, codec in zip(names, codecs, strict=True)}
     for name, content in contents.items():
+        if not _known(folder, name, content):
+            what = "damaged" if (folder / name).is_file() else "missing"
+            raise ValueError(
+                f"{folder / name} is {what}, and the corpus now gives another one; "
+                "remove the folder to train anew"
+            )
+    for name, content in contents.items():
         if name in damaged:
-            if not _known(folder, name, content):
-                raise ValueError(
-                    f"{folder / name} is damaged, and the corpus now gives another "
-                    "one; remove the folder to train anew"
-                )
             message = f"{folder / name} is damaged and made anew"
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         runs.write_bytes(folder / name, content)
@@ -53,9 +55,14 @@ def _damaged(folder: Path, names: Sequence[str]) -> list[str]:
 
 
 def _known(folder: Path, name: str, content: bytes) -> bool:
-    """Whether a file had this content by its list, or has it where the list errs."""
+    """Whether a file had this content by its list, or has it; or nobody can tell."""
+    path = folder / name
     try:
         listed = runs.read_manifest(folder).get(name)
     except ValueError:
         listed = None
-    return listed == runs.digest(content) or (folder / name).read_bytes() == content
+    if path.is_file() and path.read_bytes() == content:
+        return True
+    if listed is None:
+        return not path.is_file()
+    return listed == runs.digest(content)

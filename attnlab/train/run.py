@@ -86,11 +86,16 @@ def run_together(
             return failed
         for folder in places:
             stack.enter_context(_recorded(folder))
-        configs = [runs.read_json(folder / runs.CONFIG) for folder in places]
-        check_alike(configs)
+        configs = {folder: runs.read_json(folder / runs.CONFIG) for folder in places}
+        check_alike(list(configs.values()))
         replicas = []
-        for folder, config in zip(places, configs, strict=True):
-            task = _prepare(folder, config, beside=len(places))
+        for folder, config in configs.items():
+            try:
+                with _recorded(folder):
+                    task = _prepare(folder, config, beside=len(places))
+            except Exception as error:  # its own: the others go on
+                failed[folder] = error
+                continue
             if replicas:  # compiled once, for all
                 task = replicas[0].task._replace(batches=task.batches)
             writer = _writer(folder, config, console=False)
@@ -105,12 +110,13 @@ def run_together(
                     learned_fingerprint(config),
                 )
             )
-        outcomes = train_together(replicas)
-        for own, config, outcome in zip(replicas, configs, outcomes, strict=True):
+        outcomes = train_together(replicas) if replicas else []
+        for own, outcome in zip(replicas, outcomes, strict=True):
             try:
                 with _recorded(own.folder):
                     if isinstance(outcome, Exception):
                         raise outcome
+                    config = configs[own.folder]
                     _conclude(own.folder, config, own.task, outcome, own.writer)
             except Exception as error:
                 failed[own.folder] = error
@@ -189,7 +195,11 @@ def _prepare(folder: Path, config: Mapping[str, Any], beside: int = 1) -> Any:
 
 def _tidy(folder: Path) -> None:
     """Remove what a killed process has left half-written, under a name of its own."""
-    unlocked = (f"{LOCK}.", f".{runs.CONFIG}.")  # others write these without the lock
+    unlocked = (
+        f"{LOCK}.",
+        f".{runs.CONFIG}.",
+        f".{runs.ERROR}.",
+    )  # others write these without the lock
     for path in folder.glob(".*.tmp"):
         if not path.name.startswith(unlocked):
             path.unlink(missing_ok=True)

@@ -96,3 +96,5 @@ def tell(folder: Path, note: str) -> None:
         path = folder / runs.ENVIRONMENT
         known = runs.read_json(path) if path.exists() else {}
         runs.write_json(path, known | {"wandb": note})
+        if runs.ENVIRONMENT in runs.read_manifest(folder):  # the run has finished
+            runs.list_files(folder, {runs.ENVIRONMENT: path.read_bytes()})

@@ -289,6 +289,12 @@ def test_sentences_are_walked_and_searched(open_page, small):
     page.locator("#set").select_option("few")
     ready(page, "few/1")
     assert "set=few&sentence=1" in link(page)
+    page.wait_for_selector("#bar :text-is('of 3')")
+    page.get_by_label("Search the sentences").fill("")
+    page.wait_for_selector("#found:text-is('3 sentences')")
+    page.locator("#list").focus()
+    page.keyboard.press("End")
+    ready(page, "few/3")
 
 
 def test_a_link_restores_the_page_and_follows_it(open_page, small):

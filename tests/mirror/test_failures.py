@@ -60,7 +60,7 @@ def fake_wandb(breaks: str, after: int = 0) -> ModuleType:
     return fake
 
 
-# A dead wandb-core leaves a Popen that wandb never waits for.
+# Of a wandb-core that has died or cannot write, wandb leaves a Popen without waiting.
 POPEN = "ignore:Exception ignored in.*Popen:pytest.PytestUnraisableExceptionWarning"
 
 
@@ -94,6 +94,7 @@ def train(toy_folder, undisturbed, capsys, monkeypatch):
         run_module.run(folder, console=False)
         assert numbers(folder) == undisturbed
         assert not (folder / runs.ERROR).exists()
+        assert runs.damaged_files(folder) == []
         return folder, capsys.readouterr().err
 
     yield act
@@ -152,6 +153,7 @@ def test_after_a_killed_wandb_core_the_next_run_has_one_again(train, toy_folder)
     assert run.summary["steps"] == 30
 
 
+@pytest.mark.filterwarnings(POPEN)
 def test_a_full_disk_under_wandb_costs_the_mirror_alone(train):
     limited = []
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wandb
 
 from attnlab import runs
-from attnlab.mirror.session import find_id
+from attnlab.mirror.session import artefact_name, find_id
 from attnlab.mirror.training import tags
 from attnlab.report import gallery
 from attnlab.tasks import named
@@ -272,3 +273,11 @@ def test_wandb_leaves_no_thread_process_variable_or_file_elsewhere(tmp_path):
     assert others and all(name.startswith("wandb-") for name in others), others
     assert not list(home.iterdir())
     assert len(offline_runs(folder)) == 4
+
+
+def test_a_name_that_wandb_does_not_take_becomes_one_of_its_own():
+    assert artefact_name("luong local-m (general)") == "luong-local-m-general"
+    names = [artefact_name(name) for name in ("größe s0", "grässe s0", "große s0")]
+    assert len(set(names)) == 3
+    for name in names:
+        wandb.Artifact(name, type="run")  # raises for one that it does not take

@@ -215,12 +215,12 @@ def test_windows_in_subwords_are_not_drawn_over_words(tmp_path, write_run, pairs
 def test_equal_folders_give_equal_bytes_and_stale_data_goes(sweep, tmp_path):
     first, *_ = write(sweep, tmp_path / "one")
     (tmp_path / "two" / "data" / "test").mkdir(parents=True)
-    (tmp_path / "two" / "data" / "test" / "gone-0.js").write_text("old")
+    (tmp_path / "two" / "data" / "test" / "gone-0.js").write_text("attnlab.give(1);")
+    (tmp_path / "two" / "data" / "theirs.js").write_text("let somebody = 'else';")
     second, *_ = write(sweep, tmp_path / "two")
     assert first[0] == tmp_path / "one" / "index.html"
-    assert {path for path in (tmp_path / "two").rglob("*") if path.is_file()} == set(
-        second
-    )
+    there = {path for path in (tmp_path / "two").rglob("*") if path.is_file()}
+    assert there == {*second, tmp_path / "two" / "data" / "theirs.js"}
     for one, two in zip(first, second, strict=True):
         assert one.relative_to(tmp_path / "one") == two.relative_to(tmp_path / "two")
         assert one.read_bytes() == two.read_bytes()

@@ -57,6 +57,23 @@ def test_rows_of_several_sweeps_carry_their_folder(tmp_path):
     assert [row.slug for row in grouped] == ["first-dot", "second-dot"]
 
 
+def test_rows_of_two_sweeps_never_share_a_slug(tmp_path):
+    for sweep, slug in (("a", "b-c"), ("a-b", "c")):
+        runs.write_json(tmp_path / sweep / slug / "0" / runs.CONFIG, {"slug": slug})
+    found = rows.group(runs.find(tmp_path))
+    assert len({row.slug for row in found}) == len(found) == 2
+
+
+def test_a_row_is_described_by_a_configuration_that_can_be_read(tmp_path):
+    for seed in range(2):
+        folder = tmp_path / "x" / str(seed)
+        config = {"row": "X", "slug": "x", "seed": seed, "task": "classify"}
+        runs.write_json(folder / runs.CONFIG, config)
+    (tmp_path / "x" / "0" / runs.CONFIG).write_text("{")
+    (row,) = rows.group(runs.find(tmp_path))
+    assert row.config["task"] == "classify" and len(row.runs) == 2
+
+
 def test_two_sweeps_do_not_hide_or_invent_missing_rows(tmp_path):
     for sweep in ("first", "second"):
         run_folder(tmp_path / sweep, "dot", 0, 0, result={"bleu": 1.0})

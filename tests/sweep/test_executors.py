@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from attnlab.sweep import executors, on_slurm
+from attnlab import runs
+from attnlab.sweep import execute, executors, on_slurm
 from attnlab.sweep.executors import make_executor
-from attnlab.sweep.jobs import environment
+from attnlab.sweep.jobs import End, Refused, environment
 from attnlab.sweep.local import Local
 
 
@@ -118,3 +119,54 @@ def test_a_job_that_slurm_has_forgotten_is_over(tmp_path, monkeypatch):
 def test_a_controller_that_does_not_answer_is_asked_again_later(tmp_path, monkeypatch):
     squeue(tmp_path, monkeypatch, "echo Unable to contact slurm controller >&2; exit 1")
     assert on_slurm.ask(["7_0"]) == {}
+
+
+def test_a_refusal_while_others_go_on_is_waited_out(tmp_path, monkeypatch):
+    class Refusing:
+        """Room for one job; the second is refused once."""
+
+        slots, hardware = 1, None
+
+        def __init__(self):
+            self.under_way, self.done, self.refused = [], [], 0
+
+        @property
+        def room(self):
+            return 1
+
+        def submit(self, jobs):
+            if self.under_way and not self.refused:
+                self.refused += 1
+                raise Refused("the queue is full")
+            self.under_way += jobs
+            return ""
+
+        def news(self):
+            if len(self.under_way) == 2 or self.done:
+                for job in self.under_way:
+                    for folder in job.folders:
+                        runs.write_json(folder / runs.RESULT, {"seconds": 0.0})
+                    self.done.append(job)
+                    yield job, End("exit code 0", False)
+                self.under_way = []
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setattr(execute, "ASK_SECONDS", 0.3)
+    monkeypatch.setattr(execute, "POLL_SECONDS", 0.01)
+    folders = [tmp_path / name for name in "ab"]
+    for folder in folders:
+        runs.write_json(folder / runs.CONFIG, {})
+    refusing, said = Refusing(), []
+    execute.run_all(folders, refusing, say=said.append)
+    assert said == ["the queue is full; asked again in 0 s"]
+    assert refusing.closed and len(refusing.done) == 2
+
+    class Never(Refusing):
+        def submit(self, jobs):
+            raise Refused("no such partition")
+
+    (folders[0] / runs.RESULT).unlink()
+    with pytest.raises(Refused, match="no such partition"):
+        execute.run_all(folders, Never())

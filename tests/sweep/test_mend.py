@@ -2,12 +2,14 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from attnlab import runs
 from attnlab.sweep import rows
 from attnlab.sweep.mend import mend
+from attnlab.tasks import codecs, translate
 from attnlab.train.checkpoint import Checkpoints
 from attnlab.train.run import BusyRun, run
 from tests.tiny import plan
@@ -132,3 +134,32 @@ def test_a_vocabulary_that_the_text_no_longer_gives_is_refused(copied, monkeypat
         codecs.kept(folder, ["source.codec"], lambda: other)
     with pytest.raises(ValueError, match="source.codec is damaged: see files.sha256"):
         codecs.load(folder, ["source.codec"])
+
+
+def test_a_vocabulary_that_is_missing_has_to_be_the_one_there_was(copied):
+    root, folder = copied
+    sound = (folder / "target.codec").read_bytes()
+    (folder / "source.codec").unlink()
+    new = [SimpleNamespace(content=content) for content in (b"new", sound)]
+    with pytest.raises(ValueError, match="source.codec is missing, and the corpus now"):
+        codecs.kept(folder, translate.CODECS, lambda: new)
+    assert not (folder / "source.codec").exists()
+
+
+def test_an_unreadable_configuration_is_not_replaced_by_another_one(copied, whole):
+    root, folder = copied
+    (folder / runs.CONFIG).write_text("{")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    other = plan(**{"train.learning_rate": 0.5})
+    with pytest.raises(ValueError, match="saved under another configuration"):
+        rows.write_folders(other, root)
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert {path: after[path] for path in before} == before
+
+
+def test_a_run_without_checkpoints_says_that_it_begins_anew(copied):
+    root, folder = copied
+    shutil.rmtree(folder / runs.CHECKPOINTS)
+    flip(folder / runs.LOSSES)
+    (line,) = mend(folder, plan()[0].config)
+    assert line.endswith("losses.tsv; without checkpoints it is trained from the start")

@@ -10,6 +10,7 @@ from attnlab import runs
 from attnlab.attention.presets import PRESETS
 from attnlab.sweep import rows
 from attnlab.train.checkpoint import Checkpoints
+from attnlab.train.run import learned_fingerprint
 from configs.base import get_config
 from configs.caption import get_config as captions
 from configs.classify import get_config as classify
@@ -244,6 +245,34 @@ def test_a_run_that_learned_nothing_is_made_anew(tmp_path):
     rows.write_folders(planned(("a", {"score": "general"})), tmp_path)
     assert runs.read_json(folder / runs.CONFIG)["model"]["score"] == "general"
     assert not any(path.exists() for path in left)
+
+
+def test_what_a_later_version_has_got_does_not_stop_an_old_run(tmp_path):
+    (folder,) = rows.write_folders(planned(("a", {})), tmp_path)
+    old = runs.read_json(folder / runs.CONFIG)
+    del old["data"]["shards"], old["train"]["devices"], old["train"]["strategy"]
+    runs.write_json(folder / runs.CONFIG, old)
+    saved = Checkpoints(folder / runs.CHECKPOINTS, fingerprint=learned_fingerprint(old))
+    saved.save(1, {"w": np.ones(2)})
+    rows.write_folders(planned(("a", {"beams": 5, "devices": 2})), tmp_path)
+    config = runs.read_json(folder / runs.CONFIG)
+    assert learned_fingerprint(config) == learned_fingerprint(old)
+    assert (config["evaluate"]["beams"], config["train"]["devices"]) == (5, 2)
+    runs.write_json(folder / runs.RESULT, {"bleu": 1.0})
+    before = _files(tmp_path)
+    rows.write_folders(planned(("a", {"beams": 5})), tmp_path)  # finished: as it was
+    assert _files(tmp_path) == before
+
+
+def test_a_run_under_way_is_not_given_other_settings(tmp_path):
+    (folder,) = rows.write_folders(planned(("a", {})), tmp_path)
+    before = _files(tmp_path)
+    with runs.only_one(folder):
+        with pytest.raises(ValueError, match="under other settings of evaluate, model"):
+            rows.write_folders(planned(("a", {"beams": 5, "hidden": 8})), tmp_path)
+        rows.write_folders(planned(("new", {}), ("a", {})), tmp_path)  # its place
+    kept = {path: content for path, content in _files(tmp_path).items()}
+    assert {path: kept[path] for path in before} == before
 
 
 def _files(root: Path) -> dict[Path, bytes]:

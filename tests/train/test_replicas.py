@@ -267,3 +267,19 @@ def test_a_replica_that_fails_has_its_error_written_and_the_others_a_result(
     assert not (folders[1] / runs.RESULT).exists()
     assert runs.read_json(folders[0] / runs.RESULT)["steps"] == 30
     assert not (folders[0] / runs.ERROR).exists()
+
+
+def test_a_replica_that_cannot_begin_leaves_the_others_alone(tmp_path, monkeypatch):
+    def maker(config, folder):
+        if config["seed"] == 0:
+            raise ValueError(f"{folder / 'source.codec'} is damaged")
+        return toy()._replace(batches=OwnBatches(config["seed"]))
+
+    monkeypatch.setattr(named, "make_task", maker)
+    folders = [tiny_folder(tmp_path, seed=seed) for seed in range(2)]
+    failed = run_module.run_together(folders)
+    assert [str(error) for error in failed.values()] == [
+        f"{folders[0] / 'source.codec'} is damaged"
+    ]
+    assert "source.codec" in runs.read_json(folders[0] / runs.ERROR)["error"]
+    assert runs.read_json(folders[1] / runs.RESULT)["steps"] == 30

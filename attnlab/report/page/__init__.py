@@ -59,8 +59,10 @@ def write(
         row["sets"] = held.get(row["slug"], [])
     shown["sets"] = sets
     write_bytes(folder / NAME, _page(title, shown).encode())
-    for path in (folder / DATA).rglob("*.js"):
-        if path not in set(written):
+    for path in set((folder / DATA).rglob("*.js")) - set(written):
+        with open(path, "rb") as file:
+            ours = file.read(len(sentences.OPENING)) == sentences.OPENING
+        if ours:
             path.unlink()
     return [folder / NAME, *written]
 

@@ -12,8 +12,9 @@ function pictureFile() {
     DAY,
     false,
   );
+  const text = new XMLSerializer().serializeToString(picture);
   return {
-    text: new XMLSerializer().serializeToString(picture),
+    text: text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g, "\ufffd"), // no XML
     width: Number(picture.getAttribute("width")),
     height: Number(picture.getAttribute("height")),
   };

@@ -126,7 +126,7 @@ def _axes(found: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _axis(row: Row, name: str) -> str:
     """The row's choice, "—" where its configuration says nothing of it."""
-    found: Any = row.sweep if name == "sweep" else row.runs[0].config
+    found: Any = row.sweep if name == "sweep" else row.config
     for key in AXES[name]:
         found = found.get(key) if isinstance(found, Mapping) else None
     if name == "task" and not found:
@@ -135,11 +135,14 @@ def _axis(row: Row, name: str) -> str:
 
 
 def _half_width(row: Row) -> int | None:
-    """D of a local window, where positions are words; else no window can be drawn."""
-    config = row.runs[0].config
+    """D of a local window, where positions are words; else no window can be drawn.
+
+    What the units of shards are, their writer knows and not the configuration.
+    """
+    config = row.config
     model, data = config.get("model") or {}, config.get("data") or {}
     local = model.get("window", "global") != "global"
-    whole = data.get("units", "words") == "words"
+    whole = data.get("units", "words") == "words" and data.get("name") != "shards"
     return int(model.get("half_width") or 0) or None if local and whole else None
 
 

@@ -27,20 +27,25 @@ function drawSections() {
   );
 }
 
+// The address of a file beside the page; a folder's name may hold # or %.
+function address(file) {
+  return file.split("/").map(encodeURIComponent).join("/");
+}
+
 function drawFigures() {
   if (!report.figures.length) return;
   byId("figures").hidden = false;
   byId("gallery").append(
     ...report.figures.map(({ file, caption }) =>
       file.endsWith(".html")
-        ? html("p", {}, html("a", { href: file }, caption))
+        ? html("p", {}, html("a", { href: address(file) }, caption))
         : html(
             "figure",
             {},
             html(
               "a",
-              { href: file },
-              html("img", { src: file, alt: caption, loading: "lazy" }),
+              { href: address(file) },
+              html("img", { src: address(file), alt: caption, loading: "lazy" }),
             ),
             html("figcaption", { class: "muted" }, caption),
           ),
@@ -67,6 +72,14 @@ function keys(event) {
   event.preventDefault();
 }
 
+function recoloured() {
+  drawTable();
+  drawCharts();
+  if (state.set === null) return;
+  drawVariants();
+  if (current) showPanels(current.panels);
+}
+
 let resizing = null;
 
 function resized() {
@@ -88,7 +101,7 @@ document.querySelector("[data-jump]").addEventListener("click", (event) => {
 document.addEventListener("keydown", keys);
 window.addEventListener("hashchange", restore);
 window.addEventListener("resize", resized);
-dark.addEventListener("change", restore);
+dark.addEventListener("change", recoloured);
 for (const row of curveRows().slice(DRAWN)) hidden.add(row.slug);
 drawNotes();
 drawFigures();

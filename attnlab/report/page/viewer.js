@@ -79,7 +79,10 @@ function setSet(key) {
   state.sentence = 0;
   state.rows = state.rows.filter((slug) => rowOf.get(slug).sets.includes(key));
   if (!state.rows.length) state.rows = firstRows(key);
+  matches = [];
   drawChooser();
+  drawBar();
+  search(false);
 }
 
 function drawChooser() {
@@ -93,7 +96,6 @@ function drawChooser() {
             id: "set",
             onchange: (event) => {
               setSet(event.target.value);
-              search(false);
               rowsChanged();
             },
           },
