@@ -35,6 +35,8 @@ class Work:
         self.call = job.module, job.arguments, str(job.log), os.getcwd()
 
     def __call__(self) -> int:
+        # submitit lets it pass, so that a cancelled run would go on until SIGKILL.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return work(*self.call)
 
     def checkpoint(self) -> Any:
