@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from attnlab import runs
+from attnlab.train import leaves
 
 
 class Restored(NamedTuple):
@@ -90,7 +90,7 @@ class Checkpoints:
         where this one or a later one is already here.
         """
         step = int(step)
-        leaves = _leaves(state)
+        parts = leaves.named(state)
         self._tidy()
         if self.latest_step is not None and step <= self.latest_step:
             raise ValueError(
@@ -98,15 +98,21 @@ class Checkpoints:
                 f"{self.latest_step}; restore it first or choose another folder"
             )
         note = _json_copy(extra or {})
-        arrays = {name: _stored(leaf) for name, leaf in leaves.items() if _filled(leaf)}
+        arrays = {
+            name: leaves.stored(leaf)
+            for name, leaf in parts.items()
+            if leaves.filled(leaf)
+        }
         self._write(step, arrays, note)
         manifest = {
             "step": step,
             "metric": None if metric is None else float(metric),
             "fingerprint": self.fingerprint,
-            "state": {name: _kind(leaf) for name, leaf in leaves.items()},
+            "state": {name: leaves.kind(leaf) for name, leaf in parts.items()},
             "keys": {
-                n: str(jax.random.key_impl(k)) for n, k in leaves.items() if _is_key(k)
+                n: str(jax.random.key_impl(k))
+                for n, k in parts.items()
+                if leaves.is_key(k)
             },
             "files": _digests(self.folder / str(step)),
         }
@@ -182,27 +188,29 @@ class Checkpoints:
     def _restore(self, step: int, template: Any) -> Restored:
         folder = self.folder / str(step)
         manifest = self._manifests()[step]
-        leaves = _leaves(template)
+        parts = leaves.named(template)
         if self.fingerprint != manifest["fingerprint"]:
             raise ValueError(
                 f"{folder} was saved by a run of configuration "
                 f"{manifest['fingerprint']}, this one is {self.fingerprint}"
             )
-        here = {name: _kind(leaf) for name, leaf in leaves.items()}
-        _compare(folder, manifest["state"], here)
+        here = {name: leaves.kind(leaf) for name, leaf in parts.items()}
+        leaves.compare(folder, manifest["state"], here)
         keys = manifest.get("keys", {})  # older checkpoints have them as Orbax's own
         wanted = {
-            name: _bits(leaf) if name in keys else _wanted(leaf)
-            for name, leaf in leaves.items()
-            if _filled(leaf)
+            name: leaves.bits(leaf) if name in keys else leaves.wanted(leaf)
+            for name, leaf in parts.items()
+            if leaves.filled(leaf)
         }
         arrays, extra = self._read(step, wanted)
         for name, impl in keys.items():
             key = jax.random.wrap_key_data(jnp.asarray(arrays[name]), impl=impl)
-            arrays[name] = jax.device_put(key, leaves[name].sharding)
+            arrays[name] = jax.device_put(key, parts[name].sharding)
         state = [
-            _placed(arrays[name], leaf) if _filled(leaf) else _empty(leaf)
-            for name, leaf in leaves.items()
+            leaves.placed(arrays[name], leaf)
+            if leaves.filled(leaf)
+            else leaves.empty(leaf)
+            for name, leaf in parts.items()
         ]
         structure = jax.tree.structure(template)
         return Restored(jax.tree.unflatten(structure, state), extra, step)
@@ -357,115 +365,3 @@ def _json_copy(extra: Mapping[str, Any]) -> dict[str, Any]:
         raise TypeError(f"extra holds a {type(value).__name__}, which JSON cannot")
 
     return json.loads(json.dumps(dict(extra), default=convert))
-
-
-# The state: named leaves, so that Orbax sees a flat dict and never our classes.
-
-
-def _leaves(state: Any) -> dict[str, Any]:
-    """Leaves of a pytree by path: {"params/attention/w": array}, in tree order."""
-    found = {}
-    for path, leaf in jax.tree_util.tree_flatten_with_path(state)[0]:
-        name = jax.tree_util.keystr(path, simple=True, separator="/") or "state"
-        if name in found:
-            raise ValueError(f"two leaves of the state are called {name!r}")
-        if not (_is_number(leaf) or _is_numeric(leaf)):
-            raise ValueError(
-                f"leaf {name!r} of the state is a {type(leaf).__name__}; a checkpoint "
-                "takes arrays, random keys and numbers, the rest belongs into extra"
-            )
-        found[name] = leaf
-    if not any(_filled(leaf) for leaf in found.values()):
-        raise ValueError("the state has no arrays to save")
-    return found
-
-
-def _kind(leaf: Any) -> str:
-    """Dtype and shape: "float32[3,4]"; "int" for a Python number."""
-    if _is_number(leaf):
-        return type(leaf).__name__
-    return f"{leaf.dtype}[{','.join(map(str, leaf.shape))}]"
-
-
-def _is_number(leaf: Any) -> bool:
-    """Python's own; np.float64 is a float as well."""
-    return isinstance(leaf, bool | int | float) and not hasattr(leaf, "dtype")
-
-
-def _is_numeric(leaf: Any) -> bool:
-    """An array, or its shape, of numbers or random keys; not of strings or objects."""
-    return hasattr(leaf, "dtype") and getattr(leaf.dtype, "kind", None) not in {*"OSU"}
-
-
-def _compare(folder: Path, there: Mapping[str, str], here: Mapping[str, str]) -> None:
-    wrong = [f"{name} is missing" for name in here if name not in there]
-    wrong += [f"{name} is not in this state" for name in there if name not in here]
-    wrong += [
-        f"{name} is {kind} and has to be {here[name]}"
-        for name, kind in there.items()
-        if here.get(name, kind) != kind
-    ]
-    if wrong:
-        more = f"; and {len(wrong) - 6} more" if len(wrong) > 6 else ""
-        raise ValueError(
-            f"{folder} holds another state: {'; '.join(wrong[:6])}{more}; it comes "
-            "from another model or optimiser, so choose another folder or go back"
-        )
-
-
-def _filled(leaf: Any) -> bool:
-    """Orbax refuses arrays of size 0; the manifest alone remembers those."""
-    return math.prod(np.shape(leaf)) > 0
-
-
-def _stored(leaf: Any) -> Any:
-    """As NumPy: of several processes, Orbax lets none save a jax.Array by itself."""
-    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
-
-
-def _is_key(leaf: Any) -> bool:
-    return _on_jax(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _bits(leaf: Any) -> Any:
-    """Zeros like the numbers that a random key is."""
-    key = jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
-    data = jax.eval_shape(jax.random.key_data, key)
-    return np.zeros(data.shape, data.dtype)
-
-
-def _on_jax(leaf: Any) -> bool:
-    return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct)
-
-
-def _wanted(leaf: Any) -> Any:
-    """What Orbax is asked for. The sharding has to be said: it would take the one
-    saved, and fail on a machine with other devices."""
-    if not _on_jax(leaf):
-        return np.asarray(leaf)
-    sharding = getattr(leaf, "sharding", None)
-    if sharding is None:
-        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
-
-
-def _placed(array: Any, leaf: Any) -> Any:
-    """The restored array as the template's kind of leaf.
-
-    Orbax commits arrays to a device. Where the template's are uncommitted so is the
-    result, or the next step would compile anew and refuse batches spread over devices.
-    """
-    if not _on_jax(leaf):
-        return array if isinstance(leaf, np.ndarray) else type(leaf)(array[()])
-    if getattr(leaf, "sharding", None) is not None and getattr(leaf, "committed", True):
-        return array
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        bits = jnp.array(np.asarray(jax.random.key_data(array)))
-        return jax.random.wrap_key_data(bits, impl=jax.random.key_impl(array))
-    return jnp.array(np.asarray(array))
-
-
-def _empty(leaf: Any) -> Any:
-    if _on_jax(leaf):
-        return jnp.zeros(leaf.shape, leaf.dtype)
-    return np.zeros(leaf.shape, leaf.dtype)

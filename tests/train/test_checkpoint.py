@@ -19,7 +19,7 @@ import optax
 import orbax.checkpoint as ocp
 import pytest
 
-from attnlab.train import checkpoint
+from attnlab.train import leaves
 from attnlab.train.checkpoint import Checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]  # from where `import attnlab` works
@@ -154,8 +154,8 @@ def test_a_checkpoint_whose_keys_orbax_saved_itself_still_restores(
 ):
     state = make_state(7)
     with monkeypatch.context() as before:
-        before.setattr(checkpoint, "_stored", lambda leaf: leaf)
-        before.setattr(checkpoint, "_is_key", lambda leaf: False)
+        before.setattr(leaves, "stored", lambda leaf: leaf)
+        before.setattr(leaves, "is_key", lambda leaf: False)
         Checkpoints(tmp_path).save(1, state)
     restored = Checkpoints(tmp_path).restore(make_state())
     assert restored is not None
