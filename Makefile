@@ -76,7 +76,7 @@ constraints: $(VENV)/.installed-lint
 # had, or fails, pip does the same in a minute or two.
 
 extra-test := [test]
-extra-lint := [lint]
+extra-lint := [lint,slurm,ray]
 extra-services := [test,slurm,ray,browser]
 
 $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-lint \
