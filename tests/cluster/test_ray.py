@@ -13,7 +13,11 @@ from tests.cluster.sweeps import (
     summary,
 )
 
-pytestmark = pytest.mark.cluster
+pytestmark = [
+    pytest.mark.cluster,
+    # Ray forks its nodes; a test before this one may have started JAX here.
+    pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning"),
+]
 
 
 def learning_on(node, sweep: Sweep) -> Run:
