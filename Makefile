@@ -4,7 +4,8 @@
 #   make test     the tests that need neither downloaded data nor long training, two
 #                 files at a time (ATTNLAB_OPTIMISE=1: as optimised as users run it)
 #   make test-services   the tests that need Slurm, Ray and Chromium (.ci/services
-#                 installs what of them is no Python package)
+#                 installs what of them is no Python package), and those that train
+#                 in processes and kill them
 #   make lint     ruff, its formatter, and pyright on attnlab/
 #   make bench    the benchmarks, against PyTorch too; writes benchmarks/results.md
 #   make peers    what they are measured against, in environments of its own (2 GB)
@@ -45,7 +46,7 @@ test: $(VENV)/.installed-test
 	$(PY) -m pytest -n 2 --dist loadfile
 
 test-services: $(VENV)/.installed-services
-	$(PY) -m pytest -m "cluster or browser"
+	$(PY) -m pytest -m "cluster or browser or processes"
 
 lint: $(VENV)/.installed-lint
 	$(PY) -m ruff check .

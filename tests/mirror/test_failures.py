@@ -125,6 +125,7 @@ def test_a_broken_wandb_is_said_once(train, monkeypatch, part, after):
     assert fake.calls["finish"] == (part != "init")  # it is closed all the same
 
 
+@pytest.mark.processes
 @pytest.mark.filterwarnings(POPEN)
 def test_a_wandb_core_that_is_killed_is_said_once(train):
     killed = []
@@ -144,6 +145,7 @@ def test_a_wandb_core_that_is_killed_is_said_once(train):
     assert killed
 
 
+@pytest.mark.processes
 @pytest.mark.filterwarnings(POPEN)
 def test_after_a_killed_wandb_core_the_next_run_has_one_again(train, toy_folder):
     test_a_wandb_core_that_is_killed_is_said_once(train)
@@ -153,6 +155,7 @@ def test_after_a_killed_wandb_core_the_next_run_has_one_again(train, toy_folder)
     assert run.summary["steps"] == 30
 
 
+@pytest.mark.processes
 @pytest.mark.filterwarnings(POPEN)
 def test_a_full_disk_under_wandb_costs_the_mirror_alone(train):
     limited = []

@@ -21,6 +21,8 @@ from attnlab.train.run import learned_fingerprint
 from attnlab.train.step import init_state
 from tests.tiny import tiny_folder
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ("seconds", "tokens_per_second", "seconds_per_step")
 PATIENCE = 240.0  # seconds that a process may take to get somewhere

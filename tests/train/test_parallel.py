@@ -286,6 +286,7 @@ def pair(tmp_path_factory):
     return alone, both
 
 
+@pytest.mark.processes
 def test_two_processes_killed_and_resumed_reach_the_numbers_of_one(pair):
     alone, both = (runs.read_json(folder / runs.RESULT) for folder in pair)
     assert alone.keys() == both.keys()
@@ -300,6 +301,7 @@ def test_two_processes_killed_and_resumed_reach_the_numbers_of_one(pair):
     assert saved[0].best_step == saved[1].best_step
 
 
+@pytest.mark.processes
 def test_the_environment_says_who_trained(pair):
     alone, both = (runs.read_json(folder / runs.ENVIRONMENT) for folder in pair)
     names = ("devices", "strategy", "processes")
@@ -307,7 +309,7 @@ def test_the_environment_says_who_trained(pair):
     assert [both[name] for name in names] == [2, "jit", 2]
 
 
-@pytest.mark.slow
+@pytest.mark.processes
 def test_what_goes_wrong_on_the_first_process_ends_all(tmp_path):
     folder = tiny_folder(tmp_path, **SETTINGS | {"train.batch_size": 7})
     (first, said), (second, heard) = end(start(folder))
