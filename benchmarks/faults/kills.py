@@ -10,7 +10,7 @@ from attnlab import runs
 from attnlab.runs.lock import LOCK, read_owner
 from benchmarks.faults.sweeps import Bench, Outcome, half_written, kill
 
-SHORTEST, LONGEST = 0.2, 20.0  # seconds from the start of a sweep to its kill
+SHORTEST, LONGEST = 0.2, 20.0  # seconds from a start to a kill, within the sweep's own
 MILESTONES, AFTER = (
     4,
     2.0,
@@ -56,7 +56,8 @@ def _ends_before(
     before = _milestones(folder)
     process = bench.start(folder)
     if number % 5 in (0, 2, 4):
-        ended = _ended(process, moments.uniform(SHORTEST, LONGEST))
+        longest = min(LONGEST, bench.seconds)
+        ended = _ended(process, moments.uniform(SHORTEST, longest))
     else:
         wanted, ended = moments.randint(1, MILESTONES), False
         while len(_milestones(folder) - before) < wanted and not ended:

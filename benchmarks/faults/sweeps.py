@@ -14,6 +14,7 @@ from typing import NamedTuple
 from attnlab import runs
 from attnlab.report import rows
 from attnlab.sweep import groups
+from attnlab.sweep.local import hardware
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "benchmarks/faults/config.py"
@@ -72,7 +73,7 @@ class Bench:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         no = groups.Decision("not measured", True, 2, 0.0)
-        groups.remember(folder / ".compiled", no)
+        groups.remember(folder / ".compiled", hardware(), no)
         return folder
 
     def copy(self, source: Path, folder: Path) -> Path:
