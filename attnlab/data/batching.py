@@ -5,6 +5,7 @@ beyond its step number; its shape is one of step alone, so that runs of differen
 can share one program, update by update.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -78,7 +79,7 @@ class Shape(NamedTuple):
         return self.rows * (self.source + self.target)
 
 
-class Endless:
+class Endless(ABC):
     """A training set's batches without end: `batches.at(step)`.
 
     `len(batches)` is the number of batches an epoch, the same for every epoch; an epoch
@@ -92,19 +93,19 @@ class Endless:
     tokens: int
 
     @property
+    @abstractmethod
     def counts(self) -> dict[Shape, int]:
         """How many batches an epoch has of each shape that occurs, narrowest first.
 
         The same for every seed and epoch.
         """
-        raise NotImplementedError
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
+    @abstractmethod
     def at(self, step: int) -> Batch:
         """The batch of training step `step`, counted from 0 over all epochs."""
-        raise NotImplementedError
 
     @property
     def shapes(self) -> list[Shape]:
