@@ -2,7 +2,7 @@
 #
 #   make sweep    a quick ablation on embedded data: trains, then prints its table
 #   make test     the tests that need neither downloaded data nor long training, two
-#                 files at a time (ATTNLAB_OPTIMISE=1: as optimised as users run it)
+#                 files at a time (ATTNLAB_OPTIMIZE=1: as optimized as users run it)
 #   make test-services   the tests that need Slurm, Ray and Chromium (.ci/services
 #                 installs what of them is no Python package), and those that train
 #                 in processes and kill them
@@ -20,7 +20,7 @@ PY := $(VENV)/bin/python
 
 # BLAS threads that spin for a core slow each other down a hundredfold.
 OPENBLAS_NUM_THREADS ?= 1
-export OPENBLAS_NUM_THREADS ATTNLAB_OPTIMISE
+export OPENBLAS_NUM_THREADS ATTNLAB_OPTIMIZE
 
 version = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 ifneq ($(origin PYTHON),file)

@@ -6,14 +6,14 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attnlab.trained import load
+    from attnlab.tasks.translation.trained_run import load
 
 __all__ = ["load"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "load":  # imported late: `import attnlab` stays free of JAX
-        from attnlab.trained import load
+        from attnlab.tasks.translation.trained_run import load
 
         return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,8 @@
 """Mixed precision: which numbers may be bfloat16, and which are float32 regardless.
 
-Parameters, their gradients, what the optimiser holds and every logged sum are float32.
+Parameters, their gradients, what the optimizer holds and every logged sum are float32.
 With "bfloat16" a loss casts its parameters once and the activations follow them, so
-that all matrix products read bfloat16. Normalisers, weights, centres of windows, logits
+that all matrix products read bfloat16. Normalizers, weights, centres of windows, logits
 and likelihoods are `wide`: 8 bits are too few for sums, places and logarithms.
 """
 

@@ -28,9 +28,9 @@ import jax
 import jax.numpy as jnp
 
 from attnlab.attention import SCORES, Dims, attention
-from attnlab.attention.normalisers import softmax
-from attnlab.attention.windows import everywhere, local_m, local_p
-from attnlab.models.decoders import attend
+from attnlab.attention.normalizers import softmax
+from attnlab.attention.windows import global_window, local_m, local_p
+from attnlab.nn.decoders import attend
 from benchmarks import turns
 from benchmarks.turns import Figure
 
@@ -38,7 +38,7 @@ SENTENCES, STEPS, WIDTH, HALF_WIDTH = 16, 64, 256, 10
 MIB = 2**20
 NEVER = 10**9  # no sentence is so long
 WINDOWS = {
-    "global": everywhere(),
+    "global": global_window(),
     "global, Gaussian": local_p(HALF_WIDTH)._replace(half_width=None),
     "local-m": local_m(HALF_WIDTH),
     "local-p": local_p(HALF_WIDTH),
@@ -121,7 +121,7 @@ def sequential(score, window, size, masked=False, walks=1) -> Run:
     return compiled(contexts, *given)
 
 
-def independent(score, window, size, at_once: bool) -> Run:
+def independent(score, window, size, batch_steps: bool) -> Run:
     """Steps of known queries, as without input feeding: at once, or in a scan."""
     looking, *given = prepared(score, window, size, STEPS, masked=False)
 
@@ -131,7 +131,7 @@ def independent(score, window, size, at_once: bool) -> Run:
             return attend(looking, params, at[0], memory, count, (), None).context
 
         each = (queries, jnp.arange(STEPS, dtype=jnp.int32))
-        return jax.vmap(look)(each) if at_once else jax.lax.map(look, each)
+        return jax.vmap(look)(each) if batch_steps else jax.lax.map(look, each)
 
     return compiled(contexts, *given)
 

@@ -14,11 +14,11 @@ import time
 
 import jax
 
-from attnlab.data import padding
-from attnlab.tasks import translate
-from attnlab.tasks.objective import first_learner, make_loss
-from attnlab.train.optimisers import make_optimiser, make_schedule
-from attnlab.train.step import init_state, train_step
+from attnlab.estimators.objective import initial_estimator_state, make_loss
+from attnlab.tasks.translation import task
+from attnlab.text import padding
+from attnlab.training.optimizers import make_optimizer, make_schedule
+from attnlab.training.step import init_state, train_step
 from benchmarks import turns
 from configs import multi30k
 from configs.ablations import hansards
@@ -27,9 +27,9 @@ from configs.ablations import hansards
 def prepared(config):
     """(config, pairs as ids, vocabulary sizes) of a configuration."""
     config = json.loads(config.to_json())
-    corpus = translate.load_corpus(config)
-    source, target = translate.make_codecs(config, corpus)
-    pairs_ids = translate.training_pairs(config, corpus, source, target)
+    corpus = task.load_corpus(config)
+    source, target = task.make_codecs(config, corpus)
+    pairs_ids = task.training_pairs(config, corpus, source, target)
     return config, pairs_ids, (source.size, target.size)
 
 
@@ -38,7 +38,7 @@ def paddings(name, config, pairs_ids, bounded=True):
     lengths = padding.lengths_of(pairs_ids)
     for most in (6, 8):
         data = config["data"] | {"shapes": most}
-        batches = translate.make_batches(config | {"data": data}, pairs_ids)
+        batches = task.make_batches(config | {"data": data}, pairs_ids)
         yield turns.Figure(
             f"padding, {name}, {len(batches.shapes)} shapes",
             100 * batches.waste,
@@ -54,15 +54,15 @@ def paddings(name, config, pairs_ids, bounded=True):
 
 def loader(config, pairs_ids, sizes, updates, rounds):
     """Figures of the loop: the share of time in `batches.at`, and what waits for it."""
-    batches = translate.make_batches(config, pairs_ids)
-    model = translate.build_model(config, *sizes)
+    batches = task.make_batches(config, pairs_ids)
+    model = task.build_model(config, *sizes)
     loss = make_loss(model, config)
     schedule = make_schedule(config["train"], len(batches))
-    tx = make_optimiser(config["train"], schedule)
+    tx = make_optimizer(config["train"], schedule)
     update = jax.jit(functools.partial(train_step, loss=loss, tx=tx), donate_argnums=0)
-    init = functools.partial(translate.init_params, model)
-    learner = first_learner()
-    state = jax.jit(functools.partial(init_state, init, tx, learner, 0))()
+    init = functools.partial(task.init_params, model)
+    estimator_state = initial_estimator_state()
+    state = jax.jit(functools.partial(init_state, init, tx, estimator_state, 0))()
 
     common = sorted(batches.counts, key=lambda shape: -batches.counts[shape])[:2]
     steps = [

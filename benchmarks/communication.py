@@ -88,9 +88,9 @@ def main(arguments: list[str] | None = None) -> None:
     import jax
     import numpy as np
 
-    from attnlab.train.loop import first_state, make_update
-    from attnlab.train.parallel import STRATEGIES, layout_of, spread
-    from attnlab.train.run import count_parameters
+    from attnlab.training.loop import first_state, make_update
+    from attnlab.training.parallel import STRATEGIES, layout_of, parallel_update
+    from attnlab.training.run import count_parameters
     from benchmarks.problem import Problem, settings
 
     config = settings(options.shape, options.width, options.batch)
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"{'strategy':10} {'MB':>9} {'of that':>9}   by kind")
     for strategy in STRATEGIES:
         chosen = train | {"strategy": strategy, "devices": options.devices}
-        way = spread(partial(make_update, task, chosen), layout_of(chosen))
+        way = parallel_update(partial(make_update, task, chosen), layout_of(chosen))
         state = way.place(first_state(task, chosen)(0))
         rate = np.float32(train["learning_rate"])
         program = way.lower(state, batch, rate).compile().as_text()

@@ -20,13 +20,13 @@ import numpy as np
 from jax import lax
 
 import attnlab
-from attnlab.data import corpus
-from attnlab.data.vocab import EOS
 from attnlab.decoding import slots
 from attnlab.decoding.largest import largest, top_k
-from attnlab.tasks import translator as tasks
-from attnlab.tasks.translator import Search, Translator
-from attnlab.trained import TrainedRun
+from attnlab.tasks.translation import translator as tasks
+from attnlab.tasks.translation.trained_run import TrainedRun
+from attnlab.tasks.translation.translator import Search, Translator
+from attnlab.text import parallel_corpora
+from attnlab.text.vocabulary import EOS
 from benchmarks import turns
 from benchmarks.problem import by_path
 from benchmarks.turns import Figure, Peer, in_turns, ratio, spread
@@ -139,14 +139,14 @@ def compare(run, sources, peer: Peer, beams: int, rounds: int, folder: Path):
 
     theirs = {"beams": beams, "rows": PEER_ROWS[beams]}
     ways = {
-        "PyTorch": lambda: peer.call("translate", **theirs),
+        "PyTorch": lambda: peer.call("translation", **theirs),
         "attnlab": ours(run.translator),
         "no alignments": lambda: without_alignments(ours(bare)),
         "nobody leaves": lambda: without_leaving(ours(plain)),
     }
     for way in ways.values():
         way()
-    peer.call("translate", keep=True, **theirs)
+    peer.call("translation", keep=True, **theirs)
     same, apart = alike(run, ways["attnlab"](), folder)
     taken = in_turns(ways, rounds)
     print(f"\n{name}, {len(sources)} sentences")
@@ -194,7 +194,9 @@ def main() -> None:
     if not turns.data_folder():
         raise SystemExit("Multi30k is needed: name the data folder in ATTNLAB_DATA")
     run = trained()
-    test = corpus.load("multi30k", source="de", target="en", silver=False).test
+    test = parallel_corpora.load(
+        "multi30k", source="de", target="en", silver=False
+    ).test
     sources = [pair.source for pair in test]
     figures = []
     with tempfile.TemporaryDirectory() as name, Peer("decoding.py") as peer:

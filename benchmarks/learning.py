@@ -20,9 +20,9 @@ from pathlib import Path
 import jax
 
 from attnlab.sweep import rows
-from attnlab.tasks.translate import translate
-from attnlab.train.optimisers import make_optimiser, make_schedule
-from attnlab.train.step import init_state, train_step
+from attnlab.tasks.translation.task import make_task
+from attnlab.training.optimizers import make_optimizer, make_schedule
+from attnlab.training.step import init_state, train_step
 from configs.ablations import deng2018
 
 
@@ -34,11 +34,11 @@ def updates(corpus):
         if config["seed"]:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            task = translate(config, Path(folder))
-        tx = make_optimiser(
+            task = make_task(config, Path(folder))
+        tx = make_optimizer(
             config["train"], make_schedule(config["train"], len(task.batches))
         )
-        state = jax.jit(partial(init_state, task.init, tx, task.learner, 0))()
+        state = jax.jit(partial(init_state, task.init, tx, task.estimator_state, 0))()
         batch = task.batches.at(0)
         step = jax.jit(partial(train_step, loss=task.loss, tx=tx))
         compiled = step.lower(state, batch).compile()

@@ -24,13 +24,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from attnlab.attention.presets import build
-from attnlab.data.batching import Batch
-from attnlab.estimators import marginal
-from attnlab.layers.cells import cell_named
-from attnlab.losses import log_likelihoods, token_losses
-from attnlab.models.decoders import Unrolled
-from attnlab.models.seq2seq import Seq2Seq
-from attnlab.tasks import steps
+from attnlab.estimators import decoder_steps, marginal
+from attnlab.nn.cells import cell_named
+from attnlab.nn.decoders import DecoderOutputs
+from attnlab.nn.losses import log_likelihoods, token_losses
+from attnlab.tasks.translation.model import Seq2Seq
+from attnlab.text.batching import Batch
 
 MIB = 2**20
 
@@ -66,7 +65,7 @@ def make_problem(rng, model, sentences, length, size):
 
 
 def by_slots(model, chunk):
-    """Minus the marginal as `attnlab.tasks.objective` has it, in chunks of `chunk`."""
+    """Minus the marginal as `attnlab.estimators.objective` has it, in chunks of `chunk`."""
 
     def in_chunks(*arguments):
         return log_likelihoods(*arguments, chunk)
@@ -78,7 +77,7 @@ def by_slots(model, chunk):
         nothing: Any = None  # what a hard readout does not look at
         batch = Batch(nothing, nothing, target, lengths)
         positions = jnp.broadcast_to(jnp.arange(weights.shape[-1]), weights.shape)
-        unrolled = Unrolled(
+        unrolled = DecoderOutputs(
             values=values,
             embedded=nothing,
             queries=queries,
@@ -90,8 +89,8 @@ def by_slots(model, chunk):
             aux={},
         )
         # The compiled program keeps what it was traced with.
-        with mock.patch.object(steps, "log_likelihoods", in_chunks):
-            bound = marginal(steps.steps_of(model, params, batch, unrolled))
+        with mock.patch.object(decoder_steps, "log_likelihoods", in_chunks):
+            bound = marginal(decoder_steps.steps_of(model, params, batch, unrolled))
         return -bound.sum()
 
     return loss

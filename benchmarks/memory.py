@@ -5,7 +5,7 @@
 The `bahdanau2014` shape at width 256 on random sentences that fill their S = T = size
 positions. Each side is a process of its own; its peak is the most resident memory that
 the system saw during updates (VmHWM, reset after two updates), less what was resident
-before the model was made: parameters, optimiser state, gradients and everything between
+before the model was made: parameters, optimizer state, gradients and everything between
 count, libraries and compilation do not. Linux only. On a GPU, XLA's own account of the
 compiled update is printed instead.
 """
@@ -20,12 +20,12 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from attnlab.data.batching import Batch
-from attnlab.data.vocab import EOS
-from attnlab.tasks.objective import first_learner, make_loss
-from attnlab.tasks.translate import build_model, init_params
-from attnlab.train.optimisers import make_optimiser, make_schedule
-from attnlab.train.step import init_state, train_step
+from attnlab.estimators.objective import initial_estimator_state, make_loss
+from attnlab.tasks.translation.task import build_model, init_params
+from attnlab.text.batching import Batch
+from attnlab.text.vocabulary import EOS
+from attnlab.training.optimizers import make_optimizer, make_schedule
+from attnlab.training.step import init_state, train_step
 from benchmarks.peers.resident import peak_of, resident
 from benchmarks.problem import settings
 from benchmarks.turns import Figure, Peer, finish, parser
@@ -47,13 +47,13 @@ def ours(size: int, batch: int, vocabulary: int) -> dict[str, float]:
     before = resident()
     config = settings("bahdanau2014")
     model = build_model(config, vocabulary, vocabulary)
-    tx = make_optimiser(config["train"], make_schedule(config["train"], 100))
-    learner = first_learner()
+    tx = make_optimizer(config["train"], make_schedule(config["train"], 100))
+    estimator_state = initial_estimator_state()
 
     def init(rng):
         return init_params(model, rng)
 
-    state = jax.jit(lambda: init_state(init, tx, learner, 0))()
+    state = jax.jit(lambda: init_state(init, tx, estimator_state, 0))()
     loss = make_loss(model, config)
     update = jax.jit(
         lambda state, batch: train_step(state, batch, loss=loss, tx=tx),

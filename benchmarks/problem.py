@@ -16,11 +16,11 @@ import jax
 import numpy as np
 
 from attnlab.sweep.rows import resolve
-from attnlab.tasks.translate import translate
-from attnlab.train.optimisers import make_optimiser, make_schedule
-from attnlab.train.step import init_state, train_step
+from attnlab.tasks.translation.task import make_task
+from attnlab.training.optimizers import make_optimizer, make_schedule
+from attnlab.training.step import init_state, train_step
 from benchmarks.turns import Peer, data_folder
-from configs.base import get_config
+from configs.translation import get_config
 
 BAHDANAU = {"preset": "bahdanau2014", "cell": "gru"}
 LUONG = {"preset": "luong2015-global-general", "layers": 2}
@@ -52,11 +52,11 @@ class Problem(NamedTuple):
     @classmethod
     def of(cls, config: dict[str, Any]) -> "Problem":
         with tempfile.TemporaryDirectory() as folder:
-            task = translate(config, Path(folder))
+            task = make_task(config, Path(folder))
         train = config["train"]
-        tx = make_optimiser(train, make_schedule(train, len(task.batches)))
+        tx = make_optimizer(train, make_schedule(train, len(task.batches)))
         state = jax.jit(
-            partial(init_state, task.init, tx, task.learner, config["seed"])
+            partial(init_state, task.init, tx, task.estimator_state, config["seed"])
         )()
         step = partial(train_step, loss=task.loss, tx=tx)
         return cls(config, task, state, step)

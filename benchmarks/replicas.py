@@ -17,11 +17,11 @@ import jax
 import numpy as np
 
 from attnlab.sweep.rows import resolve
-from attnlab.tasks.translate import translate
-from attnlab.train.loop import first_state, make_update
-from attnlab.train.replicas import make_vmapped_update, stack_batches, stack_states
+from attnlab.tasks.translation.task import make_task
+from attnlab.training.loop import first_state, make_update
+from attnlab.training.replicas import make_vmapped_update, stack_batches, stack_states
 from benchmarks import turns
-from configs.base import get_config
+from configs.translation import get_config
 
 COUNTS = (1, 2, 4, 8)
 SETTINGS: dict[str, Any] = {
@@ -54,7 +54,7 @@ def ways_of(configs: list[dict[str, Any]]):
     tasks = []
     for config in configs:
         with tempfile.TemporaryDirectory() as folder:
-            tasks.append(translate(config, Path(folder)))
+            tasks.append(make_task(config, Path(folder)))
     task, train = tasks[0], configs[0]["train"]
     first = first_state(task, train)
     batches = [own.batches.at(0) for own in tasks]

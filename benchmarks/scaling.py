@@ -65,20 +65,20 @@ def multiply_adds(size: Size) -> float:
 
 def update_of(size: Size) -> tuple[Callable[[], float], dict[str, float]]:
     """Processor seconds of one update of this size, and its bytes and parameters."""
-    from attnlab.tasks.objective import first_learner, make_loss
-    from attnlab.tasks.translate import build_model, init_params
-    from attnlab.train.optimisers import make_optimiser, make_schedule
-    from attnlab.train.run import count_parameters
-    from attnlab.train.step import init_state, train_step
+    from attnlab.estimators.objective import initial_estimator_state, make_loss
+    from attnlab.tasks.translation.task import build_model, init_params
+    from attnlab.training.optimizers import make_optimizer, make_schedule
+    from attnlab.training.run import count_parameters
+    from attnlab.training.step import init_state, train_step
 
     config = settings("bahdanau2014", width=size.H)
     model = build_model(config, size.V, size.V)
-    tx = make_optimiser(config["train"], make_schedule(config["train"], 100))
+    tx = make_optimizer(config["train"], make_schedule(config["train"], 100))
     loss = make_loss(model, config)
 
     def first(seed):
         return init_state(
-            lambda rng: init_params(model, rng), tx, first_learner(), seed
+            lambda rng: init_params(model, rng), tx, initial_estimator_state(), seed
         )
 
     def update(state, batch):
@@ -169,7 +169,7 @@ def runs_of(like: Path, counts: list[int]) -> None:
 def planned(count: int) -> list:
     """The runs of a sweep of `count`, five seeds a row."""
     from attnlab.sweep import rows
-    from configs.base import get_config
+    from configs.translation import get_config
 
     def sweep(add):
         for number in range(count):
@@ -183,13 +183,13 @@ def looked_at(like: Path, count: int, where: Path) -> Iterator[float]:
     """Seconds of planning, writing, grouping, finding, tabulating, reporting copies."""
     from attnlab import runs
     from attnlab.report import report
-    from attnlab.sweep import groups, rows
+    from attnlab.sweep import replica_groups, rows
 
     plans = planned(count)
     folders = [where / plan.place for plan in plans]
     yield timed(lambda: planned(count))
     yield timed(lambda: rows.write_folders(plans, where))
-    yield timed(lambda: groups.grouped(folders))
+    yield timed(lambda: replica_groups.grouped(folders))
     result = runs.read_json(like / runs.RESULT)
     for folder, plan in zip(folders, plans, strict=True):
         for file in like.iterdir():

@@ -62,9 +62,9 @@ def files_of(text: Path) -> dict[str, str]:
 
 def streamed(folder: Path):
     """(batches, how many pairs there are) of shards."""
-    from attnlab.data.batching import rows_rule
-    from attnlab.data.corpus import load
-    from attnlab.data.streaming import StreamedBatches
+    from attnlab.text.batching import rows_rule
+    from attnlab.text.parallel_corpora import load
+    from attnlab.text.streaming import StreamedBatches
 
     shards = load("shards", folder=str(folder)).train.shards  # type: ignore
     return StreamedBatches(shards, rows_rule(ROWS, None, shards.longest), seed=0)
@@ -72,9 +72,9 @@ def streamed(folder: Path):
 
 def held(text: Path):
     """The batches of the same text in memory, as a training run makes them."""
-    from attnlab.data.batching import bucketed, encode_pairs
-    from attnlab.data.corpus import load
-    from attnlab.data.vocab import Vocabulary
+    from attnlab.text.batching import bucketed, encode_pairs
+    from attnlab.text.parallel_corpora import load
+    from attnlab.text.vocabulary import Vocabulary
 
     corpus = load("files", **files_of(text))
     codecs = [
@@ -158,7 +158,7 @@ def shard(text: Path, folder: Path) -> tuple[float, int]:
     """Seconds and peak of experiments.shard."""
     options = [f"--config.data.files.{k}={v}" for k, v in files_of(text).items()]
     seconds, peak, _ = measured(
-        ["experiments.shard", "--config=configs/translate.py", f"--out={folder}"]
+        ["experiments.shard", "--config=configs/translation.py", f"--out={folder}"]
         + ["--config.data.name=files", *options]
     )
     print(f"{'shard':<12}{seconds:>8.1f} s{peak / MB:>8.0f} MB at most", flush=True)

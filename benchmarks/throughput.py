@@ -35,15 +35,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from attnlab import runs
-from attnlab.data.batching import Batch, encode_pairs, in_order
 from attnlab.sweep import rows
 from attnlab.sweep.execute import run_all
 from attnlab.sweep.jobs import LOG, environment
 from attnlab.sweep.local import Local, cores
-from attnlab.tasks.translate import load_corpus, make_codecs, translate
+from attnlab.tasks.translation.task import load_corpus, make_codecs, make_task
+from attnlab.text.batching import Batch, encode_pairs, in_order
 from benchmarks import turns
 from benchmarks.problem import BAHDANAU, LUONG, Problem, by_path
-from configs.base import get_config
+from configs.translation import get_config
 
 SETTINGS: dict[str, Any] = {
     "data.synthetic.train": 4000,
@@ -125,7 +125,7 @@ def in_a_sweep(folders: Sequence[Path], cache: Path) -> None:
         folders,
         Local(),
         cache=cache,
-        say=lambda line: print(f"  {line}", flush=True),
+        log=lambda line: print(f"  {line}", flush=True),
     )
     for folder in folders:
         if not (folder / runs.RESULT).exists():
@@ -137,7 +137,7 @@ def one_after_another(folders: Sequence[Path], cache: Path) -> None:
     for folder in folders:
         with open(folder / LOG, "ab") as log:
             subprocess.run(
-                [sys.executable, "-m", "attnlab.train.run", str(folder), "--quiet"],
+                [sys.executable, "-m", "attnlab.training.run", str(folder), "--quiet"],
                 env={**environment(cache, len(cores())), **os.environ},
                 stdout=log,
                 stderr=log,
@@ -249,7 +249,7 @@ class Bench:
     def shapes(self) -> int:
         """The compiled training shapes of a row; all have the batches of the first."""
         with tempfile.TemporaryDirectory() as folder:
-            return len(translate(self.planned[0].config, Path(folder)).batches.shapes)
+            return len(make_task(self.planned[0].config, Path(folder)).batches.shapes)
 
 
 def rates(taken: Mapping[str, Sequence[Any]], note: str) -> list[turns.Figure]:

@@ -28,8 +28,8 @@ import jax
 import numpy as np
 import optax
 
-from attnlab.data.batching import encode_pairs, in_order
-from attnlab.tasks.translate import load_corpus, make_codecs
+from attnlab.tasks.translation.task import load_corpus, make_codecs
+from attnlab.text.batching import encode_pairs, in_order
 from benchmarks import products
 from benchmarks.problem import SHAPES, Problem, hand_over, settings
 from benchmarks.turns import (
@@ -67,7 +67,9 @@ def check_equal(problem: Problem, peer: Peer, batch) -> None:
 
     def mean_loss(params):
         rng = jax.random.key(0)
-        total, (sums, _) = problem.task.loss(params, batch, rng, problem.task.learner)
+        total, (sums, _) = problem.task.loss(
+            params, batch, rng, problem.task.estimator_state
+        )
         return total / sums.tokens
 
     loss, gradient = jax.jit(jax.value_and_grad(mean_loss))(problem.state.params)

@@ -1,7 +1,7 @@
 """What the benchmarks share: taking turns, figures with targets, and the machine.
 
 Machines are noisy, so both sides of a ratio take turns in one run: a ratio is the
-median over rounds of two neighbours in time, and its range is printed beside it.
+median over rounds of two neighbors in time, and its range is printed beside it.
 """
 
 import argparse

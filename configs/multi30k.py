@@ -3,11 +3,11 @@
     python -m experiments.train --config=configs/multi30k.py \\
         --workdir=runs/multi30k/bahdanau2014/0
 
-Needs Multi30k in the data folder (ATTNLAB_DATA). BLEU is that of lower-cased, tokenised
+Needs Multi30k in the data folder (ATTNLAB_DATA). BLEU is that of lower-cased, tokenized
 text (sacrebleu with tokenize none) on test_2016_flickr.
 """
 
-from configs.base import get_config as base
+from configs.translation import get_config as base
 
 
 def get_config():

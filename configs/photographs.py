@@ -7,7 +7,7 @@ Needs the pictures in the data folder (ATTNLAB_DATA). 698 photographs are too fe
 learn to see from: the captions are those of the training set's usual scenes.
 """
 
-from configs.caption import get_config as base
+from configs.captioning import get_config as base
 
 
 def get_config(name: str = "flickr8k_1k"):

@@ -16,9 +16,9 @@ from rich.progress import (
 )
 from rich.table import Table as Grid
 
-from attnlab.data import fetching, verifying
-from attnlab.data.catalogue import Entry, File
-from attnlab.data.portrait import Table
+from attnlab.corpora import fetching, verifying
+from attnlab.corpora.catalogue import Entry, File
+from attnlab.corpora.portrait import CorpusTable
 
 PIPED = 100  # columns of what no terminal shows
 
@@ -164,7 +164,7 @@ def verify(entries: Sequence[Entry], folder: Path) -> int:
         rows.append([entry.name, *map(str, numbers)])
         wrong += [checked for checked in found if checked.state != verifying.OK]
     columns = ["", "files", verifying.OK, verifying.MISSING, verifying.DAMAGED]
-    print(aligned(Table(f"in {folder.resolve()}", columns, rows)))
+    print(aligned(CorpusTable(f"in {folder.resolve()}", columns, rows)))
     for file, state, got in wrong:
         if state == verifying.DAMAGED:
             got = f"expected sha256 {file.sha256}, got {got}"
@@ -172,7 +172,7 @@ def verify(entries: Sequence[Entry], folder: Path) -> int:
     return 1 if wrong else 0
 
 
-def aligned(table: Table) -> str:
+def aligned(table: CorpusTable) -> str:
     """Its title, its columns, its rows and an empty line: names left, numbers right."""
     lines = [table.columns, *table.rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

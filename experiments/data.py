@@ -35,7 +35,7 @@ from ml_collections import config_flags
 from experiments.configs import launch
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "describe: configs/translate.py[:preset]", lock_config=True
+    "config", None, "describe: configs/translation.py[:preset]", lock_config=True
 )
 _PLOT = flags.DEFINE_string("plot", None, "describe: draw it, too: a .png or .pdf.")
 _OPTION = flags.DEFINE_multi_string(
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _files(command: str, names: Sequence[str]) -> int:
-    from attnlab.data import catalogue, fetching, folder, verifying
+    from attnlab.corpora import catalogue, fetching, folder, verifying
     from experiments import corpora
 
     place = folder.data_folder()

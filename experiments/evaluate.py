@@ -19,8 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 2 with one line about what is wrong."""
     options = _parser().parse_args(argv)
     import attnlab
-    from attnlab.tasks.judge import compare, render
-    from attnlab.tasks.translate import load_corpus
+    from attnlab.tasks.translation.evaluate_alignment import compare, render
+    from attnlab.tasks.translation.task import load_corpus
 
     try:
         run = attnlab.load(options.run)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attnlab.data import loading, padding
-from attnlab.data.describe import Description, describe
-from attnlab.data.folder import MissingCorpus
-from attnlab.data.pairs import Corpus
+from attnlab.corpora import loading
+from attnlab.corpora.describe import CorpusDescription, describe
+from attnlab.corpora.folder import MissingCorpus
+from attnlab.text import padding
+from attnlab.text.pairs import Corpus
 from experiments.corpora import aligned, at_work
 
 
@@ -59,7 +60,7 @@ def of_config(config: Mapping[str, Any], plot: Path | None) -> None:
         corpus = _load(config)
         found = describe(corpus, config["data"]["name"])
     _print(found)
-    if config["task"] == "translate" and isinstance(corpus.train, list):
+    if config["task"] == "translation" and isinstance(corpus.train, list):
         _batches(config, corpus, plot)
     elif plot is not None:
         _draw(found, plot)
@@ -67,12 +68,12 @@ def of_config(config: Mapping[str, Any], plot: Path | None) -> None:
 
 def _batches(config: Mapping[str, Any], corpus: Corpus, plot: Path | None) -> None:
     """What this config makes of a training text."""
-    from attnlab.report import lengths
-    from attnlab.tasks import translate
+    from attnlab.corpora import length_plot
+    from attnlab.tasks.translation import task
 
-    source, target = translate.make_codecs(config, corpus)
-    pairs_ids = translate.training_pairs(config, corpus, source, target)
-    batches = translate.make_batches(config, pairs_ids)
+    source, target = task.make_codecs(config, corpus)
+    pairs_ids = task.training_pairs(config, corpus, source, target)
+    batches = task.make_batches(config, pairs_ids)
     found = padding.lengths_of(pairs_ids)
     sides = (
         padding.side([ids for ids, _ in pairs_ids], source.size),
@@ -82,42 +83,40 @@ def _batches(config: Mapping[str, Any], corpus: Corpus, plot: Path | None) -> No
     print("\n".join(padding.describe(batches, found, *sides)))
     if plot is not None:
         widths = [(shape.source, shape.target) for shape in batches.shapes]
-        figure = lengths.pair_lengths(found, widths)
+        figure = length_plot.pair_lengths(found, widths)
         _save(figure, plot)
 
 
 def _load(config: Mapping[str, Any]) -> Any:
     """The corpus of a config, by the task's own reading of it."""
-    from attnlab.tasks import (
-        answer,
-        caption_setup,
-        classify,
-        memorise,
-        read,
-        translate,
-    )
+    from attnlab.tasks.captioning.setup import load_pictures
+    from attnlab.tasks.classification.task import load_corpus as load_sentences
+    from attnlab.tasks.cloze.task import load_questions
+    from attnlab.tasks.memn2n.task import load_stories
+    from attnlab.tasks.ntm.task import make_problem
+    from attnlab.tasks.translation.task import load_corpus
 
     readers = {
-        "translate": translate.load_corpus,
-        "caption": caption_setup.load_pictures,
-        "read": read.load_questions,
-        "answer": answer.load_stories,
-        "classify": classify.load_corpus,
-        "memorise": memorise.make_problem,
+        "translation": load_corpus,
+        "captioning": load_pictures,
+        "cloze": load_questions,
+        "memn2n": load_stories,
+        "classification": load_sentences,
+        "ntm": make_problem,
     }
     return readers[config["task"]](config)
 
 
-def _print(found: Description) -> None:
+def _print(found: CorpusDescription) -> None:
     print("\n".join([f"{found.name}: {found.about}", *found.notes, ""]))
     for table in found.tables:
         print(aligned(table))
 
 
-def _draw(found: Description, path: Path) -> None:
-    from attnlab.report import corpora
+def _draw(found: CorpusDescription, path: Path) -> None:
+    from attnlab.corpora import plots
 
-    _save(corpora.portrait(found.panels), path)
+    _save(plots.portrait(found.panels), path)
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -1,9 +1,9 @@
 """Write a corpus as shards, which training reads without loading them.
 
-    python -m experiments.shard --config=configs/translate.py --out=shards/news \\
+    python -m experiments.shard --config=configs/translation.py --out=shards/news \\
         --config.data.name=files --config.data.files.train=train.fr,train.en \\
         --config.data.files.dev=dev.fr,dev.en --config.data.files.test=test.fr,test.en
-    python -m experiments.train --config=configs/translate.py \\
+    python -m experiments.train --config=configs/translation.py \\
         --config.data.name=shards --config.data.shards.folder=shards/news
     python -m experiments.shard --verify=shards/news
 
@@ -27,7 +27,7 @@ EVERY = 10_000  # pairs between two movements of a bar
 SAMPLE = 500_000  # pairs that subwords are learned from
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "configs/translate.py[:preset]", lock_config=True
+    "config", None, "configs/translation.py[:preset]", lock_config=True
 )
 _OUT = flags.DEFINE_string("out", None, "The folder to write, which must be new.")
 _MEGABYTES = flags.DEFINE_float("megabytes", 256, "Size of a shard, at most.")
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
             verify(Path(_VERIFY.value))
             return
         if _CONFIG.value is None:
-            raise app.UsageError("give --config=configs/translate.py")
+            raise app.UsageError("give --config=configs/translation.py")
         write(json.loads(_CONFIG.value.to_json()), Path(_OUT.value))
     except (FileNotFoundError, ValueError) as error:
         raise app.UsageError(str(error)) from None
@@ -52,9 +52,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def write(config, folder: Path) -> None:
     """Make the vocabularies of a configuration, write its corpus, and say so."""
-    from attnlab.data.batching import rows_rule
-    from attnlab.data.sharding import sampled, write_shards
-    from attnlab.tasks import translate
+    from attnlab.tasks.translation import task as translate
+    from attnlab.text.batching import rows_rule
+    from attnlab.text.sharding import sampled, write_shards
 
     data, train = config["data"], config["train"]
     if data["join"]:
@@ -99,7 +99,7 @@ def write(config, folder: Path) -> None:
 
 def verify(folder: Path) -> None:
     """Compare every file of a folder with its manifest."""
-    from attnlab.data.shards import Shards
+    from attnlab.text.shards import Shards
 
     found = []
 

@@ -80,7 +80,7 @@ _ONLY = flags.DEFINE_string(
 _DRY = flags.DEFINE_bool("dry_run", False, "List the runs and stop.")
 
 
-def _say(line: str) -> None:
+def _log(line: str) -> None:
     print(line, file=sys.stderr)
 
 
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str]) -> int:
             for run in planned:
                 print(f"{workdir / run.place}  {run.config['row']}")
             return 0
-        folders = rows.write_folders(planned, workdir, say=_say)
+        folders = rows.write_folders(planned, workdir, log=_log)
         options = {flag.name: flag.value for flag in _OPTIONS}
         executor = make_executor(_EXECUTOR.value, workdir, _PROCESSES.value, options)
     except ValueError as error:
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str]) -> int:
                 retries=_RETRIES.value,
                 notify=display.notify,
                 poll=display.poll,
-                say=display.say,
+                log=display.log,
             )
     except Refused as error:
         raise app.UsageError(str(error)) from None

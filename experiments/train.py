@@ -1,6 +1,6 @@
 """Train one model.
 
-    python -m experiments.train --config=configs/translate.py:bahdanau2014 \\
+    python -m experiments.train --config=configs/translation.py:bahdanau2014 \\
         --config.data.name=hansards --workdir=runs/hansards/bahdanau2014/0
 
 The same command resumes a run that was stopped. The workdir is a run folder; by default
@@ -25,7 +25,7 @@ from ml_collections import config_flags
 from experiments.configs import launch
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "configs/translate.py[:preset]", lock_config=True
+    "config", None, "configs/translation.py[:preset]", lock_config=True
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
 _COORDINATOR = flags.DEFINE_string(
@@ -54,12 +54,12 @@ def main(arguments: Sequence[str]) -> None:
     if arguments:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
     if _CONFIG.value is None:
-        raise app.UsageError("give --config=configs/translate.py")
+        raise app.UsageError("give --config=configs/translation.py")
 
     from attnlab import runs
     from attnlab.sweep import rows
-    from attnlab.train import processes
-    from attnlab.train.run import BusyRun, run
+    from attnlab.training import processes
+    from attnlab.training.run import BusyRun, run
 
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     try:
@@ -73,11 +73,11 @@ def main(arguments: Sequence[str]) -> None:
         folder = Path(_WORKDIR.value or default)
         settings = json.loads(config.to_json())
         settings |= {"row": name, "slug": slug, "order": 0}
-        planned = rows.Planned(Path(folder.name), settings)
+        planned = rows.RunSpec(Path(folder.name), settings)
 
         def prepare():
             rows.write_folders(
-                [planned], folder.parent, say=lambda line: print(line, file=sys.stderr)
+                [planned], folder.parent, log=lambda line: print(line, file=sys.stderr)
             )
 
         processes.lead(prepare)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 # All of this is read when jax, NumPy or wandb is first imported: before any test.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # more of them spin, and hinder each other
@@ -19,9 +19,9 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 # Most of the time goes into machine code for programs that run once, so it is not
-# polished, unless ATTNLAB_OPTIMISE is set: .ci/run does so on the second Python.
+# polished, unless ATTNLAB_OPTIMIZE is set: .ci/run does so on the second Python.
 WANTED = {"xla_force_host_platform_device_count": "2"}
-if not os.environ.get("ATTNLAB_OPTIMISE"):
+if not os.environ.get("ATTNLAB_OPTIMIZE"):
     WANTED["xla_backend_optimization_level"] = "0"
 FLAGS = os.environ.get("XLA_FLAGS", "")
 for name, value in WANTED.items():

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from attnlab.attention.presets import PRESETS
-from attnlab.data.corpus import CORPORA
-from attnlab.metrics.named import METRICS
+from attnlab.metrics.registry import METRICS
 from attnlab.sweep import rows
-from attnlab.tasks.named import TASKS
-from attnlab.tasks.translate import translate
-from configs.base import get_config
+from attnlab.tasks import TASKS
+from attnlab.tasks.translation.task import make_task
+from attnlab.text.parallel_corpora import CORPORA
+from configs.translation import get_config
 from tests.tiny import TINY
 from tests.updates import assert_an_update_keeps_its_shapes, two_updates
 
-ROOT = Path(__file__).resolve().parent.parent
-ALL = sorted(set((ROOT / "configs").rglob("[a-z]*.py")) - {ROOT / "configs/parts.py"})
-# A row keeps what it says about attention, decoder, encoder and optimiser.
+ROOT = Path(__file__).resolve().parents[1]
+ALL = sorted(set((ROOT / "configs").rglob("[a-z]*.py")) - {ROOT / "configs/shared.py"})
+# A row keeps what it says about attention, decoder, encoder and optimizer.
 SMALL = TINY | {
     "model.layers": 1,
     "model.max_length": 12,
@@ -45,7 +45,7 @@ def named(path: Path) -> str:
     return path.relative_to(ROOT / "configs").with_suffix("").as_posix()
 
 
-FILES = [p for p in ALL if module_of(p).get_config().task == "translate"]
+FILES = [p for p in ALL if module_of(p).get_config().task == "translation"]
 
 
 def tiny_rows():
@@ -57,7 +57,7 @@ def tiny_rows():
         for run in rows.plan(module.get_config(), sweep, SMALL):
             train = run.config["train"]
             chosen = {key: run.config[key] for key in ("model", "estimator")}
-            chosen |= {key: train[key] for key in ("optimiser", "schedule", "clip")}
+            chosen |= {key: train[key] for key in ("optimizer", "schedule", "clip")}
             name = f"{named(path)}: {run.config['row']}"
             found.setdefault(json.dumps(chosen), (name, run.config))
     return list(found.values())
@@ -124,29 +124,29 @@ def test_the_synthetic_defaults_are_the_loaders():
 
 
 @pytest.mark.parametrize(
-    "name", [n for n, p in PRESETS.items() if "translate" in p.tasks]
+    "name", [n for n, p in PRESETS.items() if "translation" in p.tasks]
 )
 def test_a_preset_builds_its_model_and_loss(name, tmp_path):
     overrides = SMALL | {"model.encoder_hidden": 0}
     config = rows.resolve(get_config(), {"preset": name}, overrides)
-    task = translate(json.loads(config.to_json()), tmp_path)
+    task = make_task(json.loads(config.to_json()), tmp_path)
     params = jax.eval_shape(task.init, jax.random.key(0))
     loss, (sums, _) = jax.eval_shape(
-        task.loss, params, task.batches.at(0), jax.random.key(1), task.learner
+        task.loss, params, task.batches.at(0), jax.random.key(1), task.estimator_state
     )
     assert loss.shape == sums.loss.shape == sums.tokens.shape == ()
 
 
 @pytest.mark.parametrize("config", [c for _, c in ROWS], ids=[name for name, _ in ROWS])
 def test_a_row_makes_an_update(config, tmp_path):
-    assert_an_update_keeps_its_shapes(translate(config, tmp_path), config["train"])
+    assert_an_update_keeps_its_shapes(make_task(config, tmp_path), config["train"])
 
 
 @pytest.mark.parametrize(
     "config", [c for _, c in KINDS], ids=[name for name, _ in KINDS]
 )
 def test_a_kind_of_row_takes_two_steps(config, tmp_path):
-    task = translate(config, tmp_path)
+    task = make_task(config, tmp_path)
     state, sums, moved = two_updates(task, config["train"])
     assert int(state.step) == 2
     losses = [float(one.loss) / int(one.tokens) for one in sums]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Import(NamedTuple):
@@ -187,7 +187,7 @@ def test_an_import_against_the_arrows_is_named(tmp_path, file, source, expected)
         ("metrics/baseline.py", "import thot.alignment"),
         ("metrics/aer.py", "from collections.abc import Iterable"),
         ("train/checkpoint.py", "import orbax.checkpoint as ocp"),
-        ("sweep/rows.py", "from attnlab.train.loop import train"),
+        ("sweep/rows.py", "from attnlab.training.loop import train"),
         ("__init__.py", "from attnlab import models"),
     ],
 )

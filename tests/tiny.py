@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from attnlab.sweep import rows
-from configs.base import get_config
+from configs.translation import get_config
 
 TINY: dict[str, Any] = {
     "data.name": "synthetic",
@@ -38,7 +38,7 @@ def one_row(add):
     add("general")
 
 
-def plan(sweep=one_row, **overrides) -> list[rows.Planned]:
+def plan(sweep=one_row, **overrides) -> list[rows.RunSpec]:
     """The runs of a sweep of tiny models; `overrides` are named in full."""
     return rows.plan(get_config(), sweep, TINY | overrides)
 

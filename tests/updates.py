@@ -7,17 +7,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from attnlab.tasks.base import Task
-from attnlab.train.optimisers import make_optimiser, make_schedule
-from attnlab.train.step import init_state, train_step
+from attnlab.task import Task
+from attnlab.training.optimizers import make_optimizer, make_schedule
+from attnlab.training.step import init_state, train_step
 
 FAST = {"xla_backend_optimization_level": 0}  # compiling is nearly all of the time
 
 
 def start_and_update(task: Task, train: Mapping[str, Any]):
     """The function that makes the first state, and the one that updates it."""
-    tx = make_optimiser(train, make_schedule(train, len(task.batches)))
-    start = partial(init_state, task.init, tx, task.learner, 0)
+    tx = make_optimizer(train, make_schedule(train, len(task.batches)))
+    start = partial(init_state, task.init, tx, task.estimator_state, 0)
     return start, partial(train_step, loss=task.loss, tx=tx)
 
 

@@ -1,4 +1,4 @@
-"""Attentions as compositions of a score, a window, a normaliser and a read.
+"""Attentions as compositions of a score, a window, a normalizer and a read.
 
     attend = build(score="general", window="local-p", half_width=10)
     params = attend.init(rng, Dims(query=512, value=512, hidden=512))
@@ -13,20 +13,20 @@ All of it without a batch axis: `jax.vmap` over sentences.
 from attnlab.attention.addressing import addressing
 from attnlab.attention.alignment import dense
 from attnlab.attention.base import (
-    Aligned,
     Attention,
+    AttentionOutput,
     Dims,
-    Draw,
     Memory,
-    Normaliser,
+    Normalizer,
     Read,
+    SampleSpec,
     Score,
     Window,
 )
 from attnlab.attention.compose import attention
-from attnlab.attention.none import none
+from attnlab.attention.fixed_context import fixed_context
 from attnlab.attention.presets import (
-    NORMALISERS,
+    NORMALIZERS,
     PRESETS,
     READS,
     SCORES,
@@ -36,17 +36,17 @@ from attnlab.attention.presets import (
 )
 
 __all__ = [
-    "NORMALISERS",
+    "NORMALIZERS",
     "PRESETS",
     "READS",
     "SCORES",
     "WINDOWS",
-    "Aligned",
+    "AttentionOutput",
     "Attention",
     "Dims",
-    "Draw",
+    "SampleSpec",
     "Memory",
-    "Normaliser",
+    "Normalizer",
     "Preset",
     "Read",
     "Score",
@@ -55,5 +55,5 @@ __all__ = [
     "attention",
     "build",
     "dense",
-    "none",
+    "fixed_context",
 ]

@@ -3,9 +3,16 @@
 import jax
 import jax.numpy as jnp
 
-from attnlab.attention.base import Aligned, Attention, Dims, Memory, Normaliser, Params
+from attnlab.attention.base import (
+    Attention,
+    AttentionOutput,
+    Dims,
+    Memory,
+    Normalizer,
+    Params,
+)
 from attnlab.attention.compose import check_memory
-from attnlab.attention.normalisers import softmax
+from attnlab.attention.normalizers import softmax
 from attnlab.attention.scores import glorot
 from attnlab.masking import safe_log, zero_padding
 from attnlab.precision import wide
@@ -13,7 +20,7 @@ from attnlab.precision import wide
 CLIP = 20.0  # of what a head emits, before any of it is squashed (Collier & Beel 2018)
 
 
-def addressing(normaliser: Normaliser = softmax, reach: int = 1) -> Attention:
+def addressing(normalizer: Normalizer = softmax, reach: int = 1) -> Attention:
     """Graves et al. 2014, section 3.3: one head, its last weights being the carry.
 
     The query is what the controller puts out. From it the head emits a key [C], a
@@ -42,27 +49,29 @@ def addressing(normaliser: Normaliser = softmax, reach: int = 1) -> Attention:
     def start(memory: Memory):
         return jnp.zeros(memory.mask.shape).at[0].set(1.0) * memory.mask
 
-    def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
+    def apply(
+        params, query, memory: Memory, *, step, carry, draw=None
+    ) -> AttentionOutput:
         del step, draw
         emitted = jnp.clip(wide(query @ params["emit"] + params["bias"]), -CLIP, CLIP)
         width = memory.keys.shape[-1]
         key, scalars, shift = jnp.split(emitted, [width, width + 3])
         strength, gate, sharpness = scalars
         match = jax.nn.softplus(strength) * cosines(key, memory.keys)
-        weights = normaliser(match, memory.mask)
+        weights = normalizer(match, memory.mask)
         weights = interpolate(jax.nn.sigmoid(gate), weights, carry)
         weights = rotate(weights, jax.nn.softmax(shift))
         weights = sharpen(weights, 1 + jax.nn.softplus(sharpness), memory.mask)
         context = jnp.einsum("s,sc->c", weights, memory.values)
         positions = jnp.arange(memory.mask.shape[0], dtype=jnp.int32)
         aux = {"centre": jnp.zeros((), weights.dtype)}
-        return Aligned(context, weights, weights, positions, weights, aux)
+        return AttentionOutput(context, weights, weights, positions, weights, aux)
 
-    def at_once(size: int) -> bool:
+    def batch_steps(size: int) -> bool:
         del size  # a step needs the weights of the step before
         return False
 
-    return Attention(init, prepare, start, apply, at_once)
+    return Attention(init, prepare, start, apply, batch_steps)
 
 
 def cosines(key: jax.Array, slots: jax.Array) -> jax.Array:

@@ -32,18 +32,22 @@ class Score(NamedTuple):
 
     `positions` say where in the sentence the keys stand, always in [0, S - 1];
     `coverage` is the weight each of them received in earlier steps, zeros unless
-    `recalls`. Scores of padding may be anything finite: the normaliser drops them.
-    `multiplies`: queries are multiplied with the keys, so that all those of a sentence
+    `needs_coverage`. Scores of padding may be anything finite: the normalizer drops them.
+    `is_matmul`: queries are multiplied with the keys, so that all those of a sentence
     make one matrix product; other scores form something of size [W, K] for each query.
     """
 
     init: Callable[[jax.Array, Dims], Params]
     keys: Callable[[Params, jax.Array], jax.Array]
     apply: Callable[..., jax.Array]
-    reach: int | None = None  # positions from here on can not be scored: no weight
-    recalls: bool = False  # reads coverage, so that a step needs the steps before it
+    max_positions: int | None = (
+        None  # positions from here on can not be scored: no weight
+    )
+    needs_coverage: bool = (
+        False  # reads coverage, so that a step needs the steps before it
+    )
     dense_below: int = 64  # shorter (padded) sentences are not worth gathering from
-    multiplies: bool = True
+    is_matmul: bool = True
 
 
 class Window(NamedTuple):
@@ -61,15 +65,15 @@ class Window(NamedTuple):
     centre: Callable[..., jax.Array]
     prior: Callable[[jax.Array, jax.Array], jax.Array]
     half_width: int | None = None
-    prior_on: str = "weights"  # or "scores": multiplied before the normaliser
+    prior_on: str = "weights"  # or "scores": multiplied before the normalizer
 
 
 # (scores [W], valid [W]) -> weights [W]: non-negative, of sum one, exactly zero where
 # not valid, all zeros if nothing is, and with finite gradients in every case.
-Normaliser = Callable[[jax.Array, jax.Array], jax.Array]
+Normalizer = Callable[[jax.Array, jax.Array], jax.Array]
 
 
-class Draw(NamedTuple):
+class SampleSpec(NamedTuple):
     """The chance a read may use; without one every read takes the expected value.
 
     rng: a key; None takes the likeliest position. temperature: of the relaxed sample
@@ -84,7 +88,7 @@ class Draw(NamedTuple):
 
 # (weights [W], Draw or None) -> weights [W] that the values are read with: zero where
 # the weights are, so that a step with nothing to look at reads zeros.
-Read = Callable[[jax.Array, Draw | None], jax.Array]
+Read = Callable[[jax.Array, SampleSpec | None], jax.Array]
 
 
 class Memory(NamedTuple):
@@ -100,7 +104,7 @@ class Memory(NamedTuple):
     length: jax.Array  # [] int
 
 
-class Aligned(NamedTuple):
+class AttentionOutput(NamedTuple):
     """What one step read, and from where.
 
     `weights` sum to at most one (to less under a prior, to zero if nothing is
@@ -133,5 +137,5 @@ class Attention(NamedTuple):
     init: Callable[[jax.Array, Dims], Params]
     prepare: Callable[..., Memory]
     start: Callable[[Memory], Any]
-    apply: Callable[..., Aligned]
-    at_once: Callable[[int], bool]
+    apply: Callable[..., AttentionOutput]
+    batch_steps: Callable[[int], bool]

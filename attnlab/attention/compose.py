@@ -1,4 +1,4 @@
-"""An attention out of its four choices: score, window, normaliser and read."""
+"""An attention out of its four choices: score, window, normalizer and read."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from attnlab.attention.base import (
-    Aligned,
     Attention,
+    AttentionOutput,
     Dims,
     Memory,
-    Normaliser,
+    Normalizer,
     Params,
     Read,
     Score,
@@ -24,15 +24,15 @@ SOFT = soft()
 
 
 def attention(
-    score: Score, window: Window, normaliser: Normaliser, read: Read = SOFT
+    score: Score, window: Window, normalizer: Normalizer, read: Read = SOFT
 ) -> Attention:
-    """The attention that scores, windows, normalises and reads as told.
+    """The attention that scores, windows, normalizes and reads as told.
 
     Its cost follows W, the positions looked at: S everywhere, 2 half_width + 1 in a
     local window. In a sentence so short that gathering would not pay, a local window is
     a mask over all S positions instead, with equal results.
     """
-    recurrent = score.recalls
+    recurrent = score.needs_coverage
 
     def init(rng: jax.Array, dims: Dims) -> Params:
         rng_score, rng_window = jax.random.split(rng)
@@ -52,31 +52,33 @@ def attention(
             return ()
         return jnp.zeros(memory.mask.shape, wide_type(memory.values.dtype))
 
-    def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
+    def apply(
+        params, query, memory: Memory, *, step, carry, draw=None
+    ) -> AttentionOutput:
         centre = window.centre(params["window"], query, memory.length, step)
         size = memory.mask.shape[0]
         look_and_read = attend_gathered if gathers(size) else attend
         return look_and_read(params["score"], query, memory, centre, carry, draw)
 
-    def attend(params, query, memory: Memory, centre, carry, draw) -> Aligned:
+    def attend(params, query, memory: Memory, centre, carry, draw) -> AttentionOutput:
         seen = look(memory, centre, carry)
         valid = seen.valid
-        if score.reach is not None:
-            valid &= seen.positions < score.reach
+        if score.max_positions is not None:
+            valid &= seen.positions < score.max_positions
 
         found = score.apply(params, query, seen.keys, seen.slots, seen.coverage)
         scores = wide(found)
         prior = window.prior(centre, seen.positions)
         if window.prior_on == "scores":
-            weights = normaliser(scores * prior, valid)
+            weights = normalizer(scores * prior, valid)
         else:
-            weights = normaliser(scores, valid) * prior
+            weights = normalizer(scores, valid) * prior
 
         reads = read(weights, draw)
         context = jnp.einsum("w,wc->c", reads.astype(seen.values.dtype), seen.values)
         if recurrent:
             carry = seen.add_to(carry, weights)
-        return Aligned(
+        return AttentionOutput(
             context, weights, reads, seen.positions, carry, {"centre": centre}
         )
 
@@ -90,8 +92,8 @@ def attention(
             return False
         return size >= score.dense_below and size > 2 * half_width + 1
 
-    def at_once(size: int) -> bool:
-        return not recurrent and score.multiplies and not gathers(size)
+    def batch_steps(size: int) -> bool:
+        return not recurrent and score.is_matmul and not gathers(size)
 
     def look(memory: Memory, centre, carry) -> "Seen":
         coverage = carry if recurrent else jnp.zeros_like(memory.values[:, 0])
@@ -105,7 +107,7 @@ def attention(
         near = jnp.abs(seen.positions - middle) <= window.half_width
         return seen._replace(valid=seen.valid & near)
 
-    return Attention(init, prepare, start, apply, at_once)
+    return Attention(init, prepare, start, apply, batch_steps)
 
 
 class Seen(NamedTuple):

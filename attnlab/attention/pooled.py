@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from attnlab.attention.base import Aligned, Attention, Dims, Memory, Params
+from attnlab.attention.base import Attention, AttentionOutput, Dims, Memory, Params
 from attnlab.attention.compose import check_memory
 from attnlab.masking import zero_padding
 from attnlab.precision import wide, wide_type
@@ -48,17 +48,19 @@ def pooled(kind: str) -> Attention:
         shares = jnp.zeros(mask.shape).at[top].add(1 / values.shape[1])
         return context, jnp.where(mask, shares, 0)
 
-    def apply(params, query, memory: Memory, *, step, carry, draw=None) -> Aligned:
+    def apply(
+        params, query, memory: Memory, *, step, carry, draw=None
+    ) -> AttentionOutput:
         del params, query, step, draw
         read = {"mean": mean, "max": largest}[kind]
         context, weights = read(memory.values, memory.mask)
         weights = wide(weights.astype(memory.values.dtype))
         positions = jnp.arange(memory.mask.shape[0], dtype=jnp.int32)
         aux = {"centre": jnp.zeros((), wide_type(memory.values.dtype))}
-        return Aligned(context, weights, weights, positions, carry, aux)
+        return AttentionOutput(context, weights, weights, positions, carry, aux)
 
-    def at_once(size: int) -> bool:
+    def batch_steps(size: int) -> bool:
         del size
         return True
 
-    return Attention(init, prepare, start, apply, at_once)
+    return Attention(init, prepare, start, apply, batch_steps)

@@ -1,16 +1,16 @@
 """The choices by name, and the papers' variants as records of such names.
 
-To add a score, window, normaliser or read: write its function, add a line here.
+To add a score, window, normalizer or read: write its function, add a line here.
 """
 
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from attnlab.attention import normalisers, reads, scores, windows
-from attnlab.attention.base import Attention, Normaliser, Read, Score, Window
+from attnlab.attention import normalizers, reads, scores, windows
+from attnlab.attention.base import Attention, Normalizer, Read, Score, Window
 from attnlab.attention.compose import attention
-from attnlab.attention.none import none
+from attnlab.attention.fixed_context import fixed_context
 
 # Factories; `build` hands each the options that its signature names.
 SCORES: dict[str, Callable[..., Score]] = {
@@ -24,14 +24,14 @@ SCORES: dict[str, Callable[..., Score]] = {
     "cosine": scores.cosine,
 }
 WINDOWS: dict[str, Callable[..., Window]] = {
-    "global": windows.everywhere,
+    "global": windows.global_window,
     "local-m": windows.local_m,
     "local-p": windows.local_p,
 }
-NORMALISERS: dict[str, Normaliser] = {
-    "softmax": normalisers.softmax,
-    "sparsemax": normalisers.sparsemax,
-    "entmax-1.5": normalisers.entmax15,
+NORMALIZERS: dict[str, Normalizer] = {
+    "softmax": normalizers.softmax,
+    "sparsemax": normalizers.sparsemax,
+    "entmax-1.5": normalizers.entmax15,
 }
 READS: dict[str, Callable[..., Read]] = {
     "soft": reads.soft,
@@ -44,7 +44,7 @@ READS: dict[str, Callable[..., Read]] = {
 def build(
     score: str = "general",
     window: str = "global",
-    normaliser: str = "softmax",
+    normalizer: str = "softmax",
     read: str = "soft",
     *,
     half_width: int = 10,
@@ -56,14 +56,14 @@ def build(
 ) -> Attention:
     """The attention of these names; options that a choice does not have are ignored.
 
-    half_width: local windows. gaussian: local-p, "after" or "before" the normaliser.
+    half_width: local windows. gaussian: local-p, "after" or "before" the normalizer.
     coverage: the score also sees how much weight each position has had. max_length: the
     location score's table. k: positions that top-k reads. `score="none"` is
     no attention at all but a fixed context, read at the `fixed` end: "last", "first" or
     "both".
     """
     if score == "none":
-        return none(fixed)
+        return fixed_context(fixed)
     options = {
         "half_width": half_width,
         "gaussian": gaussian,
@@ -72,9 +72,9 @@ def build(
     }
     chosen = _make(_pick(SCORES, "score", score, extra=("none",)), options)
     return attention(
-        scores.covered(chosen) if coverage else chosen,
+        scores.with_coverage(chosen) if coverage else chosen,
         _make(_pick(WINDOWS, "window", window), options),
-        _pick(NORMALISERS, "normaliser", normaliser),
+        _pick(NORMALIZERS, "normalizer", normalizer),
         _make(_pick(READS, "read", read), options),
     )
 
@@ -101,7 +101,7 @@ class Preset(NamedTuple):
     settings: dict[str, Any]
     paper: str
     departures: tuple[str, ...] = ()
-    tasks: tuple[str, ...] = ("translate", "caption")
+    tasks: tuple[str, ...] = ("translation", "captioning")
 
 
 _BAHDANAU = {
@@ -132,7 +132,7 @@ _DENG = {
     "eos_in_memory": True,
     "score": "additive",
     "window": "global",
-    "normaliser": "softmax",
+    "normalizer": "softmax",
     "read": "hard",
     "feed": "expected",
 }
@@ -142,7 +142,7 @@ _XU = _BAHDANAU | {
     "cell": "lstm",
     "score": "additive",
     "window": "global",
-    "normaliser": "softmax",
+    "normalizer": "softmax",
     "gate": True,  # of captions
 }
 _XU_DEPARTURES = (
@@ -153,7 +153,7 @@ _XU_DEPARTURES = (
 
 # What every preset leaves to the configuration, or does in our way.
 _OURS = (
-    "widths, optimiser, schedule and clipping are the configuration's",
+    "widths, optimizer, schedule and clipping are the configuration's",
     "matrices start Glorot-uniform or orthogonal, embeddings of unit length",
     "the vocabulary's bias starts at the words' log frequencies",
     "the loss is the mean over target tokens, not over sentences",
@@ -162,7 +162,7 @@ _OURS = (
 
 
 def _luong(score: str, window: str, *departures: str) -> Preset:
-    attention = {"score": score, "window": window, "normaliser": "softmax"}
+    attention = {"score": score, "window": window, "normalizer": "softmax"}
     if window != "global":
         attention |= {"half_width": 10}
     if window == "local-p":
@@ -185,11 +185,11 @@ def _deng(**learning) -> Preset:
 _CLAMPED = "local-m past the last source word stays there (nmt.matlab; paper silent)"
 PRESETS: dict[str, Preset] = {
     "bahdanau2014": Preset(
-        _BAHDANAU | {"score": "additive", "window": "global", "normaliser": "softmax"},
+        _BAHDANAU | {"score": "additive", "window": "global", "normalizer": "softmax"},
         "Bahdanau et al. 2014, NMT by Jointly Learning to Align and Translate",
         (
             *_OURS,
-            "the output matrix is not factorised (GroundHog does, paper silent)",
+            "the output matrix is not factorized (GroundHog does, paper silent)",
         ),
     ),
     "rnnencdec": Preset(
@@ -245,7 +245,7 @@ PRESETS: dict[str, Preset] = {
             "compat": True,
             "score": "additive",
             "window": "global",
-            "normaliser": "softmax",
+            "normalizer": "softmax",
             "read": "soft",
             "cell": "cho-gru",
             "layers": 1,
@@ -253,13 +253,13 @@ PRESETS: dict[str, Preset] = {
         },
         "ilivans/tf-rnn-attention (2017), after Yang et al. 2016",
         (
-            "widths and optimiser are the configuration's, configs/classify.py:imdb",
+            "widths and optimizer are the configuration's, configs/classification.py:imdb",
             "matrices start Glorot-uniform or orthogonal, embeddings of unit length; "
             "the gates' biases at 0, not 1",
             "the end mark that is read is a token of its own, not the first pad",
             "unknown words are one token, where the original drops them at test",
             "every test sentence counts, those of the last partial batch too",
         ),
-        tasks=("classify",),
+        tasks=("classification",),
     ),
 }

@@ -1,20 +1,20 @@
 """Reads: from the weights of a step to the weights its context is read with.
 
 All but `soft` first make a distribution of the weights, which a prior may have left
-short of one. Without a `Draw` they read the expected value.
+short of one. Without a `SampleSpec` they read the expected value.
 """
 
 import jax
 import jax.numpy as jnp
 
-from attnlab.attention.base import Draw, Read
+from attnlab.attention.base import Read, SampleSpec
 from attnlab.masking import distribution, safe_log
 
 
 def soft() -> Read:
     """The expected value (Bahdanau et al. 2014, eq. 5), weights as they are."""
 
-    def read(weights: jax.Array, draw: Draw | None) -> jax.Array:
+    def read(weights: jax.Array, draw: SampleSpec | None) -> jax.Array:
         del draw
         return weights
 
@@ -26,7 +26,7 @@ def top_k(k: int = 5) -> Read:
     if k < 1:
         raise ValueError(f"k is {k}, must be at least 1")
 
-    def read(weights: jax.Array, draw: Draw | None) -> jax.Array:
+    def read(weights: jax.Array, draw: SampleSpec | None) -> jax.Array:
         del draw
         slots = jax.lax.top_k(weights, min(k, weights.shape[0]))[1]
         kept = jnp.zeros(weights.shape, bool).at[slots].set(True)
@@ -42,7 +42,7 @@ def hard() -> Read:
     what `attnlab.estimators` are for.
     """
 
-    def read(weights: jax.Array, draw: Draw | None) -> jax.Array:
+    def read(weights: jax.Array, draw: SampleSpec | None) -> jax.Array:
         if draw is None:
             return distribution(weights)
         one = jax.lax.stop_gradient(_largest(_perturbed(weights, draw), weights))
@@ -58,7 +58,7 @@ def straight_through() -> Read:
     and the noisier the lower it is.
     """
 
-    def read(weights: jax.Array, draw: Draw | None) -> jax.Array:
+    def read(weights: jax.Array, draw: SampleSpec | None) -> jax.Array:
         if draw is None:
             return distribution(weights)
         scores = _perturbed(weights, draw)
@@ -69,7 +69,7 @@ def straight_through() -> Read:
     return read
 
 
-def _perturbed(weights: jax.Array, draw: Draw) -> jax.Array:
+def _perturbed(weights: jax.Array, draw: SampleSpec) -> jax.Array:
     scores = safe_log(distribution(weights))
     if draw.rng is not None:
         scores += jax.random.gumbel(draw.rng, weights.shape, weights.dtype)

@@ -93,7 +93,7 @@ def additive() -> Score:
         del positions, coverage
         return _tanh_score(query @ params["w"], keys, params["v"])
 
-    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, multiplies=False)
+    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, is_matmul=False)
 
 
 def concat() -> Score:
@@ -116,7 +116,7 @@ def concat() -> Score:
         del positions, coverage
         return _tanh_score(query @ params["w"][: query.shape[-1]], keys, params["v"])
 
-    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, multiplies=False)
+    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, is_matmul=False)
 
 
 def concat_luong2015() -> Score:
@@ -140,7 +140,7 @@ def concat_luong2015() -> Score:
         del positions, coverage
         return _tanh_score(query @ params["w"], keys, params["v"])
 
-    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, multiplies=False)
+    return Score(init, keys, apply, dense_below=DENSE_BELOW_TANH, is_matmul=False)
 
 
 def location(max_length: int = 50) -> Score:
@@ -164,7 +164,9 @@ def location(max_length: int = 50) -> Score:
         rows = jnp.take(params["w"], positions, axis=0, mode="clip")  # [W, Q]
         return jnp.einsum("wq,q->w", rows, query)
 
-    return Score(init, keys, apply, reach=max_length, dense_below=DENSE_BELOW_DOT)
+    return Score(
+        init, keys, apply, max_positions=max_length, dense_below=DENSE_BELOW_DOT
+    )
 
 
 def cosine() -> Score:
@@ -197,7 +199,7 @@ def cosine() -> Score:
     return Score(init, keys, apply, dense_below=DENSE_BELOW_DOT)
 
 
-def covered(score: Score) -> Score:
+def with_coverage(score: Score) -> Score:
     """`score` with keys k + c w, where c is the weight the position has had so far.
 
     With `additive` this is See et al. 2017, eq. 11 (Tu et al. 2016's linguistic
@@ -224,7 +226,7 @@ def covered(score: Score) -> Score:
         keys = keys + jnp.outer(coverage.astype(keys.dtype), params["w"])
         return score.apply(params["score"], query, keys, positions, coverage)
 
-    return score._replace(init=init, keys=keys, apply=apply, recalls=True)
+    return score._replace(init=init, keys=keys, apply=apply, needs_coverage=True)
 
 
 @jax.checkpoint  # saving tanh [T, S, H] for the gradient is slower than redoing it

@@ -12,7 +12,7 @@ from attnlab.precision import wide, wide_type
 glorot = jax.nn.initializers.glorot_uniform()
 
 
-def everywhere() -> Window:
+def global_window() -> Window:
     """Luong et al. 2015, section 3.1, and Bahdanau et al. 2014: the whole sentence."""
 
     def init(rng: jax.Array, dims: Dims) -> Params:

@@ -94,7 +94,7 @@ def allowed(logits, early, *, eos: int, banned: Sequence[int]) -> jax.Array:
     """Logits [..., V] with -inf for `banned` tokens, and for EOS where `early` [...].
 
     -inf is meant: the logarithm of probability zero. Other probabilities are not
-    renormalised, as in Bahdanau's sample.py.
+    renormalized, as in Bahdanau's sample.py.
     """
     words = lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
     forbidden = (words == eos) & early[..., None]

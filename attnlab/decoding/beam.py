@@ -28,7 +28,7 @@ LENGTH_PENALTIES: dict[str, Callable[[jax.Array, float], jax.Array]] = {
 STOPS = ("all", "best")
 
 
-class _Rows(NamedTuple):
+class _Beams(NamedTuple):
     """Sentences being searched, R of them with K hypotheses each."""
 
     memory: Any  # leaves [R, ...]
@@ -113,10 +113,10 @@ def beam(
     penalty = LENGTH_PENALTIES[length_penalty]
     step_all = jax.vmap(step, in_axes=(None, 1, 1), out_axes=1)
 
-    def is_open(rows: _Rows):
+    def is_open(rows: _Beams):
         return ~rows.closed & (rows.totals > -jnp.inf)
 
-    def advance(rows: _Rows, sentence, found: _Found):
+    def advance(rows: _Beams, sentence, found: _Found):
         time, totals = rows.time, rows.totals
         carry, logits, weights = step_all(rows.memory, rows.carry, rows.previous)
         logits = logits.astype(shapes.scores)
@@ -162,7 +162,7 @@ def beam(
             lengths=write(found.lengths, lengths),
             ended=write(found.ended, ended),
         )
-        rows = _Rows(
+        rows = _Beams(
             memory=rows.memory,
             carry=jax.tree.map(lambda leaf: _take(leaf, parents), carry),
             previous=words,
@@ -177,7 +177,7 @@ def beam(
         return rows, found
 
     place = lax.broadcasted_iota(jnp.int32, (batch, beams), 1)
-    waiting = _Rows(
+    waiting = _Beams(
         memory=memory,
         carry=jax.tree.map(lambda leaf: _repeat(leaf, beams), carry),
         previous=_repeat(start, beams),

@@ -1,7 +1,7 @@
 """How a hard read learns: bounds on log p(target) and estimates of their gradients.
 
 Each function returns an array, one number a target step, whose value is a bound (or an
-estimate of one) and whose gradient is the estimator: to learn, maximise its sum.
+estimate of one) and whose gradient is the estimator: to learn, maximize its sum.
 """
 
 from attnlab.estimators.base import Steps, at_every, at_slots, sample

@@ -15,13 +15,13 @@ class Steps(NamedTuple):
     Leading axes are any, mostly [B, T]; at padded steps every likelihood is log 1.
 
     probabilities [..., W]: p(a), of sum one, also where there is nothing to look at
-    at(slots [...] int) -> log p(y | only the value at that slot is read) [...]
-    under(reads [..., W]) -> log p(y | the values are read with these weights) [...]
+    log_prob_at(slots [...] int) -> log p(y | only the value at that slot is read) [...]
+    log_prob_under(reads [..., W]) -> log p(y | the values are read with these weights) [...]
     """
 
     probabilities: jax.Array
-    at: Callable[[jax.Array], jax.Array]
-    under: Callable[[jax.Array], jax.Array]
+    log_prob_at: Callable[[jax.Array], jax.Array]
+    log_prob_under: Callable[[jax.Array], jax.Array]
 
 
 def at_slots(steps: Steps, slots: jax.Array) -> jax.Array:
@@ -29,7 +29,7 @@ def at_slots(steps: Steps, slots: jax.Array) -> jax.Array:
 
     The gradient computes each anew.
     """
-    found = jax.lax.map(jax.checkpoint(steps.at), jnp.moveaxis(slots, -1, 0))
+    found = jax.lax.map(jax.checkpoint(steps.log_prob_at), jnp.moveaxis(slots, -1, 0))
     return jnp.moveaxis(found, 0, -1)
 
 

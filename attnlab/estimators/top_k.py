@@ -7,7 +7,7 @@ from attnlab.masking import distribution
 
 
 def top_k_joint(steps: Steps, k: int) -> jax.Array:
-    """log sum over the k largest p(a), renormalised, of p(a) p(y | a): [...].
+    """log sum over the k largest p(a), renormalized, of p(a) p(y | a): [...].
 
     Sentences with fewer positions use all they have (4.25): what has no probability
     adds nothing.

@@ -1,8 +1,8 @@
 """BLEU by sacrebleu, with its signature, and its statistics sentence by sentence.
 
-Tokenisation and case move BLEU by points, so every score carries the signature that
-names them. The project's text is tokenised already, hence `tokenize="none"`, which is
-the papers' tokenised BLEU (multi-bleu); use "13a" on plain text. A reference that holds
+Tokenization and case move BLEU by points, so every score carries the signature that
+names them. The project's text is tokenized already, hence `tokenize="none"`, which is
+the papers' tokenized BLEU (multi-bleu); use "13a" on plain text. A reference that holds
 tabs is several: a picture's captions, of which an n-gram may match any.
 """
 
@@ -74,7 +74,7 @@ def statistics(
 
 
 def score(counts: np.ndarray) -> np.ndarray:
-    """BLEU [...] in [0, 100] of summed counts [..., 10]: sacrebleu's, vectorised.
+    """BLEU [...] in [0, 100] of summed counts [..., 10]: sacrebleu's, vectorized.
 
     Orders without a match are smoothed as sacrebleu does by default ("exp": the k-th
     such order counts 1 / 2^k of a match); no match at all, or no n-grams of some order,
@@ -142,5 +142,5 @@ def _metric(
         )
     if not references:
         raise ValueError("BLEU of no sentences is undefined")
-    # force: no warning that the text looks tokenised, which it is meant to be
+    # force: no warning that the text looks tokenized, which it is meant to be
     return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)

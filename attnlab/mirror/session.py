@@ -22,7 +22,7 @@ LONGEST_TAG = 64  # letters that wandb allows
 SECONDS_TO_WRITE = 3.0
 
 
-class Place(NamedTuple):
+class WandbPlace(NamedTuple):
     """Where a run is shown: folder/wandb on disk, `name` in the group of its sweep.
 
     `key` is a word of eight letters; a folder's runs of one key are one wandb run.
@@ -67,7 +67,7 @@ _service = _Service()
 
 
 def start(
-    place: Place,
+    place: WandbPlace,
     mode: Mode,
     *,
     config: Mapping[str, Any],
@@ -95,7 +95,7 @@ def start(
 
 
 def _start(
-    place: Place,
+    place: WandbPlace,
     mode: Mode,
     config: Mapping[str, Any],
     tags: Sequence[str],
@@ -204,7 +204,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def artefact_name(text: str) -> str:
+def artifact_name(text: str) -> str:
     """A name that wandb takes: letters, digits and dashes of ASCII alone, so that other
     ones are told apart by a hash."""
     name = slug(text)

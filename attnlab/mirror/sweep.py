@@ -9,8 +9,8 @@ from typing import Any
 
 from attnlab import runs
 from attnlab.mirror.session import (
-    Place,
-    artefact_name,
+    WandbPlace,
+    artifact_name,
     environment,
     finish,
     start,
@@ -69,24 +69,24 @@ def mirror_report(
 ) -> None:
     """Show the files of a report, `written`, as a run "report" of the sweep's group.
 
-    It has summary.csv as a table, the figures as images, and all files as an artefact.
+    It has summary.csv as a table, the figures as images, and all files as an artifact.
     `settings` are the section `wandb` of a run's configuration. May raise.
     """
     folder, group = written[0].parent, root.absolute().name
     key = runs.fingerprint({"report": group})[:8]
-    place = Place(folder, settings["project"], group, "report", "report", key)
+    place = WandbPlace(folder, settings["project"], group, "report", "report", key)
     run = start(place, settings["mode"], config={}, tags=["report"], say=say)
     done = False
     try:
         with environment(folder, run.settings.mode):
             import wandb
 
-            artefact = wandb.Artifact(artefact_name(f"{group} report"), type="report")
+            artifact = wandb.Artifact(artifact_name(f"{group} report"), type="report")
             for path in written:
                 name = path.relative_to(folder).as_posix()
                 # A later report writes these anew, so that what is sent is a copy.
-                artefact.add_file(str(path.absolute()), name=name)
-            run.log_artifact(artefact)
+                artifact.add_file(str(path.absolute()), name=name)
+            run.log_artifact(artifact)
             columns, lines = table((folder / "summary.csv").read_text("utf-8"))
             shown: dict[str, Any] = {
                 f"figure/{path.stem}": wandb.Image(str(path))

@@ -9,15 +9,15 @@ import numpy as np
 
 from attnlab import runs
 from attnlab.mirror.session import (
-    Place,
-    artefact_name,
+    WandbPlace,
+    artifact_name,
     environment,
     finish,
     start,
 )
 
 BINS = 64
-# Files of a finished run that its artefact holds, as far as the task writes them.
+# Files of a finished run that its artifact holds, as far as the task writes them.
 KEPT = (
     runs.CONFIG,
     runs.ENVIRONMENT,
@@ -27,11 +27,11 @@ KEPT = (
     runs.REFERENCES,
     runs.HYPOTHESES,
     runs.LOSSES,
-    runs.TALLIES,
+    runs.EXAMPLE_COUNTS,
     runs.ALIGNMENTS,
     runs.EXAMPLES,
 )
-AXES = ("score", "window", "normaliser", "read", "preset")  # in config.model
+AXES = ("score", "window", "normalizer", "read", "preset")  # in config.model
 
 
 class RunMirror:
@@ -52,7 +52,7 @@ class RunMirror:
         self.folder = folder
         self.shows_histograms = settings.get("histograms", True)
         self.concluded = False
-        self.place = Place(
+        self.place = WandbPlace(
             folder,
             settings["project"],
             group=folder.absolute().parent.parent.name,
@@ -93,7 +93,7 @@ class RunMirror:
         run = read_run(self.folder)
         self.run.summary.update(summary(run))
         with environment(self.folder, self.run.settings.mode):
-            self.run.log_artifact(_artefact(run, self.place))
+            self.run.log_artifact(_artifact(run, self.place))
             with TemporaryDirectory(dir=self.folder / "wandb") as scratch:
                 shown = pictures(run, Path(scratch))
                 if self.shows_histograms:
@@ -137,16 +137,16 @@ def read_run(folder: Path) -> runs.Run:
     return run
 
 
-def _artefact(run: runs.Run, place: Place) -> Any:
+def _artifact(run: runs.Run, place: WandbPlace) -> Any:
     """The files of a finished run, which are final, so sent from where they lie."""
     import wandb
 
-    name = artefact_name(f"{place.group} {place.name}")  # one in the whole project
-    artefact = wandb.Artifact(name, type="run", metadata=run.result)
+    name = artifact_name(f"{place.group} {place.name}")  # one in the whole project
+    artifact = wandb.Artifact(name, type="run", metadata=run.result)
     for path in (run.folder.absolute() / name for name in KEPT):
         if path.exists():
-            artefact.add_file(str(path), policy="immutable", skip_cache=True)
-    return artefact
+            artifact.add_file(str(path), policy="immutable", skip_cache=True)
+    return artifact
 
 
 def pictures(run: runs.Run, scratch: Path) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def pictures(run: runs.Run, scratch: Path) -> dict[str, Any]:
     import wandb
 
     from attnlab.report import figures
-    from attnlab.report.gallery import of_run
+    from attnlab.report.task_plots import of_run
 
     shown: dict[str, Any] = {}
     for figure, name, caption in of_run(run):

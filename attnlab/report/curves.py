@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from attnlab.metrics import aer, bleu
-from attnlab.metrics.named import METRICS
-from attnlab.report.evidence import Alignments, Evidence, Texts
+from attnlab.metrics.registry import METRICS
+from attnlab.report.example_stats import Alignments, ExampleStats, Texts
 from attnlab.report.figures import Bins, Series
 from attnlab.report.rows import Row
 from attnlab.runs import Run
@@ -42,7 +42,7 @@ def learning(rows: Sequence[Row]) -> dict[str, dict[str, list[Series]]]:
     return {title: found[title] for title in DEVELOPMENT.values() if title in found}
 
 
-def by_length(known: Mapping[str, Evidence]) -> Bins | None:
+def by_length(known: Mapping[str, ExampleStats]) -> Bins | None:
     """BLEU by words of the source; None before any run has translated the test set."""
     systems = _systems({name: some.texts for name, some in known.items()})
     if not systems:
@@ -64,7 +64,7 @@ def by_length(known: Mapping[str, Evidence]) -> Bins | None:
     return Bins(labels, counts, values)
 
 
-def by_distance(known: Mapping[str, Evidence]) -> Bins | None:
+def by_distance(known: Mapping[str, ExampleStats]) -> Bins | None:
     """AER by |t - s|; None before any run has aligned sentences with gold links."""
     systems = _systems({name: some.alignments for name, some in known.items()})
     if not systems:

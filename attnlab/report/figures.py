@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 WIDTH = 6.8  # inches: the text width of a two-column paper, or of a page
-# Okabe and Ito's colours, told apart by most colour-blind readers; markers repeat it.
-COLOURS = (
+# Okabe and Ito's colors, told apart by most color-blind readers; markers repeat it.
+COLORS = (
     "#0072B2",
     "#D55E00",
     "#009E73",
@@ -311,11 +311,11 @@ def band(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def look_of(place: int) -> dict[str, Any]:
-    """Colour, marker and dashes of the row at `place`, the same in every figure."""
+    """Color, marker and dashes of the row at `place`, the same in every figure."""
     return {
-        "color": COLOURS[place % len(COLOURS)],
+        "color": COLORS[place % len(COLORS)],
         "marker": MARKERS[place % len(MARKERS)],
-        "linestyle": DASHES[(place // len(COLOURS)) % len(DASHES)],
+        "linestyle": DASHES[(place // len(COLORS)) % len(DASHES)],
         "markeredgecolor": "white",
         "markeredgewidth": 0.4,
     }

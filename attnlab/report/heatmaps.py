@@ -1,8 +1,8 @@
 """Alignments as heat maps: one with its gold links, or one sentence under all variants.
 
-Grey with white = 1 on black = 0, as in Bahdanau et al. 2014 (Fig. 3) and Luong et al.
+Gray with white = 1 on black = 0, as in Bahdanau et al. 2014 (Fig. 3) and Luong et al.
 2015 (Fig. 7): the images can be laid beside the papers' own, the zeros of a local
-window or of sparsemax stay plainly black, and grey leaves colour free to mean one
+window or of sparsemax stay plainly black, and gray leaves color free to mean one
 thing, the gold links, which no map of many hues would.
 """
 
@@ -198,7 +198,7 @@ def _mark_legend(axes: Any, possible: bool) -> None:
 
 
 def _bar(figure: Any, axes: Any, image: Any) -> None:
-    """A colour bar of fixed breadth at the right of `axes`."""
+    """A color bar of fixed breadth at the right of `axes`."""
     box = axes.get_position()
     width, height = figure.get_size_inches()
     tall = min(1.0, box.height * height * 0.6) / height

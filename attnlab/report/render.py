@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from attnlab.report.table import MARK, Cell, Column, Line, Table
+from attnlab.report.table import MARK, Column, Line, Table, TableCell
 
 # What LaTeX would read as a command, and as a character of another kind.
 LATEX = {
@@ -27,8 +27,8 @@ LATEX = {
 }
 
 
-def text(table: Table, *, width: int = 100, colour: bool = False) -> str:
-    """The table for a terminal; `colour` allows bold and colours.
+def text(table: Table, *, width: int = 100, color: bool = False) -> str:
+    """The table for a terminal; `color` allows bold and colors.
 
     Sentences fold at `width` columns. The table itself is as wide as it has to be: a
     number without its last digits is another number.
@@ -49,9 +49,9 @@ def text(table: Table, *, width: int = 100, colour: bool = False) -> str:
     out = io.StringIO()
     terminal: dict[str, Any] = {
         "file": out,
-        "force_terminal": colour,
+        "force_terminal": color,
         "highlight": False,
-        "color_system": "standard" if colour else None,
+        "color_system": "standard" if color else None,
     }
     console = Console(width=width, **terminal)
     unbounded = Console(width=10_000, **terminal)
@@ -116,7 +116,7 @@ def sentences(table: Table, best: str) -> list[str]:
     return [*first, *table.legend, *(f"Missing: {line}." for line in table.missing)]
 
 
-def number(cell: Cell | None, column: Column) -> str:
+def number(cell: TableCell | None, column: Column) -> str:
     """`27.3 ± 0.4`, without the spread where it is unknown or no run differs."""
     if cell is None:
         return "—"
@@ -126,7 +126,7 @@ def number(cell: Cell | None, column: Column) -> str:
     return f"{shown} ± {cell.spread:,.{column.digits}f}"
 
 
-def _starred(cell: Cell | None, column: Column) -> str:
+def _starred(cell: TableCell | None, column: Column) -> str:
     """The number with room for its marks, so that the numbers of a column line up."""
     marks = ""
     if cell is not None:
@@ -134,7 +134,7 @@ def _starred(cell: Cell | None, column: Column) -> str:
     return f"{number(cell, column)}{marks:2}" if column.better else number(cell, column)
 
 
-def _bold(cell: Cell | None, column: Column, fence: str) -> str:
+def _bold(cell: TableCell | None, column: Column, fence: str) -> str:
     shown = number(cell, column)
     if cell is None:
         return shown
@@ -142,7 +142,7 @@ def _bold(cell: Cell | None, column: Column, fence: str) -> str:
     return shown + (f" {MARK}" if cell.marked else "")
 
 
-def _style(cell: Cell | None) -> str:
+def _style(cell: TableCell | None) -> str:
     return "dim" if cell is None else "bold" if cell.best else ""
 
 

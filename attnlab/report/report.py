@@ -7,17 +7,17 @@ from typing import Any
 from attnlab import runs
 from attnlab.report import (
     curves,
-    evidence,
+    example_stats,
     figures,
-    order,
     page,
+    pairwise,
     render,
     rows,
     table,
 )
-from attnlab.report.evidence import Evidence
-from attnlab.report.gallery import draw_examples
+from attnlab.report.example_stats import ExampleStats
 from attnlab.report.rows import Row
+from attnlab.report.task_plots import draw_examples
 from attnlab.runs import write_bytes
 
 PAGE = ".html"  # of a figure that is a page of its own
@@ -51,8 +51,8 @@ def write_report(
     known = _read(found)
     printed = table.tabulate(found, known, baseline=baseline)
     if chain is not None:
-        steps = order.check(found, known, chain, chain_by)
-        below = [*printed.legend, *order.sentences(steps, chain_by)]
+        steps = pairwise.check(found, known, chain, chain_by)
+        below = [*printed.legend, *pairwise.sentences(steps, chain_by)]
         printed = printed._replace(legend=below)
     folder = Path(root) / "report" if folder is None else Path(folder)
     texts = {
@@ -82,14 +82,16 @@ def _rows(root: str | Path) -> list[Row]:
     return rows.group([rows.checked(run) for run in found])
 
 
-def _read(found: Sequence[Row]) -> dict[str, Evidence]:
-    return {row.name: evidence.read(row) for row in found}
+def _read(found: Sequence[Row]) -> dict[str, ExampleStats]:
+    return {row.name: example_stats.read(row) for row in found}
 
 
 Drawn = list[tuple[list[Path], str]]  # files of a figure, its caption
 
 
-def _draw(found: Sequence[Row], known: Mapping[str, Evidence], folder: Path) -> Drawn:
+def _draw(
+    found: Sequence[Row], known: Mapping[str, ExampleStats], folder: Path
+) -> Drawn:
     """Every figure that the runs so far allow."""
     drawn: Drawn = []
 
@@ -116,7 +118,7 @@ def _draw(found: Sequence[Row], known: Mapping[str, Evidence], folder: Path) -> 
 
 
 def _task(row: Row) -> str:
-    return str(row.config.get("task", "translate"))
+    return str(row.config.get("task", "translation"))
 
 
 def _markdown(title: str, printed: str, shown: Sequence[tuple[str, str]]) -> str:

@@ -69,7 +69,7 @@ def checked(run: Run) -> Run:
     """The run, as a failed one with the reason where a file of it cannot be read.
 
     So one damaged file costs its run and not the report. A run that had failed before
-    keeps its own reason. (What is wrong with losses.tsv is a note: `evidence`.)
+    keeps its own reason. (What is wrong with losses.tsv is a note: `example_stats`.)
     """
     try:
         run.metrics()

@@ -18,18 +18,18 @@ HEAD, GAP = 1.15, 0.7  # lines that a title takes, and the room below a text
 Placed = tuple[int, int, str]  # the column of a word, its number, the word
 
 
-class Text(NamedTuple):
+class ShadedText(NamedTuple):
     """Words [S] with weights [S] under a title; those in `gold` are underlined."""
 
     title: str
     words: Sequence[str]
     weights: np.ndarray
     gold: frozenset[int] = frozenset()
-    note: str = ""  # after the title, in grey
+    note: str = ""  # after the title, in gray
 
 
 @styled
-def shaded(texts: Sequence[Text]) -> Any:
+def shaded(texts: Sequence[ShadedText]) -> Any:
     """The texts one below the other.
 
     The shade is the square root of the weight's share of the heaviest one of all texts:
@@ -73,7 +73,7 @@ def shade(weight: float, heaviest: float) -> float:
     return math.sqrt(max(weight, 0.0) / heaviest)
 
 
-def _title(axes: Any, middle: float, text: Text) -> None:
+def _title(axes: Any, middle: float, text: ShadedText) -> None:
     look: dict[str, Any] = {"fontsize": SIZE + 0.6, "va": "center"}
     title = axes.text(0, middle, plain(text.title), weight="bold", **look)
     axes.annotate(
@@ -87,7 +87,7 @@ def _title(axes: Any, middle: float, text: Text) -> None:
     )
 
 
-def _line(axes: Any, top: float, line: list[Placed], text: Text, heaviest: float):
+def _line(axes: Any, top: float, line: list[Placed], text: ShadedText, heaviest: float):
     from matplotlib.patches import Rectangle
 
     for column, number, word in line:
@@ -96,9 +96,9 @@ def _line(axes: Any, top: float, line: list[Placed], text: Text, heaviest: float
             corner = (column - 0.3, top + 0.06)
             look: dict[str, Any] = {"facecolor": HEAT, "alpha": 0.85 * dark, "lw": 0}
             axes.add_patch(Rectangle(corner, len(word) + 0.6, 0.86, **look))
-        colour = "white" if dark > 0.75 else "black"
+        color = "white" if dark > 0.75 else "black"
         font: dict[str, Any] = {"fontsize": SIZE, "family": "monospace"}
-        axes.text(column, top + 0.5, plain(word), va="center", color=colour, **font)
+        axes.text(column, top + 0.5, plain(word), va="center", color=color, **font)
         if number in text.gold:
             ends = (column, column + len(word))
             axes.plot(ends, [top + 1.0] * 2, color=GOLD, lw=1.3, solid_capstyle="butt")

@@ -8,15 +8,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from attnlab.metrics import aer, bleu
-from attnlab.metrics.named import METRICS
+from attnlab.metrics.registry import METRICS
 from attnlab.metrics.significance import Score, paired_bootstrap, spread
-from attnlab.report import legend
-from attnlab.report.evidence import (
-    Evidence,
+from attnlab.report import notes as legend
+from attnlab.report.example_stats import (
+    ExampleStats,
     perplexity,
     pooled_alignments,
+    pooled_example_counts,
     pooled_losses,
-    pooled_tallies,
     pooled_texts,
     ratio,
 )
@@ -65,10 +65,10 @@ def tested(column: Column) -> tuple[Any, Score]:
     """(evidence -> (examples, counts) or None, counts -> score) of a column."""
     if column.key in TESTED:
         return TESTED[column.key]
-    return partial(pooled_tallies, score=column.key), ratio
+    return partial(pooled_example_counts, score=column.key), ratio
 
 
-class Cell(NamedTuple):
+class TableCell(NamedTuple):
     """Mean and spread (nan for one seed) over `seeds` values; p of a test, or None."""
 
     mean: float
@@ -86,7 +86,7 @@ class Line(NamedTuple):
     """A row of the table: cells by column, or a `failure` instead of cells."""
 
     name: str
-    cells: dict[str, Cell]
+    cells: dict[str, TableCell]
     failure: str = ""
 
 
@@ -101,7 +101,7 @@ class Table(NamedTuple):
 
 def tabulate(
     rows: Sequence[Row],
-    evidence: Mapping[str, Evidence],
+    example_stats: Mapping[str, ExampleStats],
     *,
     baseline: str | None = None,
     samples: int = 1000,
@@ -113,7 +113,7 @@ def tabulate(
     runs follow their row.
     """
     chosen = None if baseline is None else named(rows, baseline, "to compare with").name
-    cells: dict[str, dict[str, Cell]] = {row.name: {} for row in rows}
+    cells: dict[str, dict[str, TableCell]] = {row.name: {} for row in rows}
     tests, columns = [], []
     for column in COLUMNS:
         means = column_means(rows, column)
@@ -122,7 +122,7 @@ def tabulate(
         columns.append(column)
         best = _best(means, column)
         against = chosen or best
-        test = _test(column, against, list(means), evidence, samples)
+        test = _test(column, against, list(means), example_stats, samples)
         for name, cell in means.items():
             p_value = test.p_values.get(name)
             cells[name][column.key] = cell._replace(best=name == best, p_value=p_value)
@@ -141,19 +141,19 @@ def tabulate(
         *legend.left_out(rows),
         *legend.columns([column.key for column in columns]),
         *_test_legend(tests, chosen is not None, samples),
-        *legend.notes(evidence),
+        *legend.notes(example_stats),
     ]
     return Table(tuple(columns), lines, below, missing(rows))
 
 
-def column_means(rows: Sequence[Row], column: Column) -> dict[str, Cell]:
+def column_means(rows: Sequence[Row], column: Column) -> dict[str, TableCell]:
     """Mean and spread over the finished runs of each row that has the number."""
     means = {}
     for row in rows:
         values = [value(run, column) for run in row.finished]
         numbers = [number for number in values if number is not None]
         if numbers:
-            means[row.name] = Cell(*spread(numbers), len(numbers))
+            means[row.name] = TableCell(*spread(numbers), len(numbers))
     return means
 
 
@@ -163,7 +163,7 @@ def value(run: Run, column: Column) -> float | None:
     return column.scale * found if isinstance(found, int | float) else None
 
 
-def _best(means: Mapping[str, Cell], column: Column) -> str | None:
+def _best(means: Mapping[str, TableCell], column: Column) -> str | None:
     if not column.better or len(means) < 2:
         return None
     return max(means, key=lambda name: column.better * means[name].mean)
@@ -183,18 +183,20 @@ def _test(
     column: Column,
     against: str | None,
     names: Sequence[str],
-    evidence: Mapping[str, Evidence],
+    example_stats: Mapping[str, ExampleStats],
     samples: int,
 ) -> _Test:
     if not column.better or against is None or against not in names:
         return _Test(column, None, 0, {}, [])
     gather, score = tested(column)
-    if column.key not in TESTED and not any(gather(evidence[name]) for name in names):
+    if column.key not in TESTED and not any(
+        gather(example_stats[name]) for name in names
+    ):
         return _Test(column, None, 0, {}, [])
-    reference = gather(evidence[against])
+    reference = gather(example_stats[against])
     p_values, left_out = {}, []
     for name in names:
-        system = gather(evidence[name])
+        system = gather(example_stats[name])
         if reference is None or system is None or system[0] != reference[0]:
             left_out.append(name)
         elif name != against:

@@ -26,12 +26,21 @@ from attnlab.runs.alignments import (
     read_alignments,
     write_alignments,
 )
+from attnlab.runs.example_counts import (
+    ExampleCounts,
+    read_example_counts,
+    read_losses,
+    unique_id,
+    write_example_counts,
+    write_losses,
+)
 from attnlab.runs.files import (
     ALIGNMENTS,
     CHECKPOINTS,
     CONFIG,
     ENVIRONMENT,
     ERROR,
+    EXAMPLE_COUNTS,
     EXAMPLES,
     HYPOTHESES,
     LOSSES,
@@ -39,7 +48,6 @@ from attnlab.runs.files import (
     REFERENCES,
     RESULT,
     SOURCES,
-    TALLIES,
     append_jsonl,
     plain,
     read_arrays,
@@ -67,14 +75,6 @@ from attnlab.runs.manifest import (
     reopen,
     write_result,
 )
-from attnlab.runs.tallies import (
-    Tallies,
-    read_losses,
-    read_tallies,
-    told_apart,
-    write_losses,
-    write_tallies,
-)
 
 __all__ = [
     "ALIGNMENTS",
@@ -90,12 +90,12 @@ __all__ = [
     "REFERENCES",
     "RESULT",
     "SOURCES",
-    "TALLIES",
+    "EXAMPLE_COUNTS",
     "AlignedSentence",
     "BusyRun",
     "Links",
     "Run",
-    "Tallies",
+    "ExampleCounts",
     "append_jsonl",
     "check_result",
     "checksum",
@@ -116,10 +116,10 @@ __all__ = [
     "read_lines",
     "read_losses",
     "read_manifest",
-    "read_tallies",
+    "read_example_counts",
     "reopen",
     "slug",
-    "told_apart",
+    "unique_id",
     "truncate_metrics",
     "write_alignments",
     "write_arrays",
@@ -128,5 +128,5 @@ __all__ = [
     "write_lines",
     "write_losses",
     "write_result",
-    "write_tallies",
+    "write_example_counts",
 ]

@@ -24,7 +24,7 @@ REFERENCES = "references.txt"
 HYPOTHESES = "hypotheses.txt"
 LOSSES = "losses.tsv"
 CHECKPOINTS = "checkpoints"
-TALLIES = "tallies.npz"
+EXAMPLE_COUNTS = "tallies.npz"
 EXAMPLES = "examples.npz"
 
 

@@ -11,21 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from attnlab.runs.alignments import AlignedSentence, read_alignments
+from attnlab.runs.example_counts import ExampleCounts, read_example_counts, read_losses
 from attnlab.runs.files import (
     ALIGNMENTS,
     CONFIG,
     ERROR,
+    EXAMPLE_COUNTS,
     LOSSES,
     METRICS,
     RESULT,
-    TALLIES,
     plain,
     read_json,
     read_jsonl,
     read_lines,
 )
 from attnlab.runs.manifest import check_result
-from attnlab.runs.tallies import Tallies, read_losses, read_tallies
 
 
 class Run(NamedTuple):
@@ -79,9 +79,13 @@ class Run(NamedTuple):
         """What is wrong, its files named from the run's folder."""
         return str(problem).replace(f"{self.folder}{os.sep}", "")
 
-    def tallies(self) -> Tallies | None:
-        """`read_tallies` of this run; None without a file."""
-        return read_tallies(self.folder) if (self.folder / TALLIES).exists() else None
+    def example_counts(self) -> ExampleCounts | None:
+        """`read_example_counts` of this run; None without a file."""
+        return (
+            read_example_counts(self.folder)
+            if (self.folder / EXAMPLE_COUNTS).exists()
+            else None
+        )
 
     def alignments(self) -> dict[str, list[AlignedSentence]]:
         """`read_alignments` of this run; {} without a file."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from attnlab import runs
-from attnlab.metrics.named import METRICS
+from attnlab.metrics.registry import METRICS
 
 
 class Display:
@@ -47,7 +47,7 @@ class Display:
 
     def __enter__(self) -> "Display":
         if self.ended:
-            self.say(f"{self.ended} of {self.total} runs are finished already")
+            self.log(f"{self.ended} of {self.total} runs are finished already")
         self.progress.start()
         return self
 
@@ -61,7 +61,7 @@ class Display:
             steps = runs.read_json(folder / runs.CONFIG)["train"]["steps"]
             self.bars[folder] = self.progress.add_task(name, total=steps, numbers="")
             if not self.live:
-                self.say(f"start   {name}")
+                self.log(f"start   {name}")
             return
         self.progress.remove_task(self.bars.pop(folder))
         self.ended += 1
@@ -75,13 +75,13 @@ class Display:
                 if METRICS[name].better and result.get(name) is not None
             )
             took = f"{result['seconds']:.0f} s"
-            self.say(f"done    {name}  {numbers}  {took}  {place}")
+            self.log(f"done    {name}  {numbers}  {took}  {place}")
         else:
             try:
                 error = runs.read_json(folder / runs.ERROR)["error"]
             except (OSError, ValueError):  # another sweep is trying it again
                 error = "see its folder"
-            self.say(f"FAILED  {name}  {error}  {place}")
+            self.log(f"FAILED  {name}  {error}  {place}")
 
     def poll(self) -> None:
         """Bring the bars up to the last line of each run's metrics."""
@@ -92,7 +92,7 @@ class Display:
                 bar, completed=last.get("step", 0), numbers="  ".join(numbers)
             )
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Print a line above the bars."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attnlab import runs
-from attnlab.sweep import groups
+from attnlab.sweep import replica_groups
 from attnlab.sweep.jobs import LOG, End, Executor, Job, Refused, training
 
 POLL_SECONDS = 0.2
@@ -25,7 +25,7 @@ def run_all(
     retries: int = 0,
     notify: Callable[[str, Path], None] = lambda event, folder: None,
     poll: Poll = lambda: None,
-    say: Say = lambda line: None,
+    log: Say = lambda line: None,
 ) -> None:
     """Finish the runs of `folders`, in their order.
 
@@ -36,12 +36,12 @@ def run_all(
     log.txt, and the others go on. One that was killed is tried again from its
     checkpoint, up to `retries` times; one that raised an exception would do so again,
     and is not. `notify` hears "start", "done" and "failed"; `poll` is called several
-    times a second; `say` is told how the runs go. Interrupted, the runs under way are
+    times a second; `log` is told how the runs go. Interrupted, the runs under way are
     ended, to be resumed next time. The executor is closed in the end.
     """
     try:
         waiting = [f for f in folders if not (f / runs.RESULT).exists()]
-        jobs = _jobs(waiting, executor, cache, poll, say)
+        jobs = _jobs(waiting, executor, cache, poll, log)
         started: set[Path] = set()
         tries: Counter[Path] = Counter()
         going, ask = 0, 0.0  # jobs under way; when to submit the next ones
@@ -49,11 +49,11 @@ def run_all(
             batch = jobs[: executor.room] if time.monotonic() >= ask else []
             if batch:
                 try:
-                    _submit(batch, executor, say)
+                    _submit(batch, executor, log)
                 except Refused as refusal:
                     if not going:
                         raise
-                    say(f"{refusal}; asked again in {ASK_SECONDS:.0f} s")
+                    log(f"{refusal}; asked again in {ASK_SECONDS:.0f} s")
                     ask = time.monotonic() + ASK_SECONDS
                 else:
                     going, jobs = going + len(batch), jobs[len(batch) :]
@@ -71,7 +71,7 @@ def run_all(
                 if again:
                     jobs.append(training(again, cache))
                     names = ", ".join("/".join(folder.parts[-2:]) for folder in again)
-                    say(f"again   {names}  after {end.how}")
+                    log(f"again   {names}  after {end.how}")
                 for folder in job.folders:
                     if folder not in again:
                         notify(_outcome(folder, job, end), folder)
@@ -84,19 +84,19 @@ def _jobs(
     executor: Executor,
     cache: Path | None,
     poll: Poll,
-    say: Say,
+    log: Say,
 ) -> list[Job]:
     """A job a run, or fewer where replicas pay."""
     pieces = [[folder] for folder in waiting]
     if cache is not None and waiting:
-        alike = groups.grouped(waiting)
+        alike = replica_groups.grouped(waiting)
         if executor.hardware is None:
-            say("one process a run: replicas are tried where runs ask for a GPU")
+            log("one process a run: replicas are tried where runs ask for a GPU")
         else:
-            decision = _decide(alike, executor, executor.hardware, cache, poll, say)
-            say(groups.reason(alike, decision))
+            decision = _decide(alike, executor, executor.hardware, cache, poll, log)
+            log(replica_groups.reason(alike, decision))
             if decision is not None and decision.pays:
-                pieces = groups.programs(alike, decision, executor.slots)
+                pieces = replica_groups.programs(alike, decision, executor.slots)
     return [training(piece, cache) for piece in pieces]
 
 
@@ -106,30 +106,30 @@ def _decide(
     hardware: str,
     cache: Path,
     poll: Poll,
-    say: Say,
-) -> groups.Decision | None:
+    log: Say,
+) -> replica_groups.Decision | None:
     """Whether replicas pay, measured where it is not known; None if that fails."""
     several = [group for group in alike if len(group) > 1]
-    decision = groups.recall(cache, hardware) if several else None
+    decision = replica_groups.recall(cache, hardware) if several else None
     while several and decision is None:
         group = several.pop(0)
         words = (str(cache), hardware, *map(str, group))
-        job = Job("attnlab.sweep.groups", words, group[0] / LOG, cache=cache)
-        _submit([job], executor, say)
+        job = Job("attnlab.sweep.replica_groups", words, group[0] / LOG, cache=cache)
+        _submit([job], executor, log)
         while not any(end for _, end in executor.news()):
             time.sleep(POLL_SECONDS)
             poll()
-        decision = groups.recall(cache, hardware)
+        decision = replica_groups.recall(cache, hardware)
     return decision
 
 
-def _submit(jobs: Sequence[Job], executor: Executor, say: Say) -> None:
+def _submit(jobs: Sequence[Job], executor: Executor, log: Say) -> None:
     for job in jobs:
         for folder in job.folders:  # an earlier try's, which this one may outdo
             (folder / runs.ERROR).unlink(missing_ok=True)
     line = executor.submit(jobs)
     if line:
-        say(line)
+        log(line)
 
 
 def _again(job: Job, end: End, tries: Counter[Path], retries: int) -> list[Path]:

@@ -71,7 +71,7 @@ class Executor(Protocol):
 def training(folders: Sequence[Path], cache: Path | None = None) -> Job:
     """Finish one run, or several as replicas of one program."""
     words = (*map(str, folders), *OPTIONS)
-    return Job("attnlab.train.run", words, folders[0] / LOG, tuple(folders), cache)
+    return Job("attnlab.training.run", words, folders[0] / LOG, tuple(folders), cache)
 
 
 def environment(cache: Path | None, threads: int = 1) -> dict[str, str]:

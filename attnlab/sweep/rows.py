@@ -21,15 +21,15 @@ from ml_collections import ConfigDict
 
 from attnlab import runs
 from attnlab.attention.presets import PRESETS
-from attnlab.sweep.mend import mend
-from attnlab.train.checkpoint import Checkpoints
-from attnlab.train.run import FINAL, LAYOUT, learned_fingerprint
+from attnlab.sweep.repair import repair
+from attnlab.training.checkpoint import Checkpoints
+from attnlab.training.run import FINAL, LAYOUT, learned_fingerprint
 
 # What a sweep may ask anew of a run that is already there.
 ADJUSTABLE = ("order", "row", "wandb")
 
 
-class Planned(NamedTuple):
+class RunSpec(NamedTuple):
     """A run to be: its folder below the sweep's, and its resolved configuration."""
 
     place: Path  # <row-slug>/<seed>
@@ -73,13 +73,13 @@ def plan(
     base: ConfigDict,
     sweep: Callable[[Callable[..., None]], None],
     overrides: Mapping[str, Any] | None = None,
-) -> list[Planned]:
+) -> list[RunSpec]:
     """The runs of a sweep, in the order of its lines.
 
     ValueErrors name a line added twice, two rows that would share a folder, and
     settings that do not exist.
     """
-    planned: list[Planned] = []
+    planned: list[RunSpec] = []
     rows: dict[str, str] = {}  # slug -> printed name, in order
     places: set[Path] = set()
 
@@ -105,7 +105,7 @@ def plan(
         order = list(rows).index(slug)
         plain = json.loads(config.to_json())
         planned.append(
-            Planned(place, plain | {"row": row, "slug": slug, "order": order})
+            RunSpec(place, plain | {"row": row, "slug": slug, "order": order})
         )
 
     sweep(add)
@@ -115,9 +115,9 @@ def plan(
 
 
 def write_folders(
-    planned: list[Planned],
+    planned: list[RunSpec],
     workdir: str | Path,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> list[Path]:
     """Make the run folders of a sweep, or find them again; returns them in order.
 
@@ -126,12 +126,12 @@ def write_folders(
     decoded may still change until the run has finished, and on which devices it trains.
     A folder without a checkpoint (a run that failed on a wrong setting) is made anew,
     unless a process is at work there: that is a ValueError, too. Damaged files are
-    mended first (`attnlab.sweep.mend`), and `say` is told of them.
+    mended first (`attnlab.sweep.repair`), and `log` is told of them.
     """
     folders = [Path(workdir) / run.place for run in planned]
     for folder, run in zip(folders, planned, strict=True):
-        for line in mend(folder, run.config):
-            say(line)
+        for line in repair(folder, run.config):
+            log(line)
     known, stale = {}, []
     for folder, run in zip(folders, planned, strict=True):
         if not (folder / runs.CONFIG).exists():

@@ -5,7 +5,7 @@ ATTNLAB_FAULT names one more row, which is meant to fail: see FAULTY.
 
 import os
 
-from configs.base import get_config as base
+from configs.translation import get_config as base
 
 FAULTY = {
     "raises": {"data.name": "files", "data.files.train": "nowhere.fr,nowhere.en"},

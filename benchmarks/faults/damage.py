@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from attnlab import runs
 from attnlab.report import rows
-from attnlab.train.checkpoint import Checkpoints
+from attnlab.training.checkpoint import Checkpoints
 from benchmarks.faults.sweeps import ROOT, Bench, Outcome, kill, summary
 
 
@@ -79,7 +79,7 @@ def stop_run(bench: Bench, run: Path) -> None:
     """Train the run of a folder, and kill it once it has two checkpoints."""
     environment = bench.environment()
     process = subprocess.Popen(
-        [sys.executable, "-m", "attnlab.train.run", str(run), "--quiet"],
+        [sys.executable, "-m", "attnlab.training.run", str(run), "--quiet"],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from attnlab import runs
 from attnlab.report import rows
-from attnlab.sweep import groups
+from attnlab.sweep import replica_groups
 from attnlab.sweep.local import hardware
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,8 +72,8 @@ class Bench:
         their numbers are the same to rounding only."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        no = groups.Decision("not measured", True, 2, 0.0)
-        groups.remember(folder / ".compiled", hardware(), no)
+        no = replica_groups.Decision("not measured", True, 2, 0.0)
+        replica_groups.remember(folder / ".compiled", hardware(), no)
         return folder
 
     def copy(self, source: Path, folder: Path) -> Path:

@@ -86,7 +86,7 @@ def run(folder: Path) -> dict[str, Any]:
             log.write(json.dumps({"step": number} | record) + "\n")
         losses.clear()
         learned = {"model": model.state_dict()}
-        learned["optimiser"] = training.optimiser.state_dict()
+        learned["optimizer"] = training.optimizer.state_dict()
         torch.save(learned, folder / f"{number}.pt")
         saved.append((found, number))
     _, best = min(saved)

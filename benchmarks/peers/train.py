@@ -21,18 +21,18 @@ MODELS: dict[str, Any] = {"good": Seq2Seq, "tutorial": Tutorial}
 
 
 class Training:
-    """A model with its optimiser, as in attnlab: gradient norm clipped to 1, Adam."""
+    """A model with its optimizer, as in attnlab: gradient norm clipped to 1, Adam."""
 
     def __init__(self, model: torch.nn.Module, fused: bool):
         self.model = model
-        self.optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
+        self.optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
 
     def update(self, batch) -> torch.Tensor:
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss = self.model.loss(*batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
+        self.optimizer.step()
         return loss
 
 

@@ -1,13 +1,13 @@
 """bAbI, every task for itself: twenty rows, whose seeds are restarts.
 
     python -m experiments.sweep --config=configs/ablations/babi.py --workdir=runs/babi
-    python -m attnlab.report.restarts runs/babi
+    python -m attnlab.tasks.memn2n.best_seed runs/babi
 
 The second command takes of each task the restart with the least training loss, as
 Sukhbaatar et al. 2015 did of ten. Needs bAbI in the data folder (ATTNLAB_DATA).
 """
 
-from configs.answer import get_config as answer
+from configs.memn2n import get_config as answer
 
 RESTARTS = 10
 

@@ -8,7 +8,7 @@
 The argument names the task: small, or copy, repeat_copy, recall, ngrams, sort.
 """
 
-from configs.memorise import get_config as memorise
+from configs.ntm import get_config as memorise
 
 
 def get_config(problem: str = "small"):

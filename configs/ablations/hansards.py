@@ -8,7 +8,7 @@ batches and steps. The training text stops at 15 English words and the gold does
 half of the pairs are glued in twos.
 """
 
-from configs.base import get_config as base
+from configs.translation import get_config as base
 
 
 def get_config():

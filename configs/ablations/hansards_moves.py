@@ -1,4 +1,4 @@
-"""What else moves AER on the Hansards: score, normaliser, feeding, sentence length.
+"""What else moves AER on the Hansards: score, normalizer, feeding, sentence length.
 
     python -m experiments.sweep --config=configs/ablations/hansards_moves.py \\
         --workdir=runs/hansards-moves
@@ -22,7 +22,7 @@ def sweep(add):
     add("global (general)")
     add("additive score", score="additive")
     add("concat score, as released", score="concat-luong2015")
-    add("entmax-1.5", normaliser="entmax-1.5")
-    add("sparsemax", normaliser="sparsemax")
+    add("entmax-1.5", normalizer="entmax-1.5")
+    add("sparsemax", normalizer="sparsemax")
     add("no input feeding", input_feeding=False)
     add("sentences not glued", join=0.0)

@@ -3,13 +3,13 @@
     python -m experiments.sweep --config=configs/ablations/hermann2015.py \\
         --workdir=runs/hermann2015
 
-`--config.data.name=ieer` asks newswire instead; see configs/read.py:ieer for what goes
+`--config.data.name=ieer` asks newswire instead; see configs/cloze.py:ieer for what goes
 with it. Answers are scored over all entities, by Chen over those of the passage. The
 baselines of their table that are not trained (most frequent entity, most frequent
 one that the query does not mention, chance) are in every result.json.
 """
 
-from configs.read import get_config as base
+from configs.cloze import get_config as base
 
 
 def get_config():

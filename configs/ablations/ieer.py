@@ -6,7 +6,7 @@ Needs the questions in the data folder (ATTNLAB_DATA). Every result.json also ha
 accuracy of the most frequent entity and of chance.
 """
 
-from configs.read import get_config as base
+from configs.cloze import get_config as base
 
 
 def get_config():

@@ -8,7 +8,7 @@ fold's: the mean over seeds is one over folds, and their spread is that of the t
 Every result.json also has the accuracy of the most frequent entity and of chance.
 """
 
-from configs.read import get_config as base
+from configs.cloze import get_config as base
 
 
 def get_config():

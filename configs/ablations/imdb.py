@@ -4,10 +4,10 @@
 
 Needs IMDB in the data folder (ATTNLAB_DATA). `compat` is the unmasked softmax of
 ilivans/tf-rnn-attention; all rows share the rest. Narrower than those of
-configs/classify.py:imdb, so that ten runs take half an hour of one core.
+configs/classification.py:imdb, so that ten runs take half an hour of one core.
 """
 
-from configs.classify import get_config as classify
+from configs.classification import get_config as classify
 
 
 def get_config():

@@ -9,7 +9,7 @@ position encoding (PE), a linear start (LS) and random noise (RN); the others ch
 thing about that model. All rows share data, batches and updates.
 """
 
-from configs.answer import get_config as answer
+from configs.memn2n import get_config as answer
 
 
 def get_config(tasks: str = ""):
@@ -19,7 +19,7 @@ def get_config(tasks: str = ""):
 def sweep(add):
     plain = {"linear_start": 0, "warmup": 0, "noise": 0.0}
     recurrent = {  # by the network's plain gradient descent it hardly learns
-        "optimiser": "adam",
+        "optimizer": "adam",
         "learning_rate": 3e-3,
         "schedule": "cosine",
         "warmup": 0,
@@ -38,8 +38,8 @@ def sweep(add):
         add("empty slots masked", empty_slots=False, seed=seed)
         add("general score", score="general", seed=seed)
         add("additive score", score="additive", seed=seed)
-        add("sparsemax", normaliser="sparsemax", seed=seed)
-        add("entmax-1.5", normaliser="entmax-1.5", seed=seed)
+        add("sparsemax", normalizer="sparsemax", seed=seed)
+        add("entmax-1.5", normalizer="entmax-1.5", seed=seed)
         add("top 2", read="top-k", k=2, seed=seed)
         add("hard, gumbel", read="hard", learning="gumbel", seed=seed)
         add(

@@ -6,7 +6,7 @@ All rows share encoder, widths, data and steps; bahdanau2014 has its own decoder
 direction of the encoder is half as wide as the decoder, as dot needs.
 """
 
-from configs.base import get_config as base
+from configs.translation import get_config as base
 
 
 def get_config():

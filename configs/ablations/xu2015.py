@@ -3,11 +3,11 @@
     python -m experiments.sweep --config=configs/ablations/xu2015.py \\
         --workdir=runs/xu2015                            # scenes of digits
 
-Every row has the model and the steps of configs/caption.py and differs from `soft` in
+Every row has the model and the steps of configs/captioning.py and differs from `soft` in
 what it says. Hard rows predict words by the marginal over cells.
 """
 
-from configs.caption import get_config as base
+from configs.captioning import get_config as base
 
 
 def get_config():
@@ -22,7 +22,7 @@ def sweep(add):
         add("soft", seed=seed)
         add("soft, general", score="general", seed=seed)
         add("soft, dot", score="dot", seed=seed)
-        add("soft, sparsemax", normaliser="sparsemax", seed=seed)
+        add("soft, sparsemax", normalizer="sparsemax", seed=seed)
         add("soft, no gate", gate=False, seed=seed)
         add("soft, doubly stochastic", doubly_stochastic=1.0, seed=seed)
         add("hard, marginal", read="hard", learning="marginal", seed=seed)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attnlab.attention import NORMALISERS, SCORES, WINDOWS, Dims, Score, Window, build
+from attnlab.attention import NORMALIZERS, SCORES, WINDOWS, Dims, Score, Window, build
 
 DIMS = Dims(query=3, value=4, hidden=5)
 
@@ -37,24 +37,24 @@ def halfway(half_width):
 
 
 def sigmoid(scores, valid):
-    """A normaliser: independent gates."""
+    """A normalizer: independent gates."""
     return jnp.where(valid, jax.nn.sigmoid(scores), 0) / scores.shape[0]
 
 
 def test_new_choices_compose_by_name(monkeypatch):
     monkeypatch.setitem(SCORES, "distance", distance)
     monkeypatch.setitem(WINDOWS, "halfway", halfway)
-    monkeypatch.setitem(NORMALISERS, "sigmoid", sigmoid)
+    monkeypatch.setitem(NORMALIZERS, "sigmoid", sigmoid)
     values = jnp.asarray(np.random.default_rng(0).normal(size=(300, 4)), "float32")
     mask, length = jnp.arange(300) < 9, 8
     query = jnp.ones(3)
-    for score, window, normaliser in [
+    for score, window, normalizer in [
         ("distance", "local-p", "sparsemax"),
         ("additive", "halfway", "entmax-1.5"),
         ("general", "global", "sigmoid"),
         ("distance", "halfway", "sigmoid"),
     ]:
-        attend = build(score, window, normaliser, half_width=3)
+        attend = build(score, window, normalizer, half_width=3)
         params = attend.init(jax.random.key(1), DIMS)
         memory = attend.prepare(params, values, mask, length)
         step = attend.apply(params, query, memory, step=0, carry=())

@@ -1,4 +1,4 @@
-"""Every score x window x normaliser through one battery.
+"""Every score x window x normalizer through one battery.
 
 The same sentence of six words and an end mark is padded to 9 positions, where local
 windows are masks, and to 160, where they are gathered: the two must agree.
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attnlab.attention import NORMALISERS, SCORES, WINDOWS, Dims, build, dense
+from attnlab.attention import NORMALIZERS, SCORES, WINDOWS, Dims, build, dense
 from attnlab.masking import length_mask
 
 DIMS = Dims(query=4, value=4, hidden=3)
@@ -23,8 +23,8 @@ SHORT, LONG = 9, 160
 SIZES = (SHORT, LONG)
 
 SETTINGS = [
-    {"score": score, "window": window, "normaliser": normaliser}
-    for score, window, normaliser in itertools.product(SCORES, WINDOWS, NORMALISERS)
+    {"score": score, "window": window, "normalizer": normalizer}
+    for score, window, normalizer in itertools.product(SCORES, WINDOWS, NORMALIZERS)
 ]
 SETTINGS += [
     {"score": score, "window": "local-p", "gaussian": "before"} for score in SCORES
@@ -94,8 +94,8 @@ def read(attention, params, queries, sentence, step):
     memory = attention.prepare(params, *sentence)
     carry = attention.start(memory)
     steps = []
-    recalls = jax.tree.leaves(carry) != []
-    for later, query in enumerate(queries if recalls else queries[:1]):
+    needs_coverage = jax.tree.leaves(carry) != []
+    for later, query in enumerate(queries if needs_coverage else queries[:1]):
         aligned = attention.apply(params, query, memory, step=step + later, carry=carry)
         carry = aligned.carry
         steps.append(aligned)
@@ -231,5 +231,5 @@ def test_steps_are_batched_where_they_make_one_matrix_product(variant):
     form_little = chosen["score"] not in ("additive", "concat", "concat-luong2015")
     batched = form_little and "coverage" not in chosen
     attention, _ = built(variant)
-    assert attention.at_once(SHORT) == batched
-    assert attention.at_once(LONG) == (batched and chosen["window"] == "global")
+    assert attention.batch_steps(SHORT) == batched
+    assert attention.batch_steps(LONG) == (batched and chosen["window"] == "global")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from attnlab.attention import PRESETS, Dims, attention, build
-from attnlab.attention.normalisers import sparsemax
-from attnlab.attention.scores import additive, covered, location
-from attnlab.attention.windows import everywhere, local_p
-from configs.base import get_config
+from attnlab.attention.normalizers import sparsemax
+from attnlab.attention.scores import additive, location, with_coverage
+from attnlab.attention.windows import global_window, local_p
+from configs.translation import get_config
 
 DIMS = Dims(query=4, value=4, hidden=3)
 DECODER = {
@@ -59,8 +59,8 @@ def test_every_preset_builds_and_reads(rng, name):
             attention(location(7), local_p(3), sparsemax),
         ),
         (
-            build("additive", normaliser="sparsemax", coverage=True),
-            attention(covered(additive()), everywhere(), sparsemax),
+            build("additive", normalizer="sparsemax", coverage=True),
+            attention(with_coverage(additive()), global_window(), sparsemax),
         ),
         (
             build("additive", "local-p", "sparsemax", half_width=2, gaussian="before"),
@@ -80,7 +80,7 @@ def test_build_composes_what_the_names_say(rng, built, by_hand):
     [
         ({"score": "bilinear"}, "unknown score 'bilinear'; choose dot, .*cosine, none"),
         ({"window": "localp"}, "unknown window 'localp'; choose global, local-m, lo"),
-        ({"normaliser": "max"}, "unknown normaliser 'max'; choose softmax, sparsemax"),
+        ({"normalizer": "max"}, "unknown normalizer 'max'; choose softmax, sparsemax"),
         ({"read": "firm"}, "unknown read 'firm'; choose soft, top-k, hard, straight"),
         ({"window": "local-m", "half_width": 0}, "half_width is 0"),
         ({"window": "local-p", "gaussian": "on"}, "gaussian 'on'; choose after, befor"),

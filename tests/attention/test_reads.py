@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attnlab.attention import READS
-from attnlab.attention.base import Draw
+from attnlab.attention.base import SampleSpec
 from attnlab.attention.reads import hard, soft, straight_through, top_k
 
 # A masked position, and a sum short of one as under a Gaussian prior.
@@ -21,7 +21,9 @@ EXCEPT_SOFT = [name for name in READS if name != "soft"]
 def many(read, weights=WEIGHTS, **options):
     """Reads by COUNT keys, [COUNT, W]."""
     rngs = jax.random.split(jax.random.key(0), COUNT)
-    return np.asarray(jax.vmap(lambda rng: read(weights, Draw(rng, **options)))(rngs))
+    return np.asarray(
+        jax.vmap(lambda rng: read(weights, SampleSpec(rng, **options)))(rngs)
+    )
 
 
 def jacobian(read, draw, weights=WEIGHTS):
@@ -30,7 +32,7 @@ def jacobian(read, draw, weights=WEIGHTS):
 
 
 def test_soft_reads_with_the_weights_as_they_are(rng):
-    for draw in (None, Draw(rng), Draw(None)):
+    for draw in (None, SampleSpec(rng), SampleSpec(None)):
         np.testing.assert_array_equal(soft()(WEIGHTS, draw), WEIGHTS)
 
 
@@ -75,29 +77,29 @@ def test_a_straight_through_sample_is_the_hard_one():
 
 @pytest.mark.parametrize("make", [hard, straight_through])
 def test_the_same_key_reads_the_same_position(make):
-    found = [make()(WEIGHTS, Draw(jax.random.key(seed))) for seed in (5, 5)]
+    found = [make()(WEIGHTS, SampleSpec(jax.random.key(seed))) for seed in (5, 5)]
     np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("make", [hard, straight_through])
 def test_without_a_key_the_likeliest_position_is_read(make):
-    found = make()(WEIGHTS, Draw(None))
+    found = make()(WEIGHTS, SampleSpec(None))
     np.testing.assert_allclose(found, [0, 0, 0, 1, 0], atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [hard, straight_through])
 @pytest.mark.parametrize("expected", [True, jnp.array(True)])
 def test_the_expected_value_may_be_read_after_all(make, expected):
-    found = make()(WEIGHTS, Draw(jax.random.key(0), expected=expected))
+    found = make()(WEIGHTS, SampleSpec(jax.random.key(0), expected=expected))
     np.testing.assert_allclose(found, SHARES, rtol=1e-6)
-    slopes = jacobian(make(), Draw(jax.random.key(0), expected=expected))
+    slopes = jacobian(make(), SampleSpec(jax.random.key(0), expected=expected))
     np.testing.assert_allclose(slopes, jacobian(make(), None), atol=1e-6)
 
 
 def test_no_gradient_passes_a_hard_read():
     for seed in range(5):
-        assert not jacobian(hard(), Draw(jax.random.key(seed))).any()
-    assert not jacobian(hard(), Draw(None)).any()
+        assert not jacobian(hard(), SampleSpec(jax.random.key(seed))).any()
+    assert not jacobian(hard(), SampleSpec(None)).any()
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
@@ -111,14 +113,19 @@ def test_a_straight_through_gradient_is_that_of_the_relaxed_sample(temperature):
         relaxed = np.where(there, power, 0) / power[there].sum()
         slopes = relaxed[:, None] * (np.eye(5) - relaxed) / temperature
         slopes[:, there] /= WEIGHTS[there]
-        draw = Draw(jax.random.key(seed), temperature)
+        draw = SampleSpec(jax.random.key(seed), temperature)
         found = jacobian(straight_through(), draw)
         np.testing.assert_allclose(found, slopes, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", READS)
 def test_nothing_to_look_at_is_read_as_zeros(rng, name):
-    for draw in (None, Draw(None), Draw(rng, 0.1), Draw(jax.random.key(1), 0.1, True)):
+    for draw in (
+        None,
+        SampleSpec(None),
+        SampleSpec(rng, 0.1),
+        SampleSpec(jax.random.key(1), 0.1, True),
+    ):
         read = functools.partial(READS[name](), draw=draw)
         found, pull = jax.vjp(read, jnp.zeros(4))
         assert not np.any(found)
@@ -129,7 +136,7 @@ def test_nothing_to_look_at_is_read_as_zeros(rng, name):
 @pytest.mark.parametrize("weight", [1.0, 3e-4, 1e-10])  # local-p's priors are >= e^-8
 def test_one_position_is_read_whole_however_small_its_weight(name, weight):
     weights = jnp.array([0.0, weight, 0.0], "float32")
-    for draw in (None, Draw(jax.random.key(0), 0.1), Draw(None)):
+    for draw in (None, SampleSpec(jax.random.key(0), 0.1), SampleSpec(None)):
         read = functools.partial(READS[name](), draw=draw)
         found, pull = jax.vjp(read, weights)
         np.testing.assert_allclose(found, [0, 1, 0], atol=1e-6)
@@ -141,5 +148,5 @@ def test_a_position_of_next_to_no_weight_leaves_the_gradient_finite(name):
     """4.20: log 0 where a weight underflows was a source of NaN."""
     weights = jnp.array([1.0, 1e-38, 1e-45], "float32")
     for seed in range(3):
-        draw = Draw(jax.random.key(seed), 0.1)
+        draw = SampleSpec(jax.random.key(seed), 0.1)
         assert np.isfinite(jacobian(READS[name](), draw, weights)).all()

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from attnlab.attention import SCORES, Dims, attention
-from attnlab.attention.normalisers import softmax
-from attnlab.attention.scores import additive, cosine, covered, dot, general, location
-from attnlab.attention.windows import everywhere, local_m
+from attnlab.attention.normalizers import softmax
+from attnlab.attention.scores import (
+    additive,
+    cosine,
+    dot,
+    general,
+    location,
+    with_coverage,
+)
+from attnlab.attention.windows import global_window, local_m
 
 SIZE, QUERY, VALUE, HIDDEN = 5, 3, 4, 6
 DIMS = Dims(QUERY, VALUE, HIDDEN)
@@ -109,13 +116,13 @@ def test_location_looks_up_the_positions_it_is_given(rng):
     query = jnp.ones(QUERY)
     got = score.apply(params, query, jnp.zeros((2, 0)), jnp.array([2, 0]), jnp.zeros(2))
     np.testing.assert_allclose(got, params["w"].sum(1)[jnp.array([2, 0])], rtol=1e-6)
-    assert score.reach == 3
+    assert score.max_positions == 3
     with pytest.raises(ValueError, match="max_length is 0"):
         location(max_length=0)
 
 
 def test_words_beyond_the_location_table_get_no_weight(rng):
-    attend = attention(location(max_length=2), everywhere(), softmax)
+    attend = attention(location(max_length=2), global_window(), softmax)
     params = attend.init(rng, DIMS)
     memory = attend.prepare(
         params, jnp.asarray(VALUES, "float32"), jnp.ones(SIZE, bool), SIZE
@@ -148,7 +155,7 @@ def test_two_widths_are_refused_by_name(rng, name):
 
 
 def test_coverage_enters_additive_as_in_see_2017(rng):
-    score = covered(additive())
+    score = with_coverage(additive())
     params = jax.tree.map(np.asarray, score.init(rng, DIMS))
     query, coverage = random.normal(size=QUERY), random.uniform(size=SIZE)
     inside = params["score"]
@@ -166,7 +173,7 @@ def test_coverage_enters_additive_as_in_see_2017(rng):
 
 @pytest.mark.parametrize("inside", [dot, general])
 def test_coverage_adds_to_the_keys_of_any_score(rng, inside):
-    score = covered(inside())
+    score = with_coverage(inside())
     params = score.init(rng, SQUARE)
     query, coverage = jnp.ones(VALUE), random.uniform(size=SIZE)
     plain = score_all(inside(), params["score"], query)
@@ -177,13 +184,13 @@ def test_coverage_adds_to_the_keys_of_any_score(rng, inside):
 
 def test_coverage_needs_keys(rng):
     with pytest.raises(ValueError, match="looks at no keys"):
-        covered(location(max_length=3)).init(rng, DIMS)
+        with_coverage(location(max_length=3)).init(rng, DIMS)
 
 
 @pytest.mark.parametrize("size", [7, 200])  # masked, and gathered
-@pytest.mark.parametrize("window", [everywhere(), local_m(1)])
+@pytest.mark.parametrize("window", [global_window(), local_m(1)])
 def test_coverage_sums_past_weights_and_leaves_the_memory_alone(rng, window, size):
-    score = covered(additive())
+    score = with_coverage(additive())
     attend = attention(score, window, softmax)
     params = attend.init(rng, DIMS)
     values = jnp.zeros((size, VALUE)).at[:SIZE].set(jnp.asarray(VALUES, "float32"))

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from attnlab.attention import NORMALISERS, SCORES, Dims, attention, build, dense
-from attnlab.attention.normalisers import softmax
+from attnlab.attention import NORMALIZERS, SCORES, Dims, attention, build, dense
+from attnlab.attention.normalizers import softmax
 from attnlab.attention.scores import additive, dot
-from attnlab.attention.windows import everywhere, local_m, local_p
+from attnlab.attention.windows import global_window, local_m, local_p
 from attnlab.masking import length_mask
 
 DIMS = Dims(query=4, value=4, hidden=3)
@@ -123,12 +123,12 @@ def test_windows_are_measured_in_words_but_may_see_the_end_mark(padding):
 
 
 @pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize("normaliser", NORMALISERS)
-def test_a_window_that_covers_the_sentence_is_global(rng, score, normaliser):
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_a_window_that_covers_the_sentence_is_global(rng, score, normalizer):
     half_width = 4  # at the last word, the window still reaches the first
-    wide = build(score, "global", normaliser)
-    local = build(score, "local-m", normaliser, half_width=half_width)
-    gaussian = build(score, "local-p", normaliser, half_width=half_width)
+    wide = build(score, "global", normalizer)
+    local = build(score, "local-m", normalizer, half_width=half_width)
+    gaussian = build(score, "local-p", normalizer, half_width=half_width)
     params = gaussian.init(rng, DIMS)
     query = jnp.asarray(random.normal(size=DIMS.query), "float32")
     for length in (1, half_width + 1):
@@ -209,7 +209,7 @@ def flops(window, size):
 
 def test_the_cost_of_a_local_step_follows_the_window():
     assert flops(local_p(5), 300) == flops(local_p(5), 3000)
-    assert flops(everywhere(), 3000) > 9 * flops(everywhere(), 300)
+    assert flops(global_window(), 3000) > 9 * flops(global_window(), 300)
 
 
 def test_bad_windows_are_refused():
@@ -222,7 +222,7 @@ def test_bad_windows_are_refused():
 
 
 def test_bad_sentences_are_refused():
-    attend = attention(dot(), everywhere(), softmax)
+    attend = attention(dot(), global_window(), softmax)
     params = {"score": {}, "window": {}}
     values, mask = jnp.zeros((9, 4)), jnp.ones(9, bool)
     with pytest.raises(ValueError, match=r"mask has shape \(7,\), values have 9 pos"):
@@ -235,10 +235,10 @@ def test_bad_sentences_are_refused():
         attend.prepare(params, values, mask, jnp.array([9]))
 
 
-@pytest.mark.parametrize("normaliser", NORMALISERS)
-def test_bfloat16_values_are_read_at_places_and_by_weights_of_float32(normaliser):
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_bfloat16_values_are_read_at_places_and_by_weights_of_float32(normalizer):
     """bfloat16 would stand at 300, and the weights' sum off 1 by a percent."""
-    attend = attention(additive(), local_m(2), NORMALISERS[normaliser])
+    attend = attention(additive(), local_m(2), NORMALIZERS[normalizer])
     params = attend.init(jax.random.key(0), DIMS)
     usual = memory_of(attend, params, 301, 301)
     given = jax.tree.map(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from attnlab import runs
-from attnlab.report import evidence, page, rows, table
+from attnlab.report import example_stats, page, rows, table
 from tests.report.conftest import ROWS, attend, sentences, write_run
 
 HOSTILE = "</script><script>window.harmed=1</script>"
@@ -81,7 +81,7 @@ def write_page(root: Path, *, tested: bool = True) -> Path:
     Without what tests and curves by length rest on, unless `tested`: it is for numbers.
     """
     found = rows.group(runs.find(root))
-    nothing = evidence.Evidence([], [], [], [], [])
-    known = {row.name: evidence.read(row) if tested else nothing for row in found}
+    nothing = example_stats.ExampleStats([], [], [], [], [])
+    known = {row.name: example_stats.read(row) if tested else nothing for row in found}
     made = table.tabulate(found, known, samples=20)
     return page.write(root / "report", root.name, found, known, made)[0]

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from attnlab import runs
-from attnlab.sweep import groups
+from attnlab.sweep import replica_groups
 from attnlab.sweep.jobs import LOG
-from attnlab.train.checkpoint import Checkpoints
+from attnlab.training.checkpoint import Checkpoints
 from tests.cluster.conftest import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,8 +137,8 @@ class Run:
 def no_replicas(workdir: Path, hardware: str) -> None:
     """Say that they don't pay there. A busy machine may measure otherwise, and in one
     program runs reach the same numbers to rounding only."""
-    decision = groups.Decision("cpu", True, 3, 0.9)
-    groups.remember(workdir / ".compiled", hardware, decision)
+    decision = replica_groups.Decision("cpu", True, 3, 0.9)
+    replica_groups.remember(workdir / ".compiled", hardware, decision)
 
 
 def summary(workdir: Path) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from attnlab import runs
-from attnlab.sweep import groups
+from attnlab.sweep import replica_groups
 from attnlab.sweep.jobs import LOG
 from tests.cluster.conftest import wait_for
 from tests.cluster.sweeps import Sweep, differences, summary
@@ -58,7 +58,7 @@ def test_runs_with_a_gpu_are_measured_by_a_job_like_theirs(slurm, tmp_path):
     words = ("--executor=slurm", "--gpus=1", "--only=global", "--config.train.steps=20")
     with Sweep(workdir, *words, environment=slurm.environment) as sweep:
         sweep.finish()
-    kept = runs.read_json(workdir / ".compiled" / groups.DECISIONS)
+    kept = runs.read_json(workdir / ".compiled" / replica_groups.DECISIONS)
     assert list(kept) == ["slurm partition=None gpus=1"]
     said = sweep.said().splitlines()
     assert said[0].startswith("measuring replicas in Slurm's queue")

@@ -152,7 +152,7 @@ def test_stopping_at_the_best_finds_the_same_best_in_fewer_steps(name):
 
 
 @pytest.mark.parametrize("stop", ["all", "best"])
-def test_neighbours_in_the_batch_change_nothing(stop):
+def test_neighbors_in_the_batch_change_nothing(stop):
     @jax.jit
     def search(rows):
         start = Table(rows).start()

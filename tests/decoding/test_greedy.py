@@ -134,7 +134,7 @@ def test_many_slots_find_what_one_does(search):
     jax.tree.map(np.testing.assert_array_equal, one, run_all(16))
 
 
-def test_neighbours_in_the_batch_change_nothing():
+def test_neighbors_in_the_batch_change_nothing():
     @jax.jit
     def search(rows):
         start = Table(rows).start()

@@ -10,13 +10,13 @@ def steps_of(probabilities, likelihoods) -> Steps:
     """Steps with p(a) and log p(y | a), both [..., W]; a mixture can't be read."""
     likelihoods = jnp.asarray(likelihoods)
 
-    def at(slots):
+    def log_prob_at(slots):
         return jnp.take_along_axis(likelihoods, slots[..., None], axis=-1)[..., 0]
 
-    def under(reads):
+    def log_prob_under(reads):
         raise AssertionError("this estimator has no use for a mixture")
 
-    return Steps(jnp.asarray(probabilities), at, under)
+    return Steps(jnp.asarray(probabilities), log_prob_at, log_prob_under)
 
 
 def drawn(*shape, seed=0):

@@ -15,16 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attnlab.estimators import MovingAverage, reinforce
-from attnlab.tasks import objective
-from attnlab.tasks.objective import Learner, check_objective, make_loss
-from attnlab.tasks.translate import build_model
+from attnlab.estimators import MovingAverage, objective, reinforce
+from attnlab.estimators.objective import EstimatorState, check_objective, make_loss
+from attnlab.tasks.translation.task import build_model
 from tests.estimators import toy as toys
 from tests.estimators.toy import BATCH, FAST, SIZE, enumerated, settings, toy
 
 COPIES, GROUPS = 100, 200
 COPIED = jax.tree.map(lambda a: np.concatenate([a] * COPIES), BATCH)
-LEARNER = Learner(MovingAverage(jnp.float32(-1.5)), jnp.int32(7))
+LEARNER = EstimatorState(MovingAverage(jnp.float32(-1.5)), jnp.int32(7))
 
 # Numbers that no sample changes have no standard error but the rounding of float64, far
 # less than this: gradients stay below 20. Here they are the numbers without a gradient.
@@ -58,8 +57,8 @@ def deviations(truth, decoder="luong", **chosen):
     loss = make_loss(build_model(config, SIZE, SIZE), config)
 
     def batch_means(params, rng):
-        minimise = jax.grad(loss, has_aux=True)
-        gradient, (sums, _) = minimise(params, COPIED, rng, LEARNER)
+        minimize = jax.grad(loss, has_aux=True)
+        gradient, (sums, _) = minimize(params, COPIED, rng, LEARNER)
         return jax.tree.map(lambda a: -a / COPIES, (gradient, sums.loss))
 
     @functools.partial(jax.jit, compiler_options=FAST)
@@ -93,8 +92,14 @@ def test_the_toy_has_no_rare_paths_and_no_idle_reads(decoder):
     np.testing.assert_allclose(chances.sum(axis=0), 1, rtol=1e-12)
     for sentence, words in enumerate((3, 2)):
         chance = chances[:, sentence].reshape(3, 9)[:words]
-        at_once, later = rewards[:, 0, sentence], rewards[:, 1:, sentence].sum(axis=1)
-        for reward in (at_once, later):  # expected, by the first position [words], nats
+        batch_steps, later = (
+            rewards[:, 0, sentence],
+            rewards[:, 1:, sentence].sum(axis=1),
+        )
+        for reward in (
+            batch_steps,
+            later,
+        ):  # expected, by the first position [words], nats
             expected = (chance * reward.reshape(3, 9)[:words]).sum(axis=1)
             assert np.ptp(expected / chance.sum(axis=1)) > 0.5
 
@@ -217,13 +222,13 @@ def test_what_enumerates_has_the_written_out_gradient(name, decoder):
     config = settings(decoder, **chosen)
     check_objective(config)
     loss = make_loss(build_model(config, SIZE, SIZE), config)
-    minimise = jax.value_and_grad(loss, has_aux=True)
-    run = jax.jit(minimise, compiler_options=FAST)
+    minimize = jax.value_and_grad(loss, has_aux=True)
+    run = jax.jit(minimize, compiler_options=FAST)
     found = run(toy(decoder)[1], BATCH, jax.random.key(0), LEARNER)
-    (minimised, (sums, _)), gradient = found
+    (minimized, (sums, _)), gradient = found
     values, exact = enumerated(decoder)
     bound = "steps" if truth == "steps and entropy" else truth
-    np.testing.assert_allclose(-minimised, values[truth], rtol=1e-10)
+    np.testing.assert_allclose(-minimized, values[truth], rtol=1e-10)
     np.testing.assert_allclose(-sums.loss, values[bound], rtol=1e-10)
     assert sums.tokens == 5
     pairs = zip(*map(jax.tree.leaves, (gradient, exact[truth])), strict=True)

@@ -25,7 +25,7 @@ def test_it_is_the_marginal_over_the_likeliest(k):
     for place in np.ndindex(found.shape):
         expected, total = by_hand(P[place], LOGS[place], k)
         np.testing.assert_allclose(found[place], expected, rtol=1e-5)
-        # Renormalised it may exceed the marginal; by its own weights it does not.
+        # Renormalized it may exceed the marginal; by its own weights it does not.
         assert found[place] + np.log(total) < marginal(STEPS)[place] + 1e-6
 
 

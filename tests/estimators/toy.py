@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from attnlab.attention.compose import attention
-from attnlab.attention.normalisers import softmax
+from attnlab.attention.normalizers import softmax
 from attnlab.attention.scores import general
-from attnlab.attention.windows import everywhere
-from attnlab.data.batching import Batch
-from attnlab.tasks.translate import build_model, init_params
+from attnlab.attention.windows import global_window
+from attnlab.tasks.translation.task import build_model, init_params
+from attnlab.text.batching import Batch
 from tests.tiny import tiny
 
 WORDS, STEPS, SIZE = 3, 3, 6  # source words, target words with EOS, vocabularies
@@ -94,7 +94,7 @@ def walk(model, params, read):
 
     def reading(step):
         chosen = attention(
-            general(), everywhere(), softmax, lambda weights, _: read(weights, step)
+            general(), global_window(), softmax, lambda weights, _: read(weights, step)
         )
         return model.clone(attention=chosen)
 

@@ -15,7 +15,7 @@ from experiments import align, configs, report
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = "--config=configs/ablations/synthetic.py"
-TRAIN = "--config=configs/translate.py"
+TRAIN = "--config=configs/translation.py"
 SLOW = ("jax", "orbax", "wandb", "matplotlib", "sacrebleu")
 
 # Runs a program as `python -m` does, then lists what it has imported.
@@ -47,7 +47,7 @@ def program(name: str, *arguments: str) -> subprocess.CompletedProcess:
     ["experiments.train", "experiments.sweep", "experiments.report"]
     + ["experiments.align", "experiments.evaluate", "experiments.data"]
     + ["experiments.shard"]
-    + ["attnlab.train.run"],
+    + ["attnlab.training.run"],
 )
 def test_help_is_quick_and_no_error(module):
     done = subprocess.run(
@@ -66,7 +66,7 @@ def test_help_is_quick_and_no_error(module):
         source = (ROOT / (module.replace(".", "/") + ".py")).read_text()
         first = ast.get_docstring(ast.parse(source)).splitlines()[0]
         assert first in text
-    flag = {"attnlab.train.run": "--quiet", "experiments.report": "--runs"}
+    flag = {"attnlab.training.run": "--quiet", "experiments.report": "--runs"}
     flag |= {"experiments.align": "--run", "experiments.sweep": "--only"}
     flag |= {"experiments.evaluate": "--reverse", "experiments.data": "--plot"}
     flag |= {"experiments.shard": "--verify"}

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from attnlab.data import catalogue, fetching
-from attnlab.data.catalogue import Entry, File
-from configs import classify, memorise, translate
+from attnlab.corpora import catalogue, fetching
+from attnlab.corpora.catalogue import Entry, File
+from configs import classification, ntm, translation
 from experiments import corpora, portraits
-from tests.data.mirror import dead_address, mirror_of
+from tests.corpora.mirror import dead_address, mirror_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTENTS = {f"tiny/{name}.gz": name.encode() * 5000 for name in ("a", "bb", "ccc")}
@@ -22,7 +22,7 @@ FILES = tuple(
     for path, content in CONTENTS.items()
 )
 TINY = Entry(
-    "tiny", "translate", "a text", (1, 2, 3), "open: yes", "https://up.org", ("tiny",)
+    "tiny", "translation", "a text", (1, 2, 3), "open: yes", "https://up.org", ("tiny",)
 )
 
 
@@ -131,7 +131,7 @@ def test_list_says_what_is_here(tmp_path, capsys):
     assert state() == "damaged"
     corpora.listed([TINY], tmp_path, details=True)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "tiny (translate): a text"
+    assert lines[0] == "tiny (translation): a text"
     assert [line.split()[0] for line in lines[5:8]] == ["5,000", "-", "15,000"]
 
 
@@ -159,9 +159,9 @@ def test_an_embedded_corpus_is_described_and_drawn(tmp_path):
 @pytest.mark.parametrize(
     ("module", "few", "expected"),
     [
-        (classify, "evidence", "evidence: Generated word salad"),
-        (translate, "synthetic", "training as this config has it: 300 pairs"),
-        (memorise, None, "copy: 9 inputs and 8 outputs a step"),
+        (classification, "evidence", "evidence: Generated word salad"),
+        (translation, "synthetic", "training as this config has it: 300 pairs"),
+        (ntm, None, "copy: 9 inputs and 8 outputs a step"),
     ],
 )
 def test_the_corpus_of_a_config_is_described(module, few, expected, tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attnlab.train.run import run
+from attnlab.training.run import run
 from experiments import align, evaluate
 from tests.tiny import tiny_folder
 

@@ -2,7 +2,7 @@
 
 import json
 
-from attnlab.data.corpus import load
+from attnlab.text.parallel_corpora import load
 from tests.experiments.test_cli import TRAIN, program
 
 
@@ -53,7 +53,7 @@ def test_text_becomes_shards(tmp_path):
 def test_a_mistake_is_one_line(tmp_path):
     for arguments, told in (
         ([], "give --out=FOLDER to write, or --verify=FOLDER to check"),
-        (["--out=x"], "give --config=configs/translate.py"),
+        (["--out=x"], "give --config=configs/translation.py"),
         ([f"--verify={tmp_path}"], f"no manifest.json in {tmp_path}"),
     ):
         done = program("shard", *arguments)

@@ -44,7 +44,7 @@ def test_agrees_with_nltk(corpus):
     assert bleu.bleu(hypotheses, references).score == pytest.approx(100 * expected)
 
 
-def test_signature_names_tokenisation_and_case():
+def test_signature_names_tokenization_and_case():
     pair = (["A cat."], ["a cat ."])
     plain = bleu.bleu(*pair)
     assert "tok:none" in plain.signature and "case:mixed" in plain.signature
@@ -66,7 +66,7 @@ def test_summed_statistics_give_corpus_bleu(corpus, options):
     )
 
 
-def test_vectorised_score_is_sacrebleus_in_every_corner():
+def test_vectorized_score_is_sacrebleus_in_every_corner():
     rng = np.random.default_rng(1)
     total = np.sort(rng.integers(0, 4, size=(500, 4)), axis=1)[:, ::-1]
     matched = np.minimum(rng.integers(0, 4, size=(500, 4)), total)

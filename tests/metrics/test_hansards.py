@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from attnlab.data.links import read_pharaoh, read_wpt
-from attnlab.metrics import aer, symmetrise
+from attnlab.metrics import aer, symmetrize
+from attnlab.text.links import read_pharaoh, read_wpt
 
 pytestmark = pytest.mark.data
 
@@ -72,7 +72,7 @@ def test_eflomal_on_the_odd_pairs(folder, gold, direction, published):
     if direction in ("fwd", "rev"):
         found = both[direction == "rev"]
     else:
-        combine = symmetrise.SYMMETRISATIONS[direction]
+        combine = symmetrize.SYMMETRIZATIONS[direction]
         found = [combine(f, b) for f, b in zip(*both, strict=True)]
     odd = [links for name, links in sorted(gold.items()) if name % 2 == 1]
     value = 100 * aer.corpus_agreement(found, odd).aer
@@ -83,15 +83,15 @@ def test_eflomal_on_the_odd_pairs(folder, gold, direction, published):
 @pytest.mark.parametrize(
     "kind, combine",
     [
-        ("intersection", symmetrise.intersection),
-        ("union", symmetrise.union),
-        ("grow-diagonal", symmetrise.grow_diagonal),
-        ("grow-diagonal-final", symmetrise.grow_diagonal_final_and),
+        ("intersection", symmetrize.intersection),
+        ("union", symmetrize.union),
+        ("grow-diagonal", symmetrize.grow_diagonal),
+        ("grow-diagonal-final", symmetrize.grow_diagonal_final_and),
     ],
 )
-def test_symmetrised_files_come_out_link_for_link(folder, system, kind, combine):
+def test_symmetrized_files_come_out_link_for_link(folder, system, kind, combine):
     forward = outputs(folder, system)
     backward = outputs(folder, system, "reverse.", target_first=True)
-    options = {"free": "both", "order": symmetrise.LILT_ORDER} if "grow" in kind else {}
+    options = {"free": "both", "order": symmetrize.LILT_ORDER} if "grow" in kind else {}
     found = [combine(f, b, **options) for f, b in zip(forward, backward, strict=True)]
     assert found == outputs(folder, system, f"{kind}.")

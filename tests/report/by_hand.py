@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from attnlab import runs
-from attnlab.metrics.sums import perplexity
-from attnlab.report.evidence import Evidence, Losses
+from attnlab.metrics.attention_stats import perplexity
+from attnlab.report.example_stats import ExampleStats, Losses
 from attnlab.report.rows import Row
 
 
@@ -22,7 +22,7 @@ def row_of(name: str, *results: dict[str, Any] | None, order: int = 0) -> Row:
     return Row(name, slug, order, tuple(members))
 
 
-def forced(*seeds: Sequence[float], units: int = 2) -> tuple[list[dict], Evidence]:
+def forced(*seeds: Sequence[float], units: int = 2) -> tuple[list[dict], ExampleStats]:
     """Results and evidence of seeds by the nats of their sentences, of equal units."""
     losses = []
     for nats in seeds:
@@ -31,10 +31,10 @@ def forced(*seeds: Sequence[float], units: int = 2) -> tuple[list[dict], Evidenc
         losses.append(Losses(words, counts.astype(float)))
     results = [{"perplexity": perplexity(sum(s), units * len(s))} for s in seeds]
     absent = [None] * len(seeds)
-    return results, Evidence(absent, absent, losses, absent, [])
+    return results, ExampleStats(absent, absent, losses, absent, [])
 
 
-def nothing(row: Row) -> Evidence:
+def nothing(row: Row) -> ExampleStats:
     """The evidence of a row whose runs left no files."""
     absent: list[Any] = [None] * len(row.finished)
-    return Evidence(absent, absent, absent, absent, [])
+    return ExampleStats(absent, absent, absent, absent, [])

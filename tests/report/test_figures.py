@@ -6,7 +6,7 @@ import pytest
 from matplotlib.collections import PathCollection
 
 from attnlab import runs
-from attnlab.report import curves, evidence, figures, heatmaps, rows
+from attnlab.report import curves, example_stats, figures, heatmaps, rows
 from attnlab.report.figures import Bins
 
 
@@ -115,7 +115,7 @@ def test_learning_curves_are_means_as_far_as_all_seeds_reach():
     np.testing.assert_allclose(line(perplexity, "b").get_xydata(), [[3, 1]])
     np.testing.assert_allclose(line(bleu, "b").get_xydata(), [[1, 10], [2, 12]])
     assert line(bleu, "b").get_color() == line(perplexity, "b").get_color()
-    assert mean.get_color() == figures.COLOURS[2]  # by its place in the sweep
+    assert mean.get_color() == figures.COLORS[2]  # by its place in the sweep
 
 
 def test_variance_by_samples_has_both_axes_logarithmic_and_a_line_that_falls_as_1_k():
@@ -132,7 +132,7 @@ def test_variance_by_samples_has_both_axes_logarithmic_and_a_line_that_falls_as_
         np.testing.assert_allclose(points.get_xydata(), [p[:2] for p in curves[name]])
         low, high = segments.get_segments()[1][:, 1]
         np.testing.assert_allclose(high - low, 4 * curves[name][1][2])
-        assert points.get_color() == figures.COLOURS[place]
+        assert points.get_color() == figures.COLORS[place]
     falling = [one for one in axes.get_lines() if one.get_linewidth() == 0.7]
     np.testing.assert_allclose(falling[0].get_xydata(), [[1, 8], [4, 2]])
     assert axes.get_legend().get_texts()[0].get_text() == "falls as 1/K"
@@ -163,7 +163,7 @@ def test_an_unknown_font_names_itself():
 @pytest.fixture(scope="module")
 def known(sweep):
     grouped = rows.group(runs.find(sweep))
-    return grouped, {row.name: evidence.read(row) for row in grouped}
+    return grouped, {row.name: example_stats.read(row) for row in grouped}
 
 
 def test_bleu_by_length_matches_the_metric(known, sweep):

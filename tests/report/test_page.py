@@ -10,16 +10,16 @@ import pytest
 
 from attnlab import runs
 from attnlab.metrics import aer
-from attnlab.report import curves, evidence, figures, page, render, rows, table
+from attnlab.report import curves, example_stats, figures, page, render, rows, table
 from attnlab.report.page.escaping import embedded
-from attnlab.report.page.sentences import quantised
+from attnlab.report.page.sentences import quantized
 from attnlab.runs import AlignedSentence
 
 
 def write(root: Path, folder: Path):
     """(files written, rows, table) of a page without matplotlib's figures."""
     found = rows.group([rows.checked(run) for run in runs.find(root)])
-    known = {row.name: evidence.read(row) for row in found}
+    known = {row.name: example_stats.read(row) for row in found}
     made = table.tabulate(found, known, samples=50)
     return page.write(folder, root.name, found, known, made), found, made
 
@@ -96,7 +96,7 @@ def test_every_number_is_the_tables(written):
 def test_curves_are_those_of_the_figures(written):
     folder, _, found, _ = written
     charts = {chart["title"]: chart for chart in shown(folder)["charts"]}
-    known = {row.name: evidence.read(row) for row in found}
+    known = {row.name: example_stats.read(row) for row in found}
     for title, bins in (
         ("BLEU by source length", curves.by_length(known)),
         ("AER by reordering distance", curves.by_distance(known)),
@@ -127,7 +127,7 @@ def test_weights_and_links_are_the_folders_to_a_510th(written):
     for row, told in zip(found, report["rows"], strict=True):
         assert told["sets"] == ["test"]
         pairs = row.runs[0].alignments()["test"]
-        known = evidence.read(row).alignments[0]
+        known = example_stats.read(row).alignments[0]
         back = list(read_back(folder, report, row.slug, "test"))
         for n, (pair, (said, weights, chunk, _, place)) in enumerate(
             zip(pairs, back, strict=True)
@@ -143,7 +143,7 @@ def test_weights_and_links_are_the_folders_to_a_510th(written):
 
 def test_weights_beyond_one_and_no_numbers_stay_bytes():
     weights = np.array([-0.1, 0.0, 1 / 255, 0.5, 1.0, 1.2, np.nan])
-    assert quantised(weights).tolist() == [0, 0, 1, 128, 255, 255, 0]
+    assert quantized(weights).tolist() == [0, 0, 1, 128, 255, 255, 0]
 
 
 def test_long_sets_are_cut_into_chunks_of_bounded_size(tmp_path, write_run, pairs):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.report import curves, evidence, report, rows, translation
+from attnlab.report import curves, example_stats, report, rows
+from attnlab.tasks.translation import plots
 from experiments.report import main
 
 
@@ -42,20 +43,20 @@ def test_report_has_tables_figures_and_a_page(written):
 
 def test_sentences_are_chosen_by_gold_alone(sweep):
     grouped = rows.group(runs.find(sweep))
-    known = {row.name: evidence.read(row) for row in grouped}
-    first, second = translation.chosen(grouped, known)
+    known = {row.name: example_stats.read(row) for row in grouped}
+    first, second = plots.chosen(grouped, known)
     assert list(first) == [row.name for row in grouped]
     assert len({(pair.source, pair.target) for pair in first.values()}) == 1
     pairs = known["global (dot)"].alignments[0].pairs
-    crossings = sorted((translation._crossings(pair) for pair in pairs), reverse=True)
-    assert translation._crossings(first["global (dot)"]) == crossings[0]
-    assert translation._crossings(second["global (dot)"]) == crossings[1]
+    crossings = sorted((plots._crossings(pair) for pair in pairs), reverse=True)
+    assert plots._crossings(first["global (dot)"]) == crossings[0]
+    assert plots._crossings(second["global (dot)"]) == crossings[1]
 
 
 def test_crossings_of_a_reversed_sentence():
     links = frozenset((t, 3 - t) for t in range(4))
     pair = runs.AlignedSentence(("a",) * 4, ("b",) * 4, np.eye(4), links, links)
-    assert translation._crossings(pair) == 6
+    assert plots._crossings(pair) == 6
 
 
 def test_half_a_sweep_is_reported_as_such(tmp_path, write_run, pairs, capsys):

@@ -67,11 +67,11 @@ def test_rows_of_two_sweeps_never_share_a_slug(tmp_path):
 def test_a_row_is_described_by_a_configuration_that_can_be_read(tmp_path):
     for seed in range(2):
         folder = tmp_path / "x" / str(seed)
-        config = {"row": "X", "slug": "x", "seed": seed, "task": "classify"}
+        config = {"row": "X", "slug": "x", "seed": seed, "task": "classification"}
         runs.write_json(folder / runs.CONFIG, config)
     (tmp_path / "x" / "0" / runs.CONFIG).write_text("{")
     (row,) = rows.group(runs.find(tmp_path))
-    assert row.config["task"] == "classify" and len(row.runs) == 2
+    assert row.config["task"] == "classification" and len(row.runs) == 2
 
 
 def test_two_sweeps_do_not_hide_or_invent_missing_rows(tmp_path):

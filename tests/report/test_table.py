@@ -6,14 +6,14 @@ import pytest
 from attnlab import runs
 from attnlab.metrics import aer, bleu
 from attnlab.metrics.significance import paired_bootstrap
-from attnlab.report import evidence, render, rows, table
-from attnlab.report.table import Cell, Column, Line, Table
+from attnlab.report import example_stats, render, rows, table
+from attnlab.report.table import Column, Line, Table, TableCell
 from tests.report.by_hand import nothing, row_of
 
 
 def tabulate(root, **options):
     found = rows.group(runs.find(root))
-    known = {row.name: evidence.read(row) for row in found}
+    known = {row.name: example_stats.read(row) for row in found}
     return table.tabulate(found, known, **options)
 
 
@@ -59,8 +59,8 @@ def test_p_values_pool_the_seeds_sentence_by_sentence(sweep):
 
     reference, system = counts("local-p-general"), counts("global-dot")
     expected = paired_bootstrap(reference, system, bleu.score, samples=1000)
-    known = evidence.read(rows.group(runs.find(sweep))[0])
-    pooled = evidence.pooled_texts(known)
+    known = example_stats.read(rows.group(runs.find(sweep))[0])
+    pooled = example_stats.pooled_texts(known)
     assert pooled is not None
     np.testing.assert_array_equal(pooled[1], system)
     assert made.lines[0].cells["bleu"].p_value == expected.p_value
@@ -144,7 +144,7 @@ def test_other_sentences_are_never_compared(tmp_path, sweep):
 
 def test_aer_counts_are_of_the_runs_main_set(sweep):
     run = runs.find(sweep)[0]
-    found, problem = evidence._alignments(run)
+    found, problem = example_stats._alignments(run)
     assert found is not None and not problem
     np.testing.assert_allclose(
         aer.score(found.counts.sum(axis=0)), run.result["aer"], rtol=1e-12
@@ -156,10 +156,10 @@ def test_aer_counts_are_of_the_runs_main_set(sweep):
         "b": [pair],
     }
     numbers = {"aer": 0.2, "gold": "b", "aers": {"a": {"aer": 0.2}}}
-    assert evidence.main_set(run._replace(result=numbers), sets) == "b"
-    assert evidence.main_set(run._replace(result={"aer": None}), sets) == "a"
-    assert evidence.main_set(run, {"plain": sets["plain"]}) == "plain"
-    assert evidence.main_set(run, {}) is None
+    assert example_stats.main_set(run._replace(result=numbers), sets) == "b"
+    assert example_stats.main_set(run._replace(result={"aer": None}), sets) == "a"
+    assert example_stats.main_set(run, {"plain": sets["plain"]}) == "plain"
+    assert example_stats.main_set(run, {}) is None
 
 
 def test_failed_and_unfinished_runs_are_lines_and_sentences(tmp_path, write_run, pairs):
@@ -253,8 +253,14 @@ def test_the_legend_says_what_the_numbers_are_before_how_they_were_tested():
 SMALL = Table(
     (Column("bleu", "BLEU", 1, +1), Column("parameters", "parameters", 0, 0)),
     [
-        Line("a_b & c", {"bleu": Cell(20.04, 0.5, 2, p_value=0.01)}),
-        Line("b", {"bleu": Cell(31.0, 1.25, 2, True), "parameters": Cell(1e6, 0, 2)}),
+        Line("a_b & c", {"bleu": TableCell(20.04, 0.5, 2, p_value=0.01)}),
+        Line(
+            "b",
+            {
+                "bleu": TableCell(31.0, 1.25, 2, True),
+                "parameters": TableCell(1e6, 0, 2),
+            },
+        ),
         Line("a, seed 3", {}, "failed: $ x"),
     ],
     ["† is a mark."],
@@ -293,8 +299,8 @@ def test_text_lines_up_and_keeps_failures_in_place():
     assert lines[3].split() == ["b", "31.0", "±", "1.2*", "1,000,000"]
     assert lines[4] == "a, seed 3  failed: $ x"
     assert lines[5] == ""
-    coloured = render.text(SMALL, colour=True)
-    assert "\x1b[1m" in coloured and "\x1b" not in render.text(SMALL)
+    colored = render.text(SMALL, color=True)
+    assert "\x1b[1m" in colored and "\x1b" not in render.text(SMALL)
 
 
 def test_a_narrow_terminal_folds_sentences_and_no_table():

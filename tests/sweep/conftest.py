@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from attnlab.train.run import run
+from attnlab.training.run import run
 from tests.tiny import tiny_folder
 
 

@@ -159,7 +159,7 @@ def test_a_refusal_while_others_go_on_is_waited_out(tmp_path, monkeypatch):
     for folder in folders:
         runs.write_json(folder / runs.CONFIG, {})
     refusing, said = Refusing(), []
-    execute.run_all(folders, refusing, say=said.append)
+    execute.run_all(folders, refusing, log=said.append)
     assert said == ["the queue is full; asked again in 0 s"]
     assert refusing.closed and len(refusing.done) == 2
 

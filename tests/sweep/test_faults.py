@@ -9,9 +9,9 @@ import pytest
 
 from attnlab import runs
 from attnlab.report import rows
-from attnlab.sweep import groups
+from attnlab.sweep import replica_groups
 from attnlab.sweep.local import hardware
-from attnlab.train.checkpoint import Checkpoints
+from attnlab.training.checkpoint import Checkpoints
 from benchmarks.faults import __main__ as bench_main
 from benchmarks.faults.damage import WAYS, Case, kinds, loads, outcomes, states
 from benchmarks.faults.kills import what
@@ -139,5 +139,5 @@ def test_the_quick_bench_loses_nothing(tmp_path):
 
 def test_a_sweep_of_the_bench_begins_with_replicas_decided_against(tmp_path):
     folder = Bench(tmp_path, print).begin(tmp_path / "sweep")
-    decision = groups.recall(folder / ".compiled", hardware())
+    decision = replica_groups.recall(folder / ".compiled", hardware())
     assert decision is not None and not decision.pays

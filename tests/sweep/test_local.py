@@ -16,11 +16,11 @@ from attnlab.sweep.jobs import LOG
 from attnlab.sweep.local import Local, cores
 from tests.tiny import plan
 
-# Stands for `python -m attnlab.train.run FOLDER --quiet`, without the time it takes.
+# Stands for `python -m attnlab.training.run FOLDER --quiet`, without the time it takes.
 STAND_IN = """#!{python}
 import json, os, pathlib, signal, sys, time
 folder = pathlib.Path(sys.argv[3])
-if sys.argv[2] == "attnlab.sweep.groups":
+if sys.argv[2] == "attnlab.sweep.replica_groups":
     with open(folder / "measured", "a") as measured:
         measured.write(" ".join(sys.argv[5:]) + "\\n")
     gain = json.loads((folder / "gain").read_text())
@@ -97,7 +97,7 @@ def test_processes_run_at_once_each_on_a_core(stand_in):
     assert len(one["cores"]) == len(two["cores"]) == 1
     if len(cores()) > 1:
         assert one["cores"] != two["cores"]
-    call = ["-m", "attnlab.train.run", str(folders[0]), "--quiet", "--wait"]
+    call = ["-m", "attnlab.training.run", str(folders[0]), "--quiet", "--wait"]
     assert one["arguments"] == call
 
 
@@ -145,7 +145,7 @@ def test_a_killed_run_is_tried_again_and_one_that_raised_is_not(stand_in):
         Local(2),
         retries=2,
         notify=lambda *event: events.append(event),
-        say=said.append,
+        log=said.append,
     )
     assert [len(tries(folder)) for folder in folders] == [2, 3, 1, 1]
     for folder, outcome in zip(folders, ["done", *["failed"] * 3], strict=True):
@@ -224,7 +224,7 @@ def sweep_in(cache: Path, folders: list[Path], gain) -> tuple[list[str], list]:
         Local(2),
         cache=cache,
         notify=lambda *event: events.append(event),
-        say=said.append,
+        log=said.append,
     )
     return said, events
 
@@ -238,7 +238,12 @@ def test_replicas_that_pay_share_a_process(alike):
     ]
     (call,) = tries(folders[0])
     names = [str(folders[k]) for k in (0, 2)]
-    assert call["arguments"][1:] == ["attnlab.train.run", *names, "--quiet", "--wait"]
+    assert call["arguments"][1:] == [
+        "attnlab.training.run",
+        *names,
+        "--quiet",
+        "--wait",
+    ]
     assert not (folders[2] / "tries").exists()  # it has no process of its own
     assert sorted(events) == sorted(
         (event, folder) for folder in folders for event in ("start", "done")

@@ -9,11 +9,11 @@ import pytest
 from attnlab import runs
 from attnlab.attention.presets import PRESETS
 from attnlab.sweep import rows
-from attnlab.train.checkpoint import Checkpoints
-from attnlab.train.run import learned_fingerprint
-from configs.base import get_config
-from configs.caption import get_config as captions
-from configs.classify import get_config as classify
+from attnlab.training.checkpoint import Checkpoints
+from attnlab.training.run import learned_fingerprint
+from configs.captioning import get_config as captions
+from configs.classification import get_config as classify
+from configs.translation import get_config
 
 OF_CAPTIONS = {"gate", "doubly_stochastic"}  # in a preset, not of translation
 
@@ -100,7 +100,9 @@ def test_a_whole_number_will_do_for_a_real_one():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_sets_what_its_paper_decides(name):
-    base = {"translate": get_config, "classify": classify}[PRESETS[name].tasks[0]]()
+    base = {"translation": get_config, "classification": classify}[
+        PRESETS[name].tasks[0]
+    ]()
     (run,) = rows.plan(base, lambda add: add("row", preset=name))
     config = run.config
     assert config["model"]["preset"] == name
@@ -111,7 +113,9 @@ def test_a_preset_sets_what_its_paper_decides(name):
     assert {key for key, _ in settings} - there.keys() <= OF_CAPTIONS
 
 
-@pytest.mark.parametrize("name", [n for n in PRESETS if "caption" in PRESETS[n].tasks])
+@pytest.mark.parametrize(
+    "name", [n for n in PRESETS if "captioning" in PRESETS[n].tasks]
+)
 def test_a_preset_sets_what_a_captioner_has(name):
     config = rows.resolve(captions(), {"preset": name})
     there = {**config.model, **config.estimator, **config.train}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from attnlab.data.batching import bucketed
-from attnlab.tasks.translate import left_out, translate, with_frequencies
+from attnlab.tasks.translation.task import left_out, make_task, with_frequencies
+from attnlab.text.batching import bucketed
 from tests.tiny import tiny
 
 
@@ -23,7 +23,7 @@ from tests.tiny import tiny
 )
 def test_a_wrong_setting_is_named_at_once(tmp_path, setting, value, message):
     with pytest.raises(ValueError, match=message):
-        translate(tiny(**{setting: value}), tmp_path)
+        make_task(tiny(**{setting: value}), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -36,7 +36,7 @@ def test_a_corpus_without_a_test_set_is_refused_before_training(tmp_path):
         "data.files.dev": str(tmp_path / "dev.tsv"),
     }
     with pytest.raises(ValueError, match="corpus 'files' has no test pairs"):
-        translate(tiny(**paths), tmp_path)
+        make_task(tiny(**paths), tmp_path)
 
 
 def test_an_untrained_vocabulary_predicts_the_frequencies():

@@ -14,8 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from attnlab.report.evidence import Evidence
-from attnlab.report.page import facts, sentences
+from attnlab.report.example_stats import ExampleStats
+from attnlab.report.page import payload, sentences
 from attnlab.report.page.escaping import embedded
 from attnlab.report.rows import Row
 from attnlab.report.table import Table
@@ -44,7 +44,7 @@ def write(
     folder: Path,
     title: str,
     rows: Sequence[Row],
-    known: Mapping[str, Evidence],
+    known: Mapping[str, ExampleStats],
     table: Table,
     figures: Sequence[tuple[str, str]] = (),
 ) -> list[Path]:
@@ -54,7 +54,7 @@ def write(
     an earlier report left in `data/`, and this one has no use for, are removed.
     """
     sets, held, written = sentences.write(folder / DATA, rows)
-    shown = facts.collect(title, rows, known, table, figures)
+    shown = payload.collect(title, rows, known, table, figures)
     for row in shown["rows"]:
         row["sets"] = held.get(row["slug"], [])
     shown["sets"] = sets

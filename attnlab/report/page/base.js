@@ -39,11 +39,11 @@ function plural(count, one, many = `${one}s`) {
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-// Two of the rows' colours would drown in a dark page.
+// Two of the rows' colors would drown in a dark page.
 const LIGHTER = { "#222222": "#d8d8d8", "#882255": "#d0709a" };
 
-function colourOf(row, night = dark.matches) {
-  return (night && LIGHTER[row.colour]) || row.colour;
+function colorOf(row, night = dark.matches) {
+  return (night && LIGHTER[row.color]) || row.color;
 }
 
 const SHAPES = {
@@ -57,7 +57,7 @@ const SHAPES = {
   h: "M-4.4,0L-2.2,-3.9H2.2L4.4,0L2.2,3.9H-2.2Z",
 };
 
-// A row's mark: the same colour, shape and dashes wherever the row appears.
+// A row's mark: the same color, shape and dashes wherever the row appears.
 function mark(row) {
   return svg(
     "svg",
@@ -70,11 +70,11 @@ function mark(row) {
     },
     svg("path", {
       d: "M-12,0H12",
-      stroke: colourOf(row),
+      stroke: colorOf(row),
       "stroke-width": 2,
       "stroke-dasharray": row.dashes.map((dash) => 2 * dash).join(" ") || null,
     }),
-    svg("path", { d: SHAPES[row.marker], fill: colourOf(row) }),
+    svg("path", { d: SHAPES[row.marker], fill: colorOf(row) }),
   );
 }
 

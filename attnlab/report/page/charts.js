@@ -222,18 +222,18 @@ function drawChart(chart, shown) {
 
 function drawLine(line, x, y) {
   const row = rowOf.get(line.row);
-  const colour = colourOf(row);
+  const color = colorOf(row);
   const group = svg("g", { "data-line": line.row });
   if (line.low)
     group.append(
-      svg("path", { d: area(line, x, y), fill: colour, "fill-opacity": 0.12 }),
+      svg("path", { d: area(line, x, y), fill: color, "fill-opacity": 0.12 }),
     );
   for (const rest of line.rests ?? [])
     group.append(
       svg("path", {
         d: path(rest.x, rest.y, x, y),
         fill: "none",
-        stroke: colour,
+        stroke: color,
         "stroke-width": 1,
         opacity: 0.6,
       }),
@@ -242,7 +242,7 @@ function drawLine(line, x, y) {
     svg("path", {
       d: path(line.x, line.mean, x, y),
       fill: "none",
-      stroke: colour,
+      stroke: color,
       "stroke-width": 2,
       "stroke-linejoin": "round",
       "stroke-dasharray": row.dashes.map((dash) => 2 * dash).join(" ") || null,
@@ -254,7 +254,7 @@ function drawLine(line, x, y) {
     group.append(
       svg("path", {
         d: SHAPES[row.marker],
-        fill: colour,
+        fill: color,
         class: "dot",
         transform: `translate(${x(at).toFixed(1)},${y(line.mean[n]).toFixed(1)})`,
       }),

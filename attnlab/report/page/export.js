@@ -4,7 +4,7 @@ function fileName(ending) {
   return `${[...state.rows, state.set, "sentence", state.sentence + 1].join("_").replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${ending}`;
 }
 
-// The picture on white paper, whatever the page's colours, as the text of an SVG file.
+// The picture on white paper, whatever the page's colors, as the text of an SVG file.
 function pictureFile() {
   const { svg: picture } = drawPicture(
     current.panels,

@@ -1,6 +1,6 @@
 // What is drawn into a map: weights, windows and centres, draws, gold links, the key.
 
-function drawWeights(group, { source, weights }, { cell }, colours) {
+function drawWeights(group, { source, weights }, { cell }, colors) {
   weights.forEach((byte, n) => {
     if (!byte) return;
     const t = Math.floor(n / source.length),
@@ -12,7 +12,7 @@ function drawWeights(group, { source, weights }, { cell }, colours) {
         width: (cell - 1).toFixed(1),
         height: (cell - 1).toFixed(1),
         rx: 1.5,
-        fill: shade(byte, colours),
+        fill: shade(byte, colors),
       }),
     );
   });
@@ -28,7 +28,7 @@ function windowOf(row, aligned, t) {
   ];
 }
 
-function drawOutside(group, row, aligned, { cell, across }, colours) {
+function drawOutside(group, row, aligned, { cell, across }, colors) {
   aligned.target.forEach((_, t) => {
     const window = windowOf(row, aligned, t);
     if (!window) return;
@@ -43,7 +43,7 @@ function drawOutside(group, row, aligned, { cell, across }, colours) {
             y: (t * cell).toFixed(1),
             width: ((to - from) * cell).toFixed(1),
             height: cell.toFixed(2),
-            fill: colours.outside,
+            fill: colors.outside,
           }),
         );
   });
@@ -54,7 +54,7 @@ function diamond(half) {
 }
 
 // The window's edge and p_t of every target word; where a hard read drew, a dot.
-function drawPlaces(group, row, aligned, { cell, across }, colours) {
+function drawPlaces(group, row, aligned, { cell, across }, colors) {
   const { centres, samples } = aligned;
   aligned.target.forEach((_, t) => {
     const top = t * cell;
@@ -67,7 +67,7 @@ function drawPlaces(group, row, aligned, { cell, across }, colours) {
               (s) => `M${(s * cell).toFixed(1)},${top.toFixed(1)}v${cell.toFixed(1)}`,
             )
             .join(""),
-          stroke: colours.window,
+          stroke: colors.window,
           "stroke-width": 1.2,
           opacity: 0.6,
           fill: "none",
@@ -81,8 +81,8 @@ function drawPlaces(group, row, aligned, { cell, across }, colours) {
         svg("path", {
           d: diamond(half),
           transform: `translate(${x.toFixed(1)},${(top + cell / 2).toFixed(1)})`,
-          fill: colours.window,
-          stroke: colours.paper,
+          fill: colors.window,
+          stroke: colors.paper,
           "stroke-width": 1.2,
           "data-centre": t,
         }),
@@ -94,8 +94,8 @@ function drawPlaces(group, row, aligned, { cell, across }, colours) {
           cx: ((samples[t] + 0.5) * cell).toFixed(1),
           cy: (top + cell / 2).toFixed(1),
           r: (cell * 0.19).toFixed(1),
-          fill: colours.dot,
-          stroke: colours.dotEdge,
+          fill: colors.dot,
+          stroke: colors.dotEdge,
           "stroke-width": 1.1,
           "data-sample": t,
         }),
@@ -128,8 +128,8 @@ function drawGold(group, { sure, possible }, { cell }) {
 }
 
 // What the marks mean, those that are in the picture.
-function drawKey(panels, sizes, colours) {
-  const group = svg("g", { "font-size": 11.5, fill: colours.faint });
+function drawKey(panels, sizes, colors) {
+  const group = svg("g", { "font-size": 11.5, fill: colors.faint });
   let x = 6,
     y = sizes.height + 12;
   const add = (sign, width, text) => {
@@ -150,7 +150,7 @@ function drawKey(panels, sizes, colours) {
         x: 5 * n,
         width: 5.3,
         height: 12,
-        fill: shade((255 * n) / 11, colours),
+        fill: shade((255 * n) / 11, colors),
       }),
     ),
   );
@@ -182,8 +182,8 @@ function drawKey(panels, sizes, colours) {
           cx: 6,
           cy: 6,
           r: 4.5,
-          fill: colours.dot,
-          stroke: colours.dotEdge,
+          fill: colors.dot,
+          stroke: colors.dotEdge,
         }),
       ),
       12,
@@ -197,7 +197,7 @@ function drawKey(panels, sizes, colours) {
         svg("path", {
           d: diamond(4.4),
           transform: "translate(6,6)",
-          fill: colours.window,
+          fill: colors.window,
         }),
       ),
       12,
@@ -208,8 +208,8 @@ function drawKey(panels, sizes, colours) {
       svg(
         "g",
         {},
-        svg("rect", { width: 14, height: 12, fill: colours.outside }),
-        svg("path", { d: "M14,0v12", stroke: colours.window, "stroke-width": 1.2 }),
+        svg("rect", { width: 14, height: 12, fill: colors.outside }),
+        svg("path", { d: "M14,0v12", stroke: colors.window, "stroke-width": 1.2 }),
       ),
       16,
       "outside the window",

@@ -43,11 +43,11 @@ function clipped(word, most = 18) {
   return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : word;
 }
 
-// Bahdanau's and Luong's are grey; one hue keeps the order and leaves grey for "outside".
-function shade(byte, colours) {
+// Bahdanau's and Luong's are gray; one hue keeps the order and leaves gray for "outside".
+function shade(byte, colors) {
   const part = Math.sqrt(byte / 255) * 0.35 + (byte / 255) * 0.65;
-  const mixed = colours.none.map((from, n) =>
-    Math.round(from + part * (colours.all[n] - from)),
+  const mixed = colors.none.map((from, n) =>
+    Math.round(from + part * (colors.all[n] - from)),
   );
   return `rgb(${mixed.join(",")})`;
 }
@@ -106,10 +106,10 @@ function layout(pair, count, width) {
 }
 
 // {svg, sizes, maps}: maps hold the layers that a selection draws into.
-function drawPicture(panels, width, colours, focusable) {
+function drawPicture(panels, width, colors, focusable) {
   const pair = panels[0].aligned;
   const sizes = layout(pair, panels.length, width);
-  const key = drawKey(panels, sizes, colours);
+  const key = drawKey(panels, sizes, colors);
   const [wide, high] = [Math.ceil(sizes.width), Math.ceil(sizes.height + key.height)];
   const picture = svg("svg", {
     xmlns: SVG,
@@ -120,22 +120,22 @@ function drawPicture(panels, width, colours, focusable) {
     role: "group",
     "aria-label": `${plural(panels.length, "alignment")} of one sentence; arrow keys walk over its words`,
   });
-  picture.append(svg("rect", { width: "100%", height: "100%", fill: colours.paper }));
+  picture.append(svg("rect", { width: "100%", height: "100%", fill: colors.paper }));
   const maps = panels.map((panel, n) =>
-    drawMap(picture, panel, sizes, sizes.place(n), colours, focusable && n === 0),
+    drawMap(picture, panel, sizes, sizes.place(n), colors, focusable && n === 0),
   );
   picture.append(key.group);
-  return { svg: picture, sizes, maps, colours };
+  return { svg: picture, sizes, maps, colors };
 }
 
-function drawMap(picture, { row, aligned }, sizes, place, colours, focusable) {
+function drawMap(picture, { row, aligned }, sizes, place, colors, focusable) {
   const { cell, across, down, size } = sizes;
   const group = svg("g", {
     transform: `translate(${place.x.toFixed(1)},${place.y.toFixed(1)})`,
     "data-map": row.slug,
   });
   const titleX = place.first ? -sizes.left + 4 : 0;
-  const night = colours === NIGHT;
+  const night = colors === NIGHT;
   const room = across * cell + (place.first ? sizes.left : 0);
   const most = Math.max(8, Math.floor((room - 70) / 7.4));
   const aer =
@@ -143,13 +143,13 @@ function drawMap(picture, { row, aligned }, sizes, place, colours, focusable) {
       ? null
       : svg(
           "tspan",
-          { dx: 8, "font-weight": 400, fill: colours.faint, "font-size": 11.5 },
+          { dx: 8, "font-weight": 400, fill: colors.faint, "font-size": 11.5 },
           `AER ${aligned.aer.toFixed(2)}`,
         );
   group.append(
     svg("path", {
       d: SHAPES[row.marker],
-      fill: colourOf(row, night),
+      fill: colorOf(row, night),
       transform: `translate(${titleX + 5},${14 - sizes.top})`,
     }),
     svg(
@@ -159,7 +159,7 @@ function drawMap(picture, { row, aligned }, sizes, place, colours, focusable) {
         y: 18 - sizes.top,
         "font-size": 13,
         "font-weight": 600,
-        fill: colours.ink,
+        fill: colors.ink,
       },
       svg("title", {}, row.name),
       clipped(row.name, most),
@@ -167,20 +167,20 @@ function drawMap(picture, { row, aligned }, sizes, place, colours, focusable) {
     ),
   );
   group.append(
-    svg("rect", { width: across * cell, height: down * cell, fill: shade(0, colours) }),
+    svg("rect", { width: across * cell, height: down * cell, fill: shade(0, colors) }),
   );
-  drawOutside(group, row, aligned, sizes, colours);
-  drawWeights(group, aligned, sizes, colours);
+  drawOutside(group, row, aligned, sizes, colors);
+  drawWeights(group, aligned, sizes, colors);
   group.append(
     svg("rect", {
       width: across * cell,
       height: down * cell,
       fill: "none",
-      stroke: colours.line,
+      stroke: colors.line,
     }),
   );
   drawGold(group, aligned, sizes);
-  drawPlaces(group, row, aligned, sizes, colours);
+  drawPlaces(group, row, aligned, sizes, colors);
   const over = svg("g", { "pointer-events": "none" });
   const words = { source: [], target: [] };
   const word = (kind, n, text, attributes) => {
@@ -188,7 +188,7 @@ function drawMap(picture, { row, aligned }, sizes, place, colours, focusable) {
       "text",
       {
         "font-size": size,
-        fill: colours.ink,
+        fill: colors.ink,
         "data-word": `${kind}-${n}`,
         ...attributes,
       },

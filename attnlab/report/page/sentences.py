@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from attnlab.metrics import aer
-from attnlab.report.evidence import main_set
+from attnlab.report.example_stats import main_set
 from attnlab.report.page.escaping import embedded
 from attnlab.report.rows import Row
 from attnlab.runs import AlignedSentence, slug, write_bytes
@@ -56,7 +56,7 @@ def write(
     return ranked, held, written
 
 
-def quantised(weights: np.ndarray) -> np.ndarray:
+def quantized(weights: np.ndarray) -> np.ndarray:
     """Weights [...] in [0, 1] as bytes: 255 times themselves, rounded."""
     return np.clip(np.rint(np.nan_to_num(weights) * LEVELS), 0, LEVELS).astype(np.uint8)
 
@@ -120,7 +120,7 @@ def _write_chunks(
 def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, Any]:
     """weights: base64 of all matrices, rows first; centres and samples of all target
     words; aer: a sentence's own, by the heaviest weight, where it has gold links."""
-    flat = quantised(np.concatenate([pair.weights.reshape(-1) for pair in pairs]))
+    flat = quantized(np.concatenate([pair.weights.reshape(-1) for pair in pairs]))
     held: dict[str, Any] = {"weights": base64.b64encode(flat.tobytes()).decode()}
     if any(pair.possible for pair in pairs):
         held["aer"] = [_aer(pair) for pair in pairs]

@@ -32,7 +32,7 @@ function select(word) {
 }
 
 function highlight(map, word) {
-  const { sizes, colours } = current;
+  const { sizes, colors } = current;
   const { cell, across, down } = sizes;
   map.over.replaceChildren();
   const linked = word ? linksOf(map.aligned, word) : [];
@@ -50,11 +50,11 @@ function highlight(map, word) {
       label.setAttribute("font-weight", self || other ? 700 : 400);
       label.setAttribute(
         "fill",
-        self ? colours.band : !word || other ? colours.ink : colours.faint,
+        self ? colors.band : !word || other ? colors.ink : colors.faint,
       );
     });
   if (!word) return;
-  const edge = { fill: "none", stroke: colours.band, "stroke-width": 2.2 };
+  const edge = { fill: "none", stroke: colors.band, "stroke-width": 2.2 };
   if (byTarget)
     map.over.append(
       svg("rect", {
@@ -85,8 +85,8 @@ function highlight(map, word) {
           cx: (s + 0.5) * cell,
           cy: (t + 0.5) * cell,
           r: cell * 0.4,
-          fill: colours.dot,
-          stroke: colours.dotEdge,
+          fill: colors.dot,
+          stroke: colors.dotEdge,
         }),
       );
     const light = weight > 0.45;
@@ -99,10 +99,10 @@ function highlight(map, word) {
           "text-anchor": "middle",
           "font-size": 9.5,
           "font-weight": 600,
-          stroke: dotted ? colours.dot : shade(255 * weight, colours),
+          stroke: dotted ? colors.dot : shade(255 * weight, colors),
           "stroke-width": 3,
           "paint-order": "stroke",
-          fill: dotted ? colours.dotEdge : light ? colours.paper : colours.ink,
+          fill: dotted ? colors.dotEdge : light ? colors.paper : colors.ink,
         },
         weight.toFixed(2).replace(/^0/, ""),
       ),

@@ -1,1 +1,0 @@
-"""Sentence pairs: corpora, vocabularies and batches. NumPy and plain Python only."""

@@ -1,1 +1,0 @@
-"""Recurrent layers shared by the models: cells, length-aware scans, embeddings."""

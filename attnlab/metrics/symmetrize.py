@@ -1,0 +1,125 @@
+"""One alignment from two: an aligner run from source to target, and in reverse.
+
+`forward` and `backward` are the link sets (t, s) of the two runs over one pair, both in
+the same notation (`aer.reverse` turns a reverse run's own links round).
+"""
+
+from collections.abc import Iterable, Sequence
+
+Link = tuple[int, int]
+LinkSet = set[Link] | frozenset[Link]
+
+# Neighbors (dt, ds) of a link in the order in which they are tried, which settles who
+# joins first of two competing ones. Straight before diagonal: Koehn et al. 2005, Moses.
+STRAIGHT_FIRST = ((0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (1, -1), (-1, 1), (1, 1))
+# The order of lilt/alignment-scripts, that of a set under the Python of its day: with
+# free="both" its published grow-diagonal files come out exactly.
+LILT_ORDER = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (0, 1), (-1, 1), (1, 1))
+
+FREE = ("either", "both")
+
+
+def intersection(forward: LinkSet, backward: LinkSet) -> set[Link]:
+    """Links of both directions: few and precise, one-to-one if each is many-to-one."""
+    return set(forward & backward)
+
+
+def union(forward: LinkSet, backward: LinkSet) -> set[Link]:
+    """Links of either direction: many, and the best recall."""
+    return set(forward | backward)
+
+
+def grow_diagonal(
+    forward: LinkSet,
+    backward: LinkSet,
+    *,
+    free: str = "either",
+    order: Sequence[Link] = STRAIGHT_FIRST,
+) -> set[Link]:
+    """The intersection, grown along neighboring links of the union.
+
+    After Koehn et al. 2005. Links are visited in source order, again and again until
+    nothing joins; a neighbor (diagonal ones included) joins if one of its words is
+    still unlinked (free="either", the rule of the programs symal and atools) or both
+    are (free="both", that of Moses' manual and lilt/alignment-scripts; fewer links,
+    more precise).
+    """
+    if free not in FREE:
+        raise ValueError(f"unknown free {free!r}; choose {', '.join(FREE)}")
+    links = intersection(forward, backward)
+    candidates = union(forward, backward)
+    visited = sorted(candidates, key=_by_source)
+    grown = True
+    while grown:
+        grown = False
+        for t, s in visited:
+            if (t, s) not in links:
+                continue
+            for dt, ds in order:
+                near = (t + dt, s + ds)
+                if near in candidates and _joins(near, links, free):
+                    links.add(near)
+                    grown = True
+    return links
+
+
+def grow_diagonal_final(
+    forward: LinkSet,
+    backward: LinkSet,
+    *,
+    free: str = "either",
+    order: Sequence[Link] = STRAIGHT_FIRST,
+) -> set[Link]:
+    """grow_diagonal, then every link of a direction with one or both words unlinked.
+
+    forward's links come first, then backward's.
+    """
+    grown = grow_diagonal(forward, backward, free=free, order=order)
+    return _final(grown, forward, backward, "either")
+
+
+def grow_diagonal_final_and(
+    forward: LinkSet,
+    backward: LinkSet,
+    *,
+    free: str = "either",
+    order: Sequence[Link] = STRAIGHT_FIRST,
+) -> set[Link]:
+    """grow_diagonal, then every link of a direction with both words unlinked.
+
+    With free="both" this is what lilt/alignment-scripts call grow-diagonal-final.
+    """
+    grown = grow_diagonal(forward, backward, free=free, order=order)
+    return _final(grown, forward, backward, "both")
+
+
+SYMMETRIZATIONS = {
+    "intersection": intersection,
+    "union": union,
+    "grow-diag": grow_diagonal,
+    "grow-diag-final": grow_diagonal_final,
+    "grow-diag-final-and": grow_diagonal_final_and,
+}
+
+
+def _final(
+    links: set[Link], forward: Iterable[Link], backward: Iterable[Link], free: str
+) -> set[Link]:
+    for direction in (forward, backward):
+        for link in sorted(direction, key=_by_source):
+            if _joins(link, links, free):
+                links.add(link)
+    return links
+
+
+def _joins(link: Link, links: set[Link], free: str) -> bool:
+    """Whether the link is new and its words are free as asked."""
+    if link in links:
+        return False
+    t_free = all(t != link[0] for t, _ in links)
+    s_free = all(s != link[1] for _, s in links)
+    return (t_free or s_free) if free == "either" else (t_free and s_free)
+
+
+def _by_source(link: Link) -> Link:
+    return link[1], link[0]

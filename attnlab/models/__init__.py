@@ -1,1 +1,0 @@
-"""Models: stateless linen modules used through `init` and `apply`."""

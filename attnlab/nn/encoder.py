@@ -1,0 +1,70 @@
+"""The encoder of a translation model: uni- or bidirectional, stacked, length-aware."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from attnlab.nn.cells import Carry, Cell
+from attnlab.nn.embedding import dropout
+from attnlab.nn.recurrence import recur
+
+
+class Encoded(NamedTuple):
+    """What a decoder gets to see of the source.
+
+    values [B, S, C]: annotations, zero under padding; C = H * directions.
+    finals: for each layer, the final carries of its directions ([B, H] each).
+    summary [B, H]: where the last direction of the top layer ended. For a
+      bidirectional encoder this is the *first backward* annotation (4.11).
+    """
+
+    values: jax.Array
+    finals: tuple[tuple[Carry, ...], ...]
+    summary: jax.Array
+
+
+class Encoder(nn.Module):
+    """Bahdanau et al. 2014, appendix A.2.1 (`bi`); Luong et al. 2015 (`uni`).
+
+    `reverse_source` reads a unidirectional encoder's sentence from its end (Sutskever
+    et al. 2014). Only the scan turns round: annotations, windows and alignments keep
+    the order of the words (4.6).
+    """
+
+    cell: Cell
+    inputs: int
+    hidden: int
+    layers: int = 1
+    bidirectional: bool = True
+    reverse_source: bool = False
+    dropout: float = 0.0
+
+    def setup(self):
+        if self.bidirectional and self.reverse_source:
+            raise ValueError("a bidirectional encoder has no reversed source")
+        directions = [False, True] if self.bidirectional else [self.reverse_source]
+        self.directions = directions
+        widths = [self.inputs] + [self.hidden * len(directions)] * (self.layers - 1)
+        self.params_of = [
+            [
+                self.param(f"layer{n}_{side}", self.cell.init, width, self.hidden)
+                for side in ("forward", "backward")[: len(directions)]
+            ]
+            for n, width in enumerate(widths)
+        ]
+
+    def __call__(self, embedded: jax.Array, mask: jax.Array, *, train=False) -> Encoded:
+        """Annotations of embedded [B, S, E]; `mask` [B, S] is true at real tokens."""
+        values, finals = embedded, []
+        for n, layer in enumerate(self.params_of):
+            if n > 0 and train and self.dropout:
+                values = dropout(self.make_rng("dropout"), values, self.dropout)
+            runs = [
+                recur(self.cell, p, values, mask, hidden=self.hidden, reverse=reverse)
+                for p, reverse in zip(layer, self.directions, strict=True)
+            ]
+            values = jnp.concatenate([outputs for outputs, _ in runs], axis=-1)
+            finals.append(tuple(final for _, final in runs))
+        return Encoded(values, tuple(finals), self.cell.output(finals[-1][-1]))

@@ -1,0 +1,125 @@
+"""The sentences below a table: what its numbers are, and which cannot be compared."""
+
+from collections.abc import Mapping, Sequence
+
+from attnlab.report.example_stats import ExampleStats
+from attnlab.report.rows import Row, is_hard, listed
+
+# How words are predicted, by `perplexity_bound` of result.json.
+BOUNDS = {
+    "expected": "the expected value",
+    "marginal": "the marginal over positions",
+    "argmax": "the most probable position alone",
+}
+SILVER = "silver_"  # begins the names of gold sets that a program made
+
+# What a column's title leaves open, by its key.
+MEANINGS = {
+    "aer_posterior": "AER post.: links by argmax of p(position | target word).",
+    "perplexity_argmax": (
+        "By argmax: the perplexity where every step reads its most probable position "
+        "alone."
+    ),
+    "attention_entropy": "Entropy: of the weights of a target word, in nats.",
+    "seconds_per_step": "ms/step: training time of an update, compilations left out.",
+}
+
+
+def spread(rows: Sequence[Row]) -> str:
+    """How many seeds stand behind the means."""
+    counts = sorted({len(row.finished) for row in rows if row.finished})
+    if not counts:
+        return "No run has finished."
+    if counts == [1]:
+        return "One seed a row, so no spread is known and the ranks are not settled."
+    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"Mean ± standard deviation over seeds ({seeds} a row)."
+
+
+def signatures(rows: Sequence[Row]) -> list[str]:
+    """The sacrebleu signature; where rows have several, who has which."""
+    owners = _owners(rows, "bleu_signature")
+    if len(owners) == 1:
+        return [f"BLEU: {next(iter(owners))}."]
+    return [f"BLEU of {listed(o)}: {s} (not comparable)." for s, o in owners.items()]
+
+
+def bounds(rows: Sequence[Row]) -> list[str]:
+    """Which bound the perplexity is; nothing where every read is soft."""
+    if not any(map(is_hard, rows)):
+        return []
+    owners = _owners(rows, "perplexity_bound")
+    several = list(owners.values()) != [[row.name for row in rows if row.finished]]
+    return [
+        f"Perplexity is that of {BOUNDS.get(bound, bound)}"
+        f"{f' in {listed(names)}' if several else ''}."
+        for bound, names in owners.items()
+    ]
+
+
+def gold(rows: Sequence[Row]) -> list[str]:
+    """Which gold set the AER is on, and whether people made it."""
+    owners = _owners(rows, "gold")
+    several = len(owners) > 1
+    return [
+        f"AER{f' of {listed(names)}' if several else ''} is on {_set(name)}"
+        f"{' (not comparable)' if several else ''}."
+        for name, names in owners.items()
+    ]
+
+
+def _set(name: str) -> str:
+    if name.startswith(SILVER):
+        return f"{name}, links of a program: it measures likeness to that program"
+    return f"the gold set {name}"
+
+
+def left_out(rows: Sequence[Row]) -> list[str]:
+    """How many training pairs were too long for the largest bucket, and of how many."""
+    owners: dict[tuple[int, int], list[str]] = {}
+    for row in rows:
+        for run in row.finished:
+            result = run.result or {}
+            counts = result.get("dropped_pairs", 0), result.get("training_pairs", 0)
+            if all(counts) and row.name not in owners.setdefault(counts, []):
+                owners[counts].append(row.name)
+    several = len(owners) > 1
+    return [
+        f"Left out of training{f' of {listed(names)}' if several else ''}, for being "
+        f"longer than the largest bucket: {dropped:,} of {pairs:,} pairs."
+        for (dropped, pairs), names in owners.items()
+    ]
+
+
+def columns(keys: Sequence[str]) -> list[str]:
+    """What the less usual columns hold."""
+    found = [MEANINGS[key] for key in keys if key in MEANINGS]
+    return [" ".join(found)] if found else []
+
+
+def notes(example_stats: Mapping[str, ExampleStats]) -> list[str]:
+    """`row, seeds 0, 1: what cannot be used and why.`, one line a reason."""
+    owners: dict[str, dict[str, list[int]]] = {}
+    for row, some in example_stats.items():
+        for seed, problem in some.notes:
+            owners.setdefault(problem, {}).setdefault(row, []).append(seed)
+    return [
+        f"{'; '.join(_seeds(*owner) for owner in rows.items())}: {problem}."
+        for problem, rows in owners.items()
+    ]
+
+
+def _seeds(row: str, seeds: Sequence[int]) -> str:
+    plural = "s" if len(seeds) > 1 else ""
+    return f"{row}, seed{plural} {', '.join(map(str, seeds))}"
+
+
+def _owners(rows: Sequence[Row], key: str) -> dict[str, list[str]]:
+    """{value of result.json: rows with a run that has it}, in the order of rows."""
+    owners: dict[str, list[str]] = {}
+    for row in rows:
+        for run in row.finished:
+            value = (run.result or {}).get(key)
+            if value and row.name not in owners.setdefault(str(value), []):
+                owners[str(value)].append(row.name)
+    return owners

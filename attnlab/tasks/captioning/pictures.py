@@ -1,0 +1,120 @@
+"""Captioned pictures by name: `load("scenes")`, `load("folder", json=...)`."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from attnlab.corpora.folder import corpus_file
+from attnlab.tasks.captioning.batches import Captioned, Pictures
+from attnlab.tasks.captioning.images import fitted, opened, read_picture, words_of
+from attnlab.tasks.captioning.karpathy import folder
+from attnlab.tasks.captioning.scenes import scenes
+from attnlab.text.read_text import opened_tar, read_lines
+
+FLICKR = "https://github.com/jbrownlee/Datasets/releases/tag/Flickr8k"
+EMOJI = "https://www.npmjs.com/package/emoji-datasource-google"
+EVERY = 12  # one in so many training pictures is for development, where none are
+
+
+def flickr8k_1k(size: int = 64, folder: str | Path | None = None) -> Pictures:
+    """875 photographs of Flickr8k with five captions each: a demonstration.
+
+    The pictures are scaled until their shorter side has `size` pixels, and their middle
+    is kept. Of the 762 training pictures every twelfth is for development; the 113 of
+    the official development set are the test, for the official test is not here.
+    """
+    tables = corpus_file("flickr8k_1k/captions.tsv.gz", upstream=FLICKR, folder=folder)
+    images = corpus_file("flickr8k_1k/images.tar", upstream=FLICKR, folder=folder)
+    said: dict[str, list[tuple[str, ...]]] = {}
+    split = {}
+    for row in _table(tables):
+        said.setdefault(row["image"], []).append(words_of(row["caption"]))
+        split[row["image"]] = row["split"]
+    with opened_tar(images) as archive:
+        found = {
+            Path(member.name).name: archive.extractfile(member)
+            for member in archive.getmembers()
+            if member.isfile()
+        }
+        items = []
+        for name in sorted(said):
+            file = found.get(name)
+            if file is None:
+                raise ValueError(f"{images} has no picture {name}, which has captions")
+            picture = read_picture(file.read(), size, f"{images}: {name}")
+            items.append(Captioned(name, tuple(said[name]), picture))
+    known = [item for item in items if split[item.name] == "train"]
+    return Pictures(
+        "flickr8k_1k",
+        [item for n, item in enumerate(known) if n % EVERY],
+        known[::EVERY],
+        [item for item in items if split[item.name] == "dev"],
+        f"Flickr8k, 875 of 8,000 pictures at {size} x {size}; for research only.",
+    )
+
+
+def emoji_captions(
+    split: str = "variant", size: int = 32, folder: str | Path | None = None
+) -> Pictures:
+    """3,781 emoji of 32 x 32 pixels with their Unicode names.
+
+    split "variant": the test are unseen combinations of a seen emoji and a skin tone;
+    "base": unseen emoji.
+    """
+    if split not in ("variant", "base"):
+        raise ValueError(f"unknown split {split!r}; choose variant, base")
+    path = corpus_file("emoji_captions/captions.tsv.gz", upstream=EMOJI, folder=folder)
+    sheet = corpus_file(
+        "emoji_captions/sprites_32px.png", upstream=EMOJI, folder=folder
+    )
+    sprites = opened(sheet.read_bytes(), str(sheet))
+    splits: dict[str, list[Captioned]] = {"train": [], "dev": [], "test": []}
+    for row in _table(path):
+        y, x = divmod(int(row["index"]), 64)
+        sprite = sprites.crop((32 * x, 32 * y, 32 * x + 32, 32 * y + 32))
+        caption = words_of(row["caption"])
+        if not caption:
+            continue
+        name = f"{row['index']} {row['codepoints']}"
+        item = Captioned(name, (caption,), fitted(sprite, size))
+        splits[row[f"split_{split}"]].append(item)
+    about = f"Noto emoji and their names, split by {split}; Apache 2.0."
+    return Pictures("emoji_captions", about=about, **splits)
+
+
+PICTURES: dict[str, Callable[..., Pictures]] = {
+    "scenes": scenes,
+    "flickr8k_1k": flickr8k_1k,
+    "emoji_captions": emoji_captions,
+    "folder": folder,
+}
+
+
+def load(name: str, **options) -> Pictures:
+    """The pictures called `name`; `options` are the keyword arguments of its loader.
+
+    Raises ValueError for an unknown name or option (both list the choices) or broken
+    files, MissingCorpus (a FileNotFoundError) where they are not in the data folder.
+    """
+    if name not in PICTURES:
+        raise ValueError(f"unknown pictures {name!r}; choose {', '.join(PICTURES)}")
+    known = inspect.signature(PICTURES[name]).parameters
+    for option in options:
+        if option not in known:
+            raise ValueError(
+                f"unknown option {option!r} of {name!r}; choose {', '.join(known)}"
+            )
+    return PICTURES[name](**options)
+
+
+def _table(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a gzipped table of tabs under a line of names."""
+    lines = read_lines(path)
+    names = lines[0].split("\t") if lines else []
+    for number, line in enumerate(lines[1:], 2):
+        fields = line.split("\t")
+        if len(fields) != len(names):
+            raise ValueError(
+                f"{path}, line {number}: {len(fields)} fields, not {len(names)}"
+            )
+        yield dict(zip(names, fields, strict=True))

@@ -1,0 +1,48 @@
+"""The Stanford Sentiment Treebank (Socher et al. 2013), whole sentences."""
+
+from pathlib import Path
+
+from attnlab.corpora.folder import corpus_file
+from attnlab.tasks.classification.records import SENTIMENTS, Labeled, LabeledSentence
+from attnlab.text.lines import read_lines
+
+UPSTREAM = "https://nlp.stanford.edu/sentiment/"
+SEPARATOR = " ||| "
+
+
+def sst(
+    classes: int = 5, lowercase: bool = True, folder: str | Path | None = None
+) -> Labeled:
+    """8,544 / 1,101 / 2,210 sentences; with two classes 6,920 / 872 / 1,821.
+
+    Two classes leave out the neutral sentences. Training is on whole sentences alone:
+    papers also use the treebank's 150,000 phrases, which is worth several points.
+    """
+    if classes not in SENTIMENTS:
+        choices = ", ".join(map(str, SENTIMENTS))
+        raise ValueError(f"sst has no {classes} classes; choose {choices}")
+
+    def split(name):
+        path = corpus_file(f"sst/sst5_{name}.txt.gz", upstream=UPSTREAM, folder=folder)
+        examples = []
+        for number, line in enumerate(read_lines(path), 1):
+            label, separator, text = line.partition(SEPARATOR)
+            if not separator or label not in ("0", "1", "2", "3", "4"):
+                raise ValueError(
+                    f"{path}:{number}: not '0-4{SEPARATOR}tokens': {line[:40]!r}"
+                )
+            words = tuple((text.lower() if lowercase else text).split())
+            if classes == 5:
+                examples.append(LabeledSentence(words, int(label)))
+            elif label != "2":
+                examples.append(LabeledSentence(words, int(label > "2")))
+        return examples
+
+    return Labeled(
+        name="sst",
+        train=split("train"),
+        dev=split("dev"),
+        test=split("test"),
+        classes=SENTIMENTS[classes],
+        about=f"Stanford Sentiment Treebank, whole sentences, {classes} classes.",
+    )

@@ -1,0 +1,1 @@
+"""attnlab/tasks/memn2n"""

@@ -1,0 +1,136 @@
+"""Stories made to order: people who walk about and carry things, in bAbI's manner.
+
+Where a person is follows from one sentence, the person's last move. Where a thing is
+follows from two: who took or dropped it last, and that person's last move until then
+(until now, if it is still carried). So the sentences that support an answer are known.
+"""
+
+import random
+from collections.abc import Sequence
+
+from attnlab.tasks.memn2n.batches import Sentence, Stories, StoryQuestion
+
+PEOPLE = ("mary", "john", "sandra", "daniel", "fred", "julie")
+PLACES = ("kitchen", "garden", "office", "bathroom", "hallway", "bedroom")
+THINGS = ("football", "apple", "milk")
+MOVES = ("went to", "moved to", "walked to")
+TAKES = ("took", "grabbed")
+DROPS = ("dropped", "left")
+KINDS = ("1", "2")  # supporting facts
+PATIENCE = 1_000  # stories in a row that do not serve
+
+
+def stories(
+    *,
+    facts: str = "1,2",
+    train: int = 4_000,
+    dev: int = 200,
+    test: int = 500,
+    sentences: tuple[int, int] = (4, 12),
+    people: int = 4,
+    seed: int = 0,
+) -> Stories:
+    """Questions with as many supporting `facts` as it says ("1", "2" or "1,2" mixed).
+
+    sentences: shortest and longest story, drawn uniformly. people: how many walk about,
+    the more the harder. The same arguments give the same questions, and none of `dev`
+    or `test` occurs twice in them or in `train`.
+    """
+    kinds = [kind.strip() for kind in str(facts).split(",")]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise ValueError(f"unknown facts {kind!r}; choose 1, 2 or 1,2")
+    least, most = sentences
+    if not 3 <= least <= most:
+        raise ValueError(
+            f"sentences is {tuple(sentences)}; give (shortest, longest), at least 3"
+        )
+    if not 1 <= people <= len(PEOPLE):
+        raise ValueError(f"people is {people}; it must be in [1, {len(PEOPLE)}]")
+    for name, count in {"train": train, "dev": dev, "test": test}.items():
+        if count < 1:
+            raise ValueError(f"{name} is {count}; it must be positive")
+    taken: set[tuple] = set()
+
+    def draw(split: str, count: int) -> list[StoryQuestion]:
+        rng = random.Random(f"attnlab stories {seed} {split}")
+        found: list[StoryQuestion] = []
+        misses = 0
+        while len(found) < count:
+            kind = rng.choice(kinds)
+            one = _question(rng, kind, rng.randint(least, most), PEOPLE[:people])
+            if one is None or one[:2] in taken:
+                misses += 1
+                if misses > PATIENCE:
+                    raise ValueError(
+                        f"cannot find {count} new questions for {split}: sentences "
+                        f"{tuple(sentences)} and {people} people allow too few"
+                    )
+                continue
+            misses = 0
+            if split != "train":
+                taken.add(one[:2])
+            found.append(one)
+        return found
+
+    held = {"test": draw("test", test), "dev": draw("dev", dev)}
+    about = f"Generated: who went where with what; {facts} supporting facts."
+    return Stories("stories", draw("train", train), held["dev"], held["test"], about)
+
+
+def _question(
+    rng: random.Random, kind: str, length: int, people: Sequence[str]
+) -> StoryQuestion | None:
+    """A story of `length` sentences and a question of that kind, if it allows one."""
+    story: list[Sentence] = []
+    at: dict[str, tuple[str, int]] = {}  # person -> place, and its sentence
+    carried: dict[str, tuple[str, int]] = {}  # thing -> person, likewise
+    lying: dict[str, tuple[str, frozenset[int]]] = {}  # thing -> place, its facts
+    for now in range(length):
+        person = rng.choice(people)
+        free = [t for t in THINGS if t not in carried and _near(t, person, at, lying)]
+        own = [thing for thing, (holder, _) in carried.items() if holder == person]
+        deed = rng.random()
+        if deed < 0.25 and person in at and free:
+            thing = rng.choice(free)
+            carried[thing] = (person, now)
+            lying.pop(thing, None)
+            story.append((person, rng.choice(TAKES), "the", thing))
+        elif deed < 0.4 and own:
+            thing = rng.choice(own)
+            del carried[thing]
+            place, moved = at[person]
+            lying[thing] = (place, frozenset({moved, now}))
+            story.append((person, rng.choice(DROPS), "the", thing))
+        else:
+            places = [p for p in PLACES if p != at.get(person, ("", 0))[0]]
+            at[person] = (rng.choice(places), now)
+            words = rng.choice(MOVES).split()
+            story.append((person, *words, "the", at[person][0]))
+    if kind == "1":
+        if not at:
+            return None
+        person = rng.choice(sorted(at))
+        place, moved = at[person]
+        asked = ("where", "is", person)
+        return StoryQuestion(tuple(story), asked, place, frozenset({moved}), kind)
+    things = sorted({*carried, *lying})
+    if not things:
+        return None
+    thing = rng.choice(things)
+    if thing in lying:
+        place, facts = lying[thing]
+    else:
+        holder, took = carried[thing]
+        place, moved = at[holder]
+        facts = frozenset({took, moved})
+    return StoryQuestion(
+        tuple(story), ("where", "is", "the", thing), place, facts, kind
+    )
+
+
+def _near(thing: str, person: str, at: dict, lying: dict) -> bool:
+    """Nobody has named the thing's place yet, or the person is there."""
+    if thing not in lying:
+        return True
+    return person in at and lying[thing][0] == at[person][0]

@@ -1,0 +1,186 @@
+"""The Neural Turing Machine: a controller that reads and writes a memory by attention.
+
+Graves et al. 2014. The memory is what an attention attends to; unlike a sentence it
+changes with every step, so that the attention prepares it anew.
+"""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.nn.initializers import constant, glorot_uniform, zeros
+
+from attnlab.attention.addressing import CLIP
+from attnlab.attention.base import Attention, AttentionOutput, Dims
+from attnlab.nn.cells import Cell, dense, lstm, project
+from attnlab.nn.recurrence import time_major
+
+FIRST = 1e-6  # what every cell of the memory starts with (Collier & Beel 2018)
+MEMORIES = ("constant", "learned")
+
+
+class NTMOutputs(NamedTuple):
+    """All steps of a batch: logits [B, T, Y]; where they read and wrote, [B, T, R, S]
+    and [B, T, W, S], with R read heads and W write heads."""
+
+    logits: jax.Array
+    reads: jax.Array
+    writes: jax.Array
+
+
+class Machine(NamedTuple):
+    """What a machine carries from step to step, of one sequence.
+
+    cell: the controller's carry. seen [R, C]: what the read heads read last. reading,
+    writing: the heads' own carries, with leading axes R and W. memory [C, S]: a CPU is
+    faster along the slots, of which there are more.
+    """
+
+    cell: Any
+    seen: jax.Array
+    reading: Any
+    writing: Any
+    memory: jax.Array
+
+
+def feed_forward() -> Cell:
+    """One layer of tanh units as a controller; its carry is only its output."""
+
+    def init(rng, inputs, hidden):
+        return {
+            "input": glorot_uniform()(rng, (inputs, hidden)),
+            "bias": jnp.zeros((hidden,)),
+        }
+
+    def step(params, carry, projected):
+        del params, carry
+        return jnp.tanh(projected)
+
+    return Cell(init, project, step, lambda state: state, lambda carry: carry)
+
+
+CONTROLLERS = {"feed-forward": feed_forward, "lstm": lstm}
+
+
+class NTM(nn.Module):
+    """A controller with read and write heads on a memory of S slots of C numbers.
+
+    At each step the controller sees the input and what was read last; all heads address
+    the memory as the step found it; read heads read it, then write heads change it (the
+    paper leaves the order open; Collier & Beel do so). Outputs are of what the
+    controller puts out and what has just been read. Any attention that weighs all S
+    slots can be the heads, each with its own parameters.
+    """
+
+    inputs: int
+    outputs: int
+    attention: Attention
+    controller: Cell
+    hidden: int = 100
+    slots: int = 128
+    width: int = 20
+    read_heads: int = 1
+    write_heads: int = 1
+    memory: str = "constant"
+
+    def setup(self):
+        if self.memory not in MEMORIES:
+            choices = ", ".join(MEMORIES)
+            raise ValueError(f"unknown memory {self.memory!r}; choose {choices}")
+        seen = self.read_heads * self.width
+        glorot = glorot_uniform()
+        self.control = self.param(
+            "controller", self.controller.init, self.inputs + seen, self.hidden
+        )
+        dims = Dims(query=self.hidden, value=self.width, hidden=self.hidden)
+
+        def heads(rng, count):
+            return jax.vmap(lambda r: self.attention.init(r, dims))(
+                jax.random.split(rng, count)
+            )
+
+        self.readers = self.param("read", heads, self.read_heads)
+        self.writers = self.param("write", heads, self.write_heads)
+        changes = 2 * self.width  # what a write head erases and adds
+        size = (self.hidden, self.write_heads * changes)
+        self.change = self.param("change", glorot, size)
+        self.change_bias = self.param("change_bias", zeros, size[1:])
+        size = (self.hidden + seen, self.outputs)
+        self.output = self.param("output", glorot, size)
+        self.output_bias = self.param("output_bias", zeros, size[1:])
+        if self.memory == "learned":
+            size = (self.slots, self.width)
+            self.first = self.param("memory", constant(FIRST), size)
+
+    def __call__(self, inputs: jax.Array) -> NTMOutputs:
+        """Runs over inputs [B, T, X]; an output depends on no step after its own."""
+        steps = time_major(inputs)
+        given = {**self.control, "input": self.control["input"][: self.inputs]}
+        projected = self.controller.project(given, steps)
+        machines = jax.vmap(lambda _: self.start())(steps[0])
+        # What a step forms of the memory is formed anew for the gradient: saving it all
+        # takes three times as long.
+        step = jax.checkpoint(jax.vmap(self.step), prevent_cse=False)
+        _, scanned = jax.lax.scan(step, machines, projected)
+        states, seen, reads, writes = jax.tree.map(time_major, scanned)
+        seen = seen.reshape(*seen.shape[:2], -1)
+        shown = jnp.concatenate([states, seen], axis=-1)
+        logits = dense(shown, self.output, self.output_bias)
+        return NTMOutputs(jnp.clip(logits, -CLIP, CLIP), reads, writes)
+
+    def parameters(self) -> None:
+        """Nothing, but `init(rng, method="parameters")` draws all parameters by it."""
+        _ = self.output  # sets it up, without compiling a pass
+
+    def start(self) -> Machine:
+        """The machine before the first step; it has read nothing."""
+        size = (self.slots, self.width)
+        memory = self.first if self.memory == "learned" else jnp.full(size, FIRST)
+
+        def carry(head):
+            return self.attention.start(self.prepare(head, memory))
+
+        return Machine(
+            cell=self.controller.start(jnp.zeros(self.hidden)),
+            seen=jnp.zeros((self.read_heads, self.width)),
+            reading=jax.vmap(carry)(self.readers),
+            writing=jax.vmap(carry)(self.writers),
+            memory=memory.T,
+        )
+
+    def prepare(self, head, memory: jax.Array):
+        """The memory [S, C] as a head sees it."""
+        full = jnp.ones(self.slots, bool)
+        return self.attention.prepare(head, memory, full, self.slots)
+
+    def step(self, machine: Machine, projected: jax.Array):
+        """The next machine; state [H], reads [R, C], weights [R, S] and [W, S]."""
+        old = self.control["input"][self.inputs :]
+        gates = projected + machine.seen.reshape(-1) @ old
+        cell = self.controller.step(self.control, machine.cell, gates)
+        state = self.controller.output(cell)
+
+        def look(head, carry) -> AttentionOutput:
+            memory = self.prepare(head, machine.memory.T)  # the step's old one
+            return self.attention.apply(head, state, memory, step=0, carry=carry)
+
+        read = jax.vmap(look)(self.readers, machine.reading)
+        written = jax.vmap(look)(self.writers, machine.writing)
+        emitted = jnp.clip(state @ self.change + self.change_bias, -CLIP, CLIP)
+        erase, add = jnp.split(emitted.reshape(self.write_heads, -1), 2, axis=-1)
+        memory = write(
+            machine.memory, written.weights, jax.nn.sigmoid(erase), jnp.tanh(add)
+        )
+        machine = Machine(cell, read.context, read.carry, written.carry, memory)
+        return machine, (state, read.context, read.weights, written.weights)
+
+
+def write(memory, weights, erase, add):
+    """Eqs. 3-4: memory [C, S] after all erases, then all adds, at weights [W, S].
+
+    erase [W, C] in [0, 1], add [W, C]. Within either, no order of heads matters.
+    """
+    for where, what in zip(weights, erase, strict=True):
+        memory = memory * (1 - jnp.outer(what, where))
+    return memory + jnp.einsum("ws,wc->cs", weights, add)

@@ -1,0 +1,93 @@
+"""What a sweep of translations shows: scores by length and distance, and alignments."""
+
+from collections.abc import Mapping, Sequence
+
+from attnlab.metrics import aer
+from attnlab.report import curves, figures, heatmaps
+from attnlab.report.example_stats import ExampleStats
+from attnlab.report.rows import Row
+from attnlab.report.task_plots import Add
+from attnlab.runs import AlignedSentence
+
+PANELS = 2  # sentence pairs shown under every variant
+LONGEST = 18  # words a side that a panel can show
+
+
+def draw(found: Sequence[Row], known: Mapping[str, ExampleStats], add: Add) -> None:
+    """Every figure that the runs so far allow."""
+    names = [row.name for row in found]
+    lengths = curves.by_length(known)
+    if lengths is not None:
+        add(
+            figures.bleu_by_length(lengths, rows=names),
+            "bleu-by-length",
+            "BLEU by source length: mean and standard deviation over seeds.",
+        )
+    distances = curves.by_distance(known)
+    if distances is not None:
+        add(
+            figures.aer_by_distance(distances, rows=names),
+            "aer-by-distance",
+            "AER by reordering distance |t - s| of a link (target word t, source word "
+            "s): mean and standard deviation over seeds.",
+        )
+    for number, pairs in enumerate(chosen(found, known), 1):
+        gold = any(pair.possible for pair in pairs.values())
+        titled = {_titled(name, pair): pair for name, pair in pairs.items()}
+        add(
+            heatmaps.panel(titled, gold="gold" if gold else None),
+            f"alignments-{number}",
+            "One sentence pair under every variant, each row's first finished seed; "
+            "the AER is this pair's. The pair was chosen by its gold links alone, "
+            f"{'most' if number == 1 else 'next most'} crossings among pairs of at "
+            f"most {LONGEST} words.",
+        )
+        if number == 1:
+            for row in found:
+                if row.name in pairs:
+                    pair = pairs[row.name]
+                    title = _titled(row.name, pair)
+                    figure = heatmaps.heat_map(pair, title=title)
+                    add(figure, f"alignment-{row.slug}", f"Alignment of {title}.")
+
+
+def chosen(
+    found: Sequence[Row], known: Mapping[str, ExampleStats], count: int = PANELS
+) -> list[dict[str, AlignedSentence]]:
+    """Sentence pairs to show, {row: pair}, chosen by gold links and never by weights.
+
+    Of the pairs that every row with alignments has, at most LONGEST words a side, those
+    whose sure links cross most often; without gold, the longest such pairs.
+    """
+    sets = {}
+    for row in found:
+        present = [some for some in known[row.name].alignments if some is not None]
+        if present:
+            sets[row.name] = {(p.source, p.target): p for p in present[0].pairs}
+    if not sets:
+        return []
+    first = next(iter(sets.values()))
+    shared = [key for key in first if all(key in pairs for pairs in sets.values())]
+    short = [key for key in shared if max(map(len, key)) <= LONGEST]
+    short = [key for key in short if min(map(len, key)) > 0]
+    ranked = sorted(short, key=lambda key: (-_crossings(first[key]), -len(key[0])))
+    return [
+        {name: pairs[key] for name, pairs in sets.items()} for key in ranked[:count]
+    ]
+
+
+def _crossings(pair: AlignedSentence) -> int:
+    links = sorted(pair.sure or pair.possible)
+    return sum(
+        t < other_t and s > other_s
+        for place, (t, s) in enumerate(links)
+        for other_t, other_s in links[place + 1 :]
+    )
+
+
+def _titled(name: str, pair: AlignedSentence) -> str:
+    if not pair.possible:
+        return name
+    links = aer.argmax_links(pair.weights)
+    rate = aer.agreement(links, pair.sure, pair.possible).aer
+    return f"{name}   AER {rate:.2f}"

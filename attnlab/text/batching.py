@@ -1,0 +1,319 @@
+"""Sentence pairs as padded batches of few shapes, in an order that can be resumed.
+
+Every step's batch is a pure function of (seed, step), so a run needs no iterator state
+beyond its step number; its shape is one of step alone, so that runs of different seeds
+can share one program, update by update.
+"""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from attnlab.text.bucket_widths import choose_widths
+from attnlab.text.subwords import Codec
+from attnlab.text.vocabulary import EOS, PAD
+
+EDGES = (8, 12, 16, 20, 24, 32, 48)
+"""Widths that sentences are padded to where no training text says which: a program is
+compiled for each that occurs, and 16 % of Multi30k's tokens in them are padding."""
+
+IdPair = tuple[Sequence[int], Sequence[int]]
+
+
+class Batch(NamedTuple):
+    """B pairs as words, then EOS, then PAD. Lengths count EOS; a filler row has 0.
+
+    source [B, S], target [B, T], source_lengths [B] and target_lengths [B], all int32.
+    """
+
+    source: np.ndarray
+    source_lengths: np.ndarray
+    target: np.ndarray
+    target_lengths: np.ndarray
+
+
+def encode_pairs(
+    pairs: Iterable, source: Codec, target: Codec
+) -> list[tuple[list[int], list[int]]]:
+    """The ids of every pair (anything with `.source` and `.target`), without EOS."""
+    return [
+        (source.encode(pair.source).ids, target.encode(pair.target).ids)
+        for pair in pairs
+    ]
+
+
+class _Side:
+    """Sentences laid end to end, each closed by EOS, to be cut into padded rows."""
+
+    def __init__(self, sentences: Sequence[Sequence[int]]):
+        self.lengths = np.array([len(ids) + 1 for ids in sentences], np.int32)
+        self.starts = np.cumsum(self.lengths, dtype=np.int64) - self.lengths
+        flat = [index for ids in sentences for index in (*ids, EOS)]
+        self.flat = np.array(flat, np.int32)
+
+    def rows(self, members, count, width):
+        """Padded ids [count, width] and lengths [count] of `members`, then fillers."""
+        lengths = np.zeros(count, np.int32)
+        lengths[: len(members)] = self.lengths[members]
+        starts = np.zeros(count, np.int64)
+        starts[: len(members)] = self.starts[members]
+        columns = np.arange(width)
+        inside = columns < lengths[:, None]
+        where = np.where(inside, starts[:, None] + columns, 0)
+        return np.where(inside, self.flat[where], np.int32(PAD)), lengths
+
+
+class Shape(NamedTuple):
+    """Rows and widths of a batch: source [rows, source], target [rows, target]."""
+
+    rows: int
+    source: int
+    target: int
+
+    @property
+    def tokens(self) -> int:
+        """Source and target tokens, padding included."""
+        return self.rows * (self.source + self.target)
+
+
+class Endless(ABC):
+    """A training set's batches without end: `batches.at(step)`.
+
+    `len(batches)` is the number of batches an epoch, the same for every epoch; an epoch
+    shows each pair once. `pairs` counts those given, `dropped` the ones of them that
+    are longer than `longest` on either side. `tokens` are an epoch's, EOS counted.
+    """
+
+    pairs: int
+    dropped: int
+    longest: int
+    tokens: int
+
+    @property
+    @abstractmethod
+    def counts(self) -> dict[Shape, int]:
+        """How many batches an epoch has of each shape that occurs, narrowest first.
+
+        The same for every seed and epoch.
+        """
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def at(self, step: int) -> Batch:
+        """The batch of training step `step`, counted from 0 over all epochs."""
+
+    @property
+    def shapes(self) -> list[Shape]:
+        """The shapes that occur, narrowest first."""
+        return list(self.counts)
+
+    @property
+    def waste(self) -> float:
+        """The share of an epoch's source and target tokens that is padding."""
+        padded = sum(number * shape.tokens for shape, number in self.counts.items())
+        return 1 - self.tokens / padded
+
+
+class Batches(Endless):
+    """The batches of a training set in memory."""
+
+    def __init__(self, pairs_ids, shapes, longest, seed):
+        self._source = _Side([source for source, _ in pairs_ids])
+        self._target = _Side([target for _, target in pairs_ids])
+        bucket = _buckets(
+            self._source,
+            self._target,
+            [shape.source for shape in shapes],
+            [shape.target for shape in shapes],
+        )
+        fits = bucket < len(shapes)
+        self.pairs, self.dropped = len(bucket), int((~fits).sum())
+        self.longest = longest
+        if not fits.any():
+            raise ValueError(
+                f"no pair to batch: {self.pairs} given, {self.dropped} of them longer "
+                f"than {longest} (EOS counted)"
+            )
+        self._buckets = [
+            (shape, np.flatnonzero(bucket == number))
+            for number, shape in enumerate(shapes)
+        ]
+        self.tokens = int(self._source.lengths[fits].sum()) + int(
+            self._target.lengths[fits].sum()
+        )
+        self._seed = seed
+        self._epoch, self._plan = 0, self._plan_of(0)
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    @property
+    def counts(self) -> dict[Shape, int]:
+        found = Counter(shape for shape, _ in self._plan)
+        return {shape: found[shape] for shape, _ in self._buckets if found[shape]}
+
+    def at(self, step: int) -> Batch:
+        shape, members = self.planned(step)
+        return Batch(
+            *self._source.rows(members, shape.rows, shape.source),
+            *self._target.rows(members, shape.rows, shape.target),
+        )
+
+    def planned(self, step: int) -> tuple[Shape, np.ndarray]:
+        """The shape of a step's batch, and which pairs are its first rows."""
+        epoch, index = divmod(step, len(self._plan))
+        if epoch != self._epoch:  # a cache: the plan depends on seed and epoch alone
+            self._epoch, self._plan = epoch, self._plan_of(epoch)
+        return self._plan[index]
+
+    def _plan_of(self, epoch):
+        """(shape, members) of each batch of an epoch, in its order.
+
+        What does not fill a bucket's last batch moves to the next larger bucket, so at
+        most one batch an epoch holds filler rows, and a rare length is never an update
+        of its own.
+        """
+        rng = np.random.Generator(np.random.Philox([self._seed, epoch]))
+        plan, left = [], np.zeros(0, np.int64)
+        for shape, members in self._buckets:
+            members = rng.permutation(np.concatenate([left, members]))
+            full = len(members) - len(members) % shape.rows
+            plan += [(shape, part) for part in members[:full].reshape(-1, shape.rows)]
+            left = members[full:]
+        if len(left):
+            plan.append((self._buckets[-1][0], left))
+        order = np.random.default_rng(epoch)  # of shapes: the same for every seed
+        return [plan[index] for index in order.permutation(len(plan))]
+
+
+def bucketed(
+    pairs_ids: Sequence[IdPair],
+    *,
+    batch_size: int | None = None,
+    token_budget: int | None = None,
+    shapes: int = 6,
+    longest: int = 48,
+    edges: Sequence[int] = (),
+    seed: int = 0,
+) -> Batches:
+    """Shuffled training batches of at most `shapes` shapes, chosen for least padding.
+
+    The widths are chosen from the lengths of the pairs (`choose_widths`), the same for
+    every seed; S and T of a shape differ. Pairs longer than `longest` on either side
+    are dropped and counted in `.dropped`. With `edges`, the widths are those instead,
+    S = T = an edge, and the last edge is the longest. All widths count EOS, which is
+    added here: `pairs_ids` come without.
+
+    Give either `batch_size`, rows of every batch, or `token_budget`, the padded tokens
+    of the wider side of a batch: then a shape has `token_budget // max(S, T)` rows, cut
+    to a multiple of 8.
+    """
+    edges, longest = checked_widths(edges, shapes, longest)
+    rows_of = rows_rule(batch_size, token_budget, longest)
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; it must not be negative")
+    widths = [(edge, edge) for edge in edges]
+    if not edges:
+        lengths = [(len(source) + 1, len(target) + 1) for source, target in pairs_ids]
+        fitting = [pair for pair in lengths if max(pair) <= longest]
+        if fitting:
+            widths = choose_widths(np.array(fitting), shapes, rows_of)
+    chosen = [Shape(rows_of(*pair), *pair) for pair in widths]
+    return Batches(pairs_ids, chosen, longest, seed)
+
+
+def checked_widths(
+    edges: Sequence[int], shapes: int, longest: int
+) -> tuple[tuple[int, ...], int]:
+    """(edges, longest) as `bucketed` means them; ValueErrors for what cannot be."""
+    edges = _checked_edges(edges) if edges else ()
+    longest = edges[-1] if edges else longest
+    if shapes < 1:
+        raise ValueError(f"shapes is {shapes}; it must be positive")
+    if longest < 2:
+        raise ValueError(f"longest is {longest}; a word and EOS take 2")
+    return edges, longest
+
+
+def rows_rule(
+    batch_size: int | None, token_budget: int | None, longest: int
+) -> Callable[[int, int], int]:
+    """rows_of(source, target): the rows of a batch of these widths, by either size."""
+    if (batch_size is None) == (token_budget is None):
+        raise ValueError(
+            f"give one of batch_size (got {batch_size}) and "
+            f"token_budget (got {token_budget})"
+        )
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be positive")
+    if token_budget is not None and token_budget < 8 * longest:
+        raise ValueError(
+            f"token_budget is {token_budget}; 8 rows of the longest pairs take "
+            f"{8 * longest}"
+        )
+
+    def rows_of(source: int, target: int) -> int:
+        if batch_size is not None:
+            return batch_size
+        assert token_budget is not None
+        return token_budget // max(source, target, 1) // 8 * 8
+
+    return rows_of
+
+
+def in_order(
+    pairs_ids: Sequence[IdPair], batch_size: int, edges: Sequence[int] = EDGES
+) -> list[tuple[np.ndarray, Batch]]:
+    """Every pair once, for evaluation: (indices, batch), shortest bucket first.
+
+    Row k of a batch is pair `indices[k]`; rows beyond `len(indices)` are fillers. A
+    pair longer than the largest edge gets the next multiple of 16 as its width,
+    and its batch fewer rows, so that no length of sentence costs more memory.
+    """
+    edges = _checked_edges(edges)
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; it must be positive")
+    source = _Side([ids for ids, _ in pairs_ids])
+    target = _Side([ids for _, ids in pairs_ids])
+    longest = max([*source.lengths, *target.lengths], default=0)
+    last = edges[-1]
+    edges = (*edges, *range(last // 16 * 16 + 16, int(longest) + 16, 16))
+    bucket = _buckets(source, target, edges, edges)
+    batches = []
+    for number, edge in enumerate(edges):
+        members = np.flatnonzero(bucket == number)
+        rows = max(1, batch_size * min(last, edge) // edge)
+        for start in range(0, len(members), rows):
+            part = members[start : start + rows]
+            batch = Batch(
+                *source.rows(part, rows, edge), *target.rows(part, rows, edge)
+            )
+            batches.append((part, batch))
+    return batches
+
+
+def _buckets(source, target, source_widths, target_widths):
+    """The first bucket that holds each pair; one past the last where none does.
+
+    Neither side's widths ever fall.
+    """
+    return np.maximum(
+        np.searchsorted(np.array(source_widths), source.lengths),
+        np.searchsorted(np.array(target_widths), target.lengths),
+    )
+
+
+def _checked_edges(edges):
+    edges = tuple(int(edge) for edge in edges)
+    if (
+        not edges
+        or edges[0] < 2
+        or any(a >= b for a, b in zip(edges, edges[1:], strict=False))
+    ):
+        raise ValueError(f"edges are {edges}; they must rise from at least 2")
+    return edges

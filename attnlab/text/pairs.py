@@ -1,0 +1,49 @@
+"""The records of parallel text: a pair, a pair with gold links, a whole corpus."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+Link = tuple[int, int]
+"""(t, s): target word t is a translation of source word s, both counted from 0."""
+
+
+class Pair(NamedTuple):
+    """A sentence and its translation, as words."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+
+
+class GoldPair(NamedTuple):
+    """A pair whose word links are known; `possible` includes `sure`."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    sure: frozenset[Link]
+    possible: frozenset[Link]
+
+    @property
+    def pair(self) -> Pair:
+        return Pair(self.source, self.target)
+
+
+class Corpus(NamedTuple):
+    """Parallel text in three splits, and sets of pairs with gold links by name.
+
+    `train` may be a sequence that is read from disk (`attnlab.text.shards`).
+
+    `about` says in a line or two what the text is and how it was made ready. A gold
+    set's name starts with `silver_` where a program, not a person or the grammar, made
+    the links: call a figure against it agreement, not AER. `notes` say what was left
+    out of the files.
+    """
+
+    name: str
+    train: Sequence[Pair]
+    dev: list[Pair]
+    test: list[Pair]
+    gold: dict[str, list[GoldPair]]
+    source_language: str
+    target_language: str
+    about: str
+    notes: tuple[str, ...] = ()

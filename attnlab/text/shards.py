@@ -1,0 +1,343 @@
+"""Training text on disk as rows of ids, read a batch at a time and never loaded.
+
+    FOLDER/manifest.json       what is there, written last
+           rows-0-0000.ids     pairs of bucket 0: S source ids, then T target ids, each
+                               closed by EOS and filled with PAD, little-endian
+           source.codec  target.codec  target-counts.npy  dev.tsv  test.tsv  gold-0.tsv
+
+`attnlab.text.sharding` writes such a folder, `attnlab.text.streaming` makes batches of
+it. Rows are read by position and not mapped into memory: what was read counts as the
+system's cache and not as this process's memory, and a file cut short under a running
+program is an error here instead of a signal that kills it.
+"""
+
+import hashlib
+import io
+import json
+import os
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from attnlab.text.lines import link_pairs, read_columns
+from attnlab.text.pairs import Corpus, GoldPair, Pair
+from attnlab.text.subwords import Codec, load_codec
+from attnlab.text.vocabulary import EOS, PAD
+
+MANIFEST = "manifest.json"
+FORMAT = "attnlab shards 1"
+SOURCE, TARGET, COUNTS = "source.codec", "target.codec", "target-counts.npy"
+DTYPES = ("<u2", "<u4")
+CHUNK = 4096  # rows read at once by whoever reads all
+
+
+class Piece(NamedTuple):
+    """A file of `pairs` rows."""
+
+    name: str
+    pairs: int
+    sha256: str
+
+
+class Bucket(NamedTuple):
+    """The pairs that are padded to these widths, in pieces."""
+
+    source: int
+    target: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def pairs(self) -> int:
+        return sum(piece.pairs for piece in self.pieces)
+
+
+class Rows(NamedTuple):
+    """Pairs of one bucket as int32 [N, S], [N], [N, T], [N]; lengths count EOS."""
+
+    source: np.ndarray
+    source_lengths: np.ndarray
+    target: np.ndarray
+    target_lengths: np.ndarray
+
+
+class Shards(Sequence):
+    """A folder of shards as a sequence of (source ids, target ids), without EOS.
+
+    ValueErrors name a manifest that is none, and files that are missing, of another
+    size than the manifest says or (small ones) of other content; `verify` looks at the
+    content of all. `dropped` of the `pairs` written from were longer than `longest`.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.manifest = _read_manifest(self.folder)
+        try:
+            self._understand(self.manifest)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.folder / MANIFEST} is damaged: {type(error).__name__} {error}"
+            ) from None
+        for name, bytes_, _ in self._pieces():
+            _check_size(self.folder / name, bytes_)
+        self._descriptors: dict[str, int] = {}
+        weakref.finalize(self, _close, self._descriptors)
+
+    def _understand(self, manifest: dict[str, Any]) -> None:
+        self.pairs, self.dropped = int(manifest["pairs"]), int(manifest["dropped"])
+        self.longest, self.tokens = int(manifest["longest"]), int(manifest["tokens"])
+        if manifest["dtype"] not in DTYPES:
+            raise ValueError(
+                f"dtype is {manifest['dtype']!r}, not {' or '.join(DTYPES)}"
+            )
+        self.dtype = np.dtype(manifest["dtype"])
+        self.files: dict[str, str] = dict(manifest["files"])
+        self.buckets = [
+            Bucket(
+                int(bucket["source"]),
+                int(bucket["target"]),
+                tuple(Piece(**piece) for piece in bucket["pieces"]),
+            )
+            for bucket in manifest["buckets"]
+        ]
+        self._ends = [
+            np.cumsum([piece.pairs for piece in bucket.pieces], dtype=np.int64)
+            for bucket in self.buckets
+        ]
+        there = sum(bucket.pairs for bucket in self.buckets)
+        if there != self.pairs - self.dropped:
+            raise ValueError(
+                f"its buckets hold {there} pairs, not the {self.pairs} less "
+                f"{self.dropped} it speaks of"
+            )
+
+    def _pieces(self) -> Iterator[tuple[str, int, str]]:
+        """(name, bytes, sha256) of every piece."""
+        for bucket in self.buckets:
+            width = (bucket.source + bucket.target) * self.dtype.itemsize
+            for piece in bucket.pieces:
+                yield piece.name, piece.pairs * width, piece.sha256
+
+    @cached_property
+    def codecs(self) -> tuple[Codec, Codec]:
+        """The vocabularies or subword models that the ids are of."""
+        for name in (SOURCE, TARGET):
+            self.small_file(name)
+        return load_codec(self.folder / SOURCE), load_codec(self.folder / TARGET)
+
+    def check_codecs(self, source: Codec, target: Codec) -> None:
+        """ValueError where these are not the vocabularies that the ids are of."""
+        for side, codec, name in (
+            ("source", source, SOURCE),
+            ("target", target, TARGET),
+        ):
+            if _sha256(codec.content) != self.files[name]:
+                raise ValueError(
+                    f"the run's {side} vocabulary is not that of the shards in "
+                    f"{self.folder}: they were written anew since the run began"
+                )
+
+    @cached_property
+    def sizes(self) -> tuple[int, int]:
+        """Of the vocabularies."""
+        return self.codecs[0].size, self.codecs[1].size
+
+    @cached_property
+    def target_counts(self) -> np.ndarray:
+        """How often each target unit occurs, EOS and pairs left out included."""
+        content = io.BytesIO(self.small_file(COUNTS))
+        return np.load(content, allow_pickle=False)
+
+    def small_file(self, name: str) -> bytes:
+        """The content of a file beside the pieces, which is what was written."""
+        path = self.folder / name
+        content = path.read_bytes()
+        if _sha256(content) != self.files[name]:
+            raise ValueError(f"{path} is damaged: its sha256 is not the manifest's")
+        return content
+
+    def rows(self, number: int, members: np.ndarray) -> Rows:
+        """Pairs of bucket `number` by their places in it, each in [0, pairs)."""
+        bucket, ends = self.buckets[number], self._ends[number]
+        width = bucket.source + bucket.target
+        size = width * self.dtype.itemsize
+        which = np.searchsorted(ends, members, side="right")
+        first = np.concatenate([[0], ends])[which]
+        names = [bucket.pieces[piece].name for piece in which]
+        places = zip(names, ((members - first) * size).tolist(), strict=True)
+        content = b"".join([self._read(name, place, size) for name, place in places])
+        ids = np.frombuffer(content, self.dtype).reshape(len(members), width)
+        ids = ids.astype(np.int32)
+        source, target = ids[:, : bucket.source], ids[:, bucket.source :]
+        lengths, wrong = zip(
+            *(
+                _lengths(side, size)
+                for side, size in zip((source, target), self.sizes, strict=True)
+            ),
+            strict=True,
+        )
+        for row in np.flatnonzero(wrong[0] | wrong[1])[:1]:
+            raise ValueError(
+                f"{self.folder / names[row]} is damaged: its row "
+                f"{members[row] - first[row]} is no pair of sentences"
+            )
+        return Rows(source, lengths[0], target, lengths[1])
+
+    def _read(self, name: str, place: int, size: int) -> bytes:
+        if name not in self._descriptors:
+            self._descriptors[name] = os.open(self.folder / name, os.O_RDONLY)
+        content = os.pread(self._descriptors[name], size, place)
+        if len(content) != size:
+            raise ValueError(f"{self.folder / name} was cut short while it was read")
+        return content
+
+    def verify(self, watch: Callable[[str, int], None] = lambda name, bytes_: None):
+        """Read every file; a ValueError names the first whose sha256 is another.
+
+        watch(name, bytes) is told of each that is whole.
+        """
+        for name in self.files:
+            watch(name, len(self.small_file(name)))
+        for name, bytes_, sha256 in self._pieces():
+            with open(self.folder / name, "rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != sha256:
+                path = self.folder / name
+                raise ValueError(f"{path} is damaged: its sha256 is not the manifest's")
+            watch(name, bytes_)
+
+    def __len__(self) -> int:
+        return self.pairs - self.dropped
+
+    def __getitem__(self, index):
+        if not 0 <= index < len(self):
+            raise IndexError(f"pair {index} of {len(self)}")
+        for number, bucket in enumerate(self.buckets):
+            if index < bucket.pairs:
+                return _ids_of(self.rows(number, np.array([index])))[0]
+            index -= bucket.pairs
+
+    def __iter__(self) -> Iterator[tuple[list[int], list[int]]]:
+        for number, bucket in enumerate(self.buckets):
+            for start in range(0, bucket.pairs, CHUNK):
+                members = np.arange(start, min(start + CHUNK, bucket.pairs))
+                yield from _ids_of(self.rows(number, members))
+
+
+class ShardedText(Sequence):
+    """The pairs of shards as words, as their vocabularies know them: none is loaded."""
+
+    def __init__(self, shards: Shards):
+        self.shards = shards
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def __getitem__(self, index) -> Pair:
+        return self._words(self.shards[index])
+
+    def __iter__(self) -> Iterator[Pair]:
+        return map(self._words, self.shards)
+
+    def _words(self, ids) -> Pair:
+        source, target = self.shards.codecs
+        return Pair(tuple(source.decode(ids[0])), tuple(target.decode(ids[1])))
+
+
+def shards(folder: str | None = None) -> Corpus:
+    """The corpus in a folder that `python -m experiments.shard` wrote.
+
+    Its training text stays on disk. Raises FileNotFoundError where there is no such
+    folder, ValueErrors that name what is damaged.
+    """
+    if folder is None:
+        raise ValueError(
+            "the corpus 'shards' needs folder, which python -m experiments.shard writes"
+        )
+    found = Shards(folder)
+    manifest = found.manifest
+    return Corpus(
+        name="shards",
+        train=ShardedText(found),
+        dev=_read_pairs(found, "dev.tsv"),
+        test=_read_pairs(found, "test.tsv"),
+        gold={
+            name: _read_gold(found, f"gold-{number}.tsv")
+            for number, name in enumerate(manifest["gold"])
+        },
+        source_language=manifest["source_language"],
+        target_language=manifest["target_language"],
+        about=manifest["about"],
+        notes=_left_out(manifest["empty"]),
+    )
+
+
+def _left_out(empty: int) -> tuple[str, ...]:
+    if not empty:
+        return ()
+    return (f"{empty} training pairs without a word on one side were not written",)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no {MANIFEST} in {folder}; python -m experiments.shard writes one"
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise ValueError(f"{path} is not valid JSON: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a manifest of {FORMAT!r}")
+    return manifest
+
+
+def _check_size(path: Path, size: int) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no {path.name} in {path.parent}, which its {MANIFEST} names"
+        )
+    found = path.stat().st_size
+    if found != size:
+        raise ValueError(f"{path} is damaged: it has {found} bytes, not {size}")
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _lengths(ids: np.ndarray, vocabulary: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths [N] of rows [N, S], and whether each is no sentence: [N] bool."""
+    lengths = (ids != PAD).sum(axis=1, dtype=np.int32)
+    columns = np.arange(ids.shape[1])
+    wrong = ((ids != PAD) != (columns < lengths[:, None])).any(axis=1)
+    wrong |= ids[np.arange(len(ids)), lengths - 1] != EOS
+    return lengths, wrong | (ids.max(axis=1) >= vocabulary)
+
+
+def _ids_of(rows: Rows) -> list[tuple[list[int], list[int]]]:
+    return [
+        (source[: s - 1].tolist(), target[: t - 1].tolist())
+        for source, s, target, t in zip(*rows, strict=True)
+    ]
+
+
+def _read_pairs(found: Shards, name: str) -> list[Pair]:
+    found.small_file(name)
+    rows = read_columns(found.folder / name, 2)
+    return [Pair(tuple(row[0].split()), tuple(row[1].split())) for row in rows]
+
+
+def _read_gold(found: Shards, name: str) -> list[GoldPair]:
+    pairs = _read_pairs(found, name)
+    links = [row[2] for row in read_columns(found.folder / name, 3)]
+    return link_pairs(pairs, links, str(found.folder / name))
+
+
+def _close(descriptors: dict[str, int]) -> None:
+    for descriptor in descriptors.values():
+        os.close(descriptor)

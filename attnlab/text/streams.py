@@ -1,0 +1,85 @@
+"""Parallel text read pair by pair, as often as asked, and never held in memory."""
+
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from attnlab.text.pairs import Pair
+
+
+class PairStream:
+    """The pairs of two files, or of one with two tab-separated columns.
+
+    Each iteration reads the files anew and gives what `files` would have loaded, with
+    the same ValueErrors for broken ones. Pairs without a word on one side are left out;
+    `empty` counts those of the last iteration.
+    """
+
+    def __init__(self, paths: Sequence[Path], lowercase: bool = False):
+        if len(paths) not in (1, 2):
+            raise ValueError(
+                f"train names {len(paths)} files; give source and target, or one of "
+                "two columns"
+            )
+        for path in paths:
+            if not path.is_file():
+                raise FileNotFoundError(f"no file {path}")
+        self.paths, self.lowercase, self.empty = list(paths), lowercase, 0
+
+    def __iter__(self) -> Iterator[Pair]:
+        self.empty = 0
+        rows = _parallel(*self.paths) if len(self.paths) == 2 else _columns(*self.paths)
+        for source, target in rows:
+            if self.lowercase:
+                source, target = source.lower(), target.lower()
+            pair = Pair(tuple(source.split()), tuple(target.split()))
+            if pair.source and pair.target:
+                yield pair
+            else:
+                self.empty += 1
+
+
+def stream_lines(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file or its gzip, without their ends: see `read_lines`."""
+    opened = gzip.open if str(path).endswith(".gz") else open
+    try:
+        with opened(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                yield _decoded(path, number, line)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is not a whole gzip file: {error}") from None
+
+
+def _decoded(path: Path, number: int, line: bytes) -> str:
+    if b"\0" in line:
+        raise ValueError(f"{path}:{number}: a NUL byte; is it UTF-8 text?")
+    try:
+        return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
+
+
+def _parallel(source: Path, target: Path) -> Iterator[tuple[str, str]]:
+    counts = [0, 0]
+    for row in zip_longest(stream_lines(source), stream_lines(target)):
+        for side, line in enumerate(row):
+            counts[side] += line is not None
+        if None not in row:
+            yield row
+    if counts[0] != counts[1]:
+        raise ValueError(f"{source} has {counts[0]} lines, {target} has {counts[1]}")
+
+
+def _columns(path: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(stream_lines(path), 1):
+        row = line.split("\t")
+        if len(row) < 2:
+            raise ValueError(
+                f"{path}:{number}: {len(row)} tab-separated columns, "
+                "at least 2 are needed"
+            )
+        yield row[0], row[1]

@@ -1,0 +1,163 @@
+"""Words in pieces: a SentencePiece model behind the interface of a vocabulary."""
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from attnlab.text.vocabulary import (
+    BOS,
+    EOS,
+    HEADER,
+    PAD,
+    UNK,
+    EncodedText,
+    Vocabulary,
+    until_eos,
+)
+
+KINDS = ("bpe", "unigram")
+BLANK = "\u2581"  # SentencePiece writes the start of a word so
+
+
+class Codec(Protocol):
+    """What a model's side needs of its language: Vocabulary and Subwords both are one.
+
+    PAD, BOS, EOS and UNK have the same ids in every codec. `encode` gives ids without
+    BOS and EOS, and the word that each unit belongs to; `decode` stops at the first
+    EOS and gives words; `content` is what `save` writes.
+    """
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def content(self) -> bytes: ...
+
+    def encode(self, words: Sequence[str]) -> EncodedText: ...
+
+    def decode(self, ids: Iterable[int]) -> list[str]: ...
+
+    def save(self, path: str | Path) -> None: ...
+
+
+class Subwords:
+    """A SentencePiece model whose pieces never cross a word's end.
+
+    Words are cut one by one, so every piece knows its word: no dummy prefix to correct
+    for when links of pieces become links of words.
+    """
+
+    def __init__(self, model: bytes):
+        from sentencepiece import SentencePieceProcessor  # slow to import
+
+        self._model = model
+        self._processor = SentencePieceProcessor(model_proto=model)
+        processor = self._processor
+        found = tuple(
+            special()
+            for special in (
+                processor.pad_id,
+                processor.bos_id,
+                processor.eos_id,
+                processor.unk_id,
+            )
+        )
+        if found != (PAD, BOS, EOS, UNK):
+            raise ValueError(
+                "a subword model must number its pad, bos, eos and unk pieces "
+                f"{(PAD, BOS, EOS, UNK)}, not {found}; train it with Subwords.train"
+            )
+        self._pieces: dict[str, list[int]] = {}
+
+    @classmethod
+    def train(
+        cls, sentences: Iterable[Sequence[str]], size: int, kind: str = "bpe"
+    ) -> "Subwords":
+        """A model of at most `size` pieces, special tokens included.
+
+        `kind` is bpe or unigram. The same sentences give the same model. Small text may
+        not have enough pieces; the model is then smaller than `size`.
+        """
+        if kind not in KINDS:
+            raise ValueError(
+                f"unknown kind of subwords {kind!r}; choose {', '.join(KINDS)}"
+            )
+        from sentencepiece import SentencePieceTrainer
+
+        written = io.BytesIO()
+        try:
+            SentencePieceTrainer.train(
+                sentence_iterator=iter([" ".join(words) for words in sentences]),
+                model_writer=written,
+                vocab_size=size,
+                model_type=kind,
+                hard_vocab_limit=False,
+                character_coverage=1.0,
+                normalization_rule_name="identity",
+                pad_id=PAD,
+                bos_id=BOS,
+                eos_id=EOS,
+                unk_id=UNK,
+                num_threads=1,
+                minloglevel=2,
+            )
+        except (RuntimeError, OSError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ValueError(f"cannot train {size} subwords: {reason}") from None
+        return cls(written.getvalue())
+
+    def __len__(self) -> int:
+        return self.size
+
+    @property
+    def size(self) -> int:
+        return self._processor.get_piece_size()
+
+    def groups(self, words: Sequence[str]) -> list[list[int]]:
+        """The pieces of each word; at least one, UNK where nothing else is left."""
+        cut = []
+        for word in words:
+            if word not in self._pieces:
+                self._pieces[word] = self._processor.encode(word) or [UNK]
+            cut.append(self._pieces[word])
+        return cut
+
+    def encode(self, words: Sequence[str]) -> EncodedText:
+        """The pieces of all words, and the index of each piece's word."""
+        groups = self.groups(words)
+        ids = [piece for group in groups for piece in group]
+        owner = [index for index, group in enumerate(groups) for _ in group]
+        return EncodedText(ids, owner)
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """The words that the pieces before the first EOS spell; UNK reads `<unk>`."""
+        pieces = [
+            "<unk>" if index == UNK else self._processor.id_to_piece(index)
+            for index in until_eos(ids, self.size)
+        ]
+        return "".join(pieces).replace(BLANK, " ").split()
+
+    @property
+    def content(self) -> bytes:
+        """The SentencePiece model, which its own tools read too."""
+        return self._model
+
+    def save(self, path: str | Path) -> None:
+        """Writes `content`."""
+        Path(path).write_bytes(self.content)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Subwords":
+        """The model in a file; ValueError names a file that is not one."""
+        try:
+            return cls(Path(path).read_bytes())
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"{path} is not a subword model: {error}") from None
+
+
+def load_codec(path: str | Path) -> Vocabulary | Subwords:
+    """The vocabulary or subword model in a file, told apart by its first line."""
+    with open(path, "rb") as file:
+        start = file.read(len(HEADER))
+    return Vocabulary.load(path) if start == HEADER.encode() else Subwords.load(path)

@@ -1,1 +1,0 @@
-"""Training: one pure step, the loop around it, and what a run leaves on disk."""

@@ -1,0 +1,131 @@
+"""The bench of gradient estimators: a small run, its files, and mistakes."""
+
+import ast
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.estimators import __main__ as estimators
+from experiments.estimators import grids
+
+ROOT = Path(__file__).resolve().parents[3]
+SMALL = {"model.embedding": 4, "model.hidden": 4, "model.readouts": 4}
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Less to compile, and without the compiler's care for speed."""
+    from experiments.estimators import gradients, setup
+
+    for module in (gradients, setup):
+        monkeypatch.setattr(module, "QUICK", {"xla_backend_optimization_level": 0})
+    monkeypatch.setattr(setup, "COUNTS", (1, 2))
+    for name, value in SMALL.items():
+        monkeypatch.setitem(estimators.SETTINGS, name, value)
+
+
+def test_a_run_prints_its_table_and_writes_its_files(quick, tmp_path, capsys):
+    asked = ["--only=expected reinforce soft step", "--samples=80", "--steps=3"]
+    assert estimators.main([*asked, f"--out={tmp_path / 'new'}"]) == 0
+    said = capsys.readouterr()
+    folder = tmp_path / "new"
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.*")}
+    drawn = {f"figures/variance-by-samples.{ending}" for ending in ("png", "pdf")}
+    assert files == {"table.txt", "table.md", "estimators.csv"} | drawn
+    printed = (folder / "table.txt").read_text()
+    assert said.out.startswith(printed)
+    assert all(str(folder / name) in said.out for name in files)
+    for words in ("after 3 updates", "perplexity", "entropy", "80 gradients"):
+        assert words in " ".join(printed.split())
+    titles, _, line = printed.split("\n\n")[1].split("\n")
+    asked = "feed learning baseline credit temp. biased found bias |mean-exact|"
+    assert titles.split() == [*asked.split(), "variance", "ms"]
+    assert line.split()[:7] == "expected reinforce soft step — no no".split()
+    assert "K = 1" in printed and "K = 2" in printed and "K = 4" not in printed
+    assert "K samples have 1/K of the variance" in printed
+    assert "No bias was found in 2 of the 2 estimators" in printed
+    with open(folder / "estimators.csv", newline="") as file:
+        one, two = csv.DictReader(file)
+    assert one["name"] == "expected reinforce soft step"
+    assert (one["samples"], two["samples"]) == ("1", "2")
+    assert float(one["variance"]) > float(two["variance"]) > 0 < float(one["seconds"])
+    assert one["biased"] == one["found"] == "False"
+    assert (folder / "table.md").read_text().count("\n| ---") == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--samples=79"], "samples is 79; must be at least 80"),
+        (["--steps=0"], "steps is 0; must be at least 1"),
+        (["--seed=-1"], "seed is -1; it must not be negative"),
+        (
+            ["--only=zz"],
+            "no estimator's name contains 'zz'; names are made of expected",
+        ),
+        (["--out=FILE"], "FILE"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(
+    tmp_path, capsys, arguments, expected
+):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    arguments = [argument.replace("FILE", str(file)) for argument in arguments]
+    folder = f"--out={tmp_path / 'new'}"
+    assert estimators.main([folder, *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("estimators: ")
+    assert expected.replace("FILE", str(file)) in line
+    assert file.read_text() == "mine"
+    assert not list((tmp_path / "new").glob("*"))
+
+
+def test_help_is_quick_and_says_what_is_written():
+    code = (
+        "import json, sys\n"
+        "from experiments import estimators\n"
+        "try:\n"
+        "    estimators.main(['--help'])\n"
+        "except SystemExit as stop:\n"
+        "    print(json.dumps([stop.code, sorted(sys.modules)]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *shown, last = done.stdout.splitlines()
+    status, imported = json.loads(last)
+    assert status == 0 and done.stderr == ""
+    assert not {"jax", "flax", "matplotlib", "rich", "attnlab"} & set(imported)
+    source = (ROOT / "experiments" / "estimators.py").read_text()
+    assert ast.get_docstring(ast.parse(source)).splitlines()[0] in shown
+    text = "\n".join(shown)
+    for flag in ("--samples", "--steps", "--seed", "--only", "--out"):
+        assert flag in text
+
+
+def test_a_grid_is_as_wide_as_it_must_be_and_a_paragraph_folds():
+    grid = grids.Grid(["name", "n|m"], [["a", "1.5"], ["b" * 60 + "[c]", "12.25"]])
+    parts = ["word " * 20, grid]
+    assert grids.text(parts, width=40) == (
+        "word word word word word word word word\n" * 2
+        + "word word word word\n\n"
+        + f"name{' ' * 59}     n|m\n"
+        + "─" * 71
+        + f"\na{' ' * 62}     1.5\n{'b' * 60}[c]   12.25\n"
+    )
+    assert grids.markdown(["a*", grid]) == (
+        "a\\*\n\n| name | n\\|m |\n| --- | ---: |\n| a | 1.5 |\n"
+        f"| {'b' * 60}\\[c\\] | 12.25 |\n"
+    )

@@ -1,0 +1,175 @@
+import numpy as np
+import pytest
+
+from attnlab import runs
+from attnlab.metrics.significance import paired_bootstrap
+from attnlab.report import example_stats, pairwise, rows, table
+from attnlab.report.pairwise import Step
+from tests.report.by_hand import forced, nothing, row_of
+
+N = 40
+EASY = np.linspace(1.0, 3.0, N)  # nats of a sentence
+HARD = EASY + 0.3
+# A little more in the mean, by half of the sentences and against the other half.
+ALIKE = EASY + np.tile([0.31, -0.3], N // 2)
+
+
+def sweep_of(**seeds):
+    """Rows and evidence of {row: nats of its sentences, a list a seed}."""
+    found, known = [], {}
+    for place, (name, nats) in enumerate(seeds.items()):
+        results, known[name] = forced(*nats)
+        found.append(row_of(name, *results, order=place))
+    return found, known
+
+
+@pytest.fixture
+def three():
+    return sweep_of(easy=[EASY, EASY + 0.002], alike=[ALIKE, ALIKE], hard=[HARD, HARD])
+
+
+def verdicts(found, known, chain, key="perplexity"):
+    return [step.verdict for step in pairwise.check(found, known, chain, key)]
+
+
+def test_an_order_that_held_and_its_opposite(three):
+    assert verdicts(*three, "easy <= hard") == ["held (p = 0.001)"]
+    assert verdicts(*three, "hard <= easy") == ["did not hold (p = 0.001)"]
+
+
+def test_a_difference_within_the_noise_is_called_so(three):
+    (up,), (down,) = (
+        pairwise.check(*three, chain) for chain in ("easy <= alike", "alike <= easy")
+    )
+    assert up.means[0] < up.means[1] and up.p_value == down.p_value > 0.2
+    assert up.verdict == f"held, not significantly (p = {up.p_value:.3f})"
+    assert down.verdict == f"did not hold, not significantly (p = {up.p_value:.3f})"
+
+
+def test_the_level_is_that_of_the_table():
+    step = Step("a", "b", (1.0, 2.0), table.LEVEL)
+    assert "not significantly" in step.verdict
+    assert step._replace(p_value=table.LEVEL - 1e-6).verdict.startswith("held (p = ")
+
+
+def test_a_row_equals_itself(three):
+    (step,) = pairwise.check(*three, "hard<=hard")
+    assert step.verdict == "held, not significantly (p = 1.000)"
+
+
+def test_every_neighbor_of_a_chain_is_a_step_with_its_means(three):
+    steps = pairwise.check(*three, "easy <= alike <= hard")
+    names = [(step.first, step.second) for step in steps]
+    assert names == [("easy", "alike"), ("alike", "hard")]
+    for step in steps:
+        for name, mean in zip((step.first, step.second), step.means, strict=True):
+            (row,) = (row for row in three[0] if row.name == name)
+            values = [run.result["perplexity"] for run in row.runs]
+            np.testing.assert_allclose(mean, np.mean(values), rtol=1e-12)
+    assert steps[1].verdict == "held (p = 0.001)"
+
+
+def test_other_sentences_are_not_tested(three):
+    found, known = three
+    turned = known["hard"].losses[0]
+    turned = turned._replace(references=turned.references[::-1])
+    absent = "not tested for want of the same test sentences"
+    for losses in ([turned, turned], [known["hard"].losses[0], None]):
+        altered = known | {"hard": known["hard"]._replace(losses=losses)}
+        assert verdicts(found, altered, "easy <= hard") == [f"held, {absent}"]
+        assert verdicts(found, altered, "hard <= easy") == [f"did not hold, {absent}"]
+
+
+def test_a_row_without_the_score_is_not_known(three):
+    found, known = three
+    late, lost = row_of("late", None), row_of("lost", {"perplexity": None})
+    known = known | {row.name: nothing(row) for row in (late, lost)}
+    unknown = "not known, for want of a finished run with that score"
+    chain = "late <= easy <= hard <= lost"
+    expected = [unknown, "held (p = 0.001)", unknown]
+    assert verdicts([*found, late, lost], known, chain) == expected
+
+
+def test_means_over_seeds_and_pooled_sentences_may_disagree():
+    """Perplexities 2 and 18 have mean 10, but 6 of their sentences together."""
+    uneven = [2 * np.log(2.0) + 0.1 * (EASY - 2.0), 2 * np.log(18.0) + 0 * EASY]
+    found, known = sweep_of(uneven=uneven, even=[2 * np.log(9.0) + 0 * EASY] * 2)
+    (down,) = pairwise.check(found, known, "uneven <= even")
+    assert not down.agrees
+    np.testing.assert_allclose(down.means, (10.0, 9.0), rtol=1e-6)
+    otherwise = "but the sentences pooled over seeds say otherwise (p = 0.001)"
+    assert down.verdict == f"did not hold, {otherwise}"
+    (up,) = pairwise.check(found, known, "even <= uneven")
+    assert up.verdict == f"held, {otherwise}"
+
+
+def test_bleu_and_aer_are_ordered_as_numbers_not_as_merits(sweep):
+    """local-p has more BLEU and less AER; the p-values are those of the table."""
+    found = rows.group(runs.find(sweep))
+    known = {row.name: example_stats.read(row) for row in found}
+    marks = table.tabulate(found, known, baseline="local-p-general")
+    for key, low, high in (
+        ("bleu", "global-dot", "local-p-general"),
+        ("aer", "local-p-general", "global-dot"),
+        ("perplexity", "local-p-general", "global-dot"),
+    ):
+        (step,) = pairwise.check(found, known, f"{low} <= {high}", key)
+        assert step.p_value == marks.lines[0].cells[key].p_value
+        assert step.agrees and step.verdict.startswith("held (p = ")
+        (turned,) = pairwise.check(found, known, f"{high} <= {low}", key)
+        assert turned.agrees and turned.verdict.startswith("did not hold (p = ")
+
+
+def test_the_test_pools_the_seeds(three):
+    (step,) = pairwise.check(*three, "easy <= alike", samples=500)
+    counts = [np.stack([n, np.full(N, 4)], 1) for n in (2 * EASY + 0.002, 2 * ALIKE)]
+    expected = paired_bootstrap(*counts, example_stats.perplexity, samples=500)
+    assert step.p_value == expected.p_value
+
+
+def test_names_may_hold_commas_and_go_by_their_slugs():
+    found, known = sweep_of(**{"hard, 1 sample": [EASY], "aer <= 20": [HARD]})
+    (step,) = pairwise.check(found, known, " hard, 1 sample<=  aer-20 ")
+    assert (step.first, step.second) == ("hard, 1 sample", "aer <= 20")
+    with pytest.raises(ValueError, match="no row 'aer' to put in order"):
+        pairwise.check(found, known, "hard, 1 sample <= aer <= 20")
+
+
+@pytest.mark.parametrize(
+    ("chain", "key", "expected"),
+    [
+        ("easy", "perplexity", "'easy' is no order; write 'ROW <= ROW <= ...'"),
+        ("easy < hard", "perplexity", "'easy < hard' is no order"),
+        ("", "perplexity", "'' is no order"),
+        ("easy <= late", "perplexity", "no row 'late' to put in order; choose easy, "),
+        ("easy <= ", "perplexity", "no row '' to put in order"),
+        ("easy <= hard", "entropy", "no order by 'entropy'; choose perplexity"),
+        ("easy <= hard", "parameters", "no order by 'parameters'"),
+    ],
+)
+def test_a_wrong_chain_is_named(three, chain, key, expected):
+    with pytest.raises(ValueError) as error:
+        pairwise.check(*three, chain, key)
+    assert expected in str(error.value)
+
+
+def test_sentences_give_means_differences_and_verdicts():
+    steps = [
+        Step("a", "b, c", (2.0, 2.126), 0.0123),
+        Step("b, c", "d", (2.126, 1.5), 0.2),
+        Step("d", "e", None),
+    ]
+    asked, *lines = pairwise.sentences(steps)
+    assert asked.startswith("Order asked for in perplexity: a <= b, c <= d <= e. ")
+    assert "two-sided p of the paired bootstrap" in asked
+    assert asked.endswith("summed over all seeds of a row, not corrected for 2 pairs.")
+    assert lines == [
+        "a 2.00 <= b, c 2.13, difference +0.13: held (p = 0.012).",
+        "b, c 2.13 <= d 1.50, difference -0.63: did not hold, not significantly "
+        "(p = 0.200).",
+        "d <= e: not known, for want of a finished run with that score.",
+    ]
+    asked, line = pairwise.sentences([Step("a", "b", (0.2514, 0.3), 0.01)], "aer")
+    assert asked.startswith("Order asked for in AER: a <= b. ")
+    assert "corrected" not in asked
+    assert line == "a 0.251 <= b 0.300, difference +0.049: held (p = 0.010)."

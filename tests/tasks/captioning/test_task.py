@@ -1,0 +1,263 @@
+"""The caption task on tiny scenes: every row of the sweep, scores, and what is kept."""
+
+import json
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from attnlab import runs
+from attnlab.estimators.decoder_steps import forced, real_steps
+from attnlab.estimators.prediction import Prediction, Search
+from attnlab.metrics import bleu
+from attnlab.sweep import rows
+from attnlab.tasks.captioning.batches import Captioned, GoldPlace
+from attnlab.tasks.captioning.generate import Captioner
+from attnlab.tasks.captioning.plots import read_examples
+from attnlab.tasks.captioning.pointing import hits
+from attnlab.tasks.captioning.setup import build_model, load_pictures
+from attnlab.tasks.captioning.task import CODEC, make_task, penalty_of
+from attnlab.text.vocabulary import Vocabulary
+from configs.ablations import xu2015
+from configs.captioning import get_config
+from tests.estimators.toy import FAST
+from tests.updates import assert_an_update_keeps_its_shapes, two_updates
+
+TINY = {
+    "data.scenes.train": 16,
+    "data.scenes.dev": 4,
+    "data.scenes.test": 6,
+    "data.scenes.grid": 2,
+    "data.scenes.most": 2,
+    "data.shapes": 1,
+    "model.channels": (3, 4),
+    "model.embedding": 4,
+    "model.hidden": 4,
+    "model.attention_hidden": 4,
+    "train.batch_size": 4,
+    "train.steps": 2,
+    "evaluate.pictures": 4,
+    "evaluate.longest": 5,
+    "wandb.mode": "disabled",
+}
+
+
+def plain(config):
+    return json.loads(config.to_json())
+
+
+def tiny(**settings):
+    return plain(rows.resolve(get_config(), settings, TINY))
+
+
+def sweep_rows():
+    planned = rows.plan(xu2015.get_config(), xu2015.sweep, TINY)
+    return [run.config for run in planned if run.config["seed"] == 0]
+
+
+@pytest.mark.parametrize("config", sweep_rows(), ids=lambda config: config["slug"])
+def test_a_row_makes_an_update(config, tmp_path):
+    # dot needs queries as wide as annotations, which are as wide as the last channel
+    assert_an_update_keeps_its_shapes(make_task(config, tmp_path), config["train"])
+
+
+@pytest.mark.parametrize("slug", ["soft", "hard-reinforce"])
+def test_a_row_takes_two_steps(slug, tmp_path):
+    (config,) = (config for config in sweep_rows() if config["slug"] == slug)
+    _, sums, moved = two_updates(make_task(config, tmp_path), config["train"])
+    for one in sums:
+        assert 0 < float(one.loss) / int(one.tokens) < np.log(24) + 0.5
+    assert moved > 0.8
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A hard read, tested without training."""
+    folder = tmp_path_factory.mktemp("run")
+    settings = {"read": "hard", "learning": "marginal", "beams": 2}
+    task = make_task(tiny(**settings), folder)
+    params = jax.jit(task.init, compiler_options=FAST)(jax.random.key(0))
+    return task, params, folder, task.finish(params, folder)
+
+
+def test_the_run_folder_holds_what_the_report_reads(finished):
+    task, params, folder, result = finished
+    assert {"bleu", "exact", "perplexity", "pointing"} <= set(result)
+    assert result["perplexity_bound"] == "marginal"
+    assert result["perplexity_marginal"] == result["perplexity"]
+    names = (runs.SOURCES, runs.REFERENCES, runs.HYPOTHESES)
+    sources, references, hypotheses = (runs.read_lines(folder / n) for n in names)
+    assert len(sources) == len(references) == len(hypotheses) == 6
+    assert bleu.bleu(hypotheses, references).score == pytest.approx(result["bleu"])
+    nats, units = runs.read_losses(folder)
+    assert np.exp(nats.sum() / units.sum()) == pytest.approx(result["perplexity"])
+    assert units.tolist() == [len(line.split()) + 1 for line in references]
+    example_counts = runs.read_example_counts(folder)
+    for score in ("exact", "pointing"):
+        hit, counted = example_counts.counts[score].sum(axis=0)
+        assert hit / counted == pytest.approx(result[score])
+    digits = sum(w not in "a an above and left right of".split() for line in references
+                 for w in line.split())  # fmt: skip
+    assert example_counts.counts["pointing"][:, 1].sum() == digits
+    examples = read_examples(folder)
+    assert [e.name for e in examples] == sources
+    for example, said in zip(examples, hypotheses, strict=True):
+        assert " ".join(example.words) == said
+        assert example.picture.shape == (16, 16, 1)
+        shape = (len(example.words), 4, 4)
+        assert example.weights.shape == example.reads.shape == shape
+        assert np.isin(example.reads, [0, 1]).all()
+        sums = example.reads.reshape(len(example.words), 16).sum(axis=1)
+        np.testing.assert_array_equal(sums, 1)
+    assert set(task.scores) == {"bleu", "exact", "perplexity", "pointing"}
+
+
+def test_validation_has_the_scores_that_may_choose(finished):
+    task, params, *_ = finished
+    assert set(task.validate(params)) == set(task.scores)
+
+
+def test_the_vocabulary_is_read_back(finished, monkeypatch):
+    _, _, folder, _ = finished
+    words = (folder / CODEC).read_text()
+    monkeypatch.setattr(Vocabulary, "build", None)
+    make_task(tiny(read="hard", learning="marginal"), folder)
+    assert (folder / CODEC).read_text() == words
+
+
+PLACES = (GoldPlace(0, 0.0, 0.0, 0.5, 0.5), GoldPlace(2, 0.5, 0.0, 1.0, 0.5))
+
+
+def test_a_word_points_with_its_heaviest_cell():
+    item = Captioned(
+        "one", (tuple("abc"),), np.zeros((4, 4, 1), np.uint8), None, PLACES
+    )
+    weights = np.zeros((3, 6))  # of 2 x 3 cells: rows split at 0.5, columns in thirds
+    weights[0, 0], weights[0, 1] = 0.4, 0.3  # cell 0, middle (0.25, 0.17): inside
+    weights[1, 5] = 1.0  # no place is known
+    weights[2, 4] = 1.0  # middle (0.75, 0.5): just outside
+    np.testing.assert_array_equal(hits([weights], [item], (2, 3)), [[1, 2]])
+    weights[2, 4], weights[2, 3] = 0.4, 0.6
+    np.testing.assert_array_equal(hits([weights], [item], (2, 3)), [[2, 2]])
+    weights[0] = 0.0  # looks nowhere, where the argmax would be cell 0
+    np.testing.assert_array_equal(hits([weights], [item], (2, 3)), [[1, 2]])
+
+
+def test_the_penalty_is_added_to_what_is_minimized_alone(tmp_path):
+    plain_task = make_task(tiny(), tmp_path)
+    strict = make_task(tiny(doubly_stochastic=2.0), tmp_path)
+    model = build_model(tiny(), (16, 16, 1), 17)
+    params = plain_task.init(jax.random.key(0))
+    size = params["params"]["vocabulary_bias"].shape[0]
+    model = build_model(tiny(), (16, 16, 1), size)
+    batch = plain_task.batches.at(0)
+
+    @partial(jax.jit, compiler_options=FAST)
+    def run(params):
+        rng, estimator_state = jax.random.key(1), plain_task.estimator_state
+        one, (sums, _) = plain_task.loss(params, batch, rng, estimator_state)
+        two, (strict_sums, _) = strict.loss(params, batch, rng, estimator_state)
+        unrolled = forced(model, params, batch)
+        return one, two, sums, strict_sums, unrolled.weights
+
+    one, two, sums, strict_sums, weights = run(params)
+    assert float(sums.loss) == float(strict_sums.loss) == float(one)
+    real = np.asarray(real_steps(batch))
+    received = (np.asarray(weights) * real[..., None]).sum(axis=1)
+    term = ((1 - received) ** 2).sum(axis=1)[real.any(axis=1)].sum()
+    assert float(two - one) == pytest.approx(2.0 * term, rel=1e-4)
+    assert penalty_of(0.0)(None, None) == 0.0
+
+
+def test_descriptions_keep_the_order_of_the_pictures(finished):
+    """Alone, or among others in another batch: the same captions, beam as well."""
+    task, params, *_ = finished
+    items = load_pictures(tiny()).test
+    codec = Vocabulary.build([w for i in items for w in i.captions], None, 1)
+    model = build_model(tiny(), (16, 16, 1), codec.size)
+    params = jax.jit(partial(model.init, method="parameters"), compiler_options=FAST)(
+        jax.random.key(2)
+    )
+    captioner = Captioner(
+        model, codec, batch_size=4, longest=5, prediction=Prediction()
+    )
+    search = Search(beams=2)
+    together = captioner.describe(params, items, search)
+    backwards = captioner.describe(params, items[::-1], search)[::-1]
+    assert [d.words for d in together] == [d.words for d in backwards]
+    for one, two in zip(together, backwards, strict=True):
+        np.testing.assert_allclose(one.weights, two.weights, rtol=1e-5)
+        assert len(one.weights) == len(one.words) <= 5
+        assert one.score == pytest.approx(two.score, rel=1e-5)
+    forced_weights = captioner.align(params, items, [d.words for d in together])
+    for one, weights in zip(together, forced_weights, strict=True):
+        np.testing.assert_allclose(weights, one.weights, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model.annotations": "vgg"}, "model.annotations 'vgg'; choose 'conv', 'giv"),
+        (
+            {"model.annotations": "given"},
+            "holds pictures, .*model.annotations conv",
+        ),
+        ({"model.channels": ()}, "model.channels is empty"),
+        ({"model.channels": (2,) * 5}, "16 x 16 pixels cannot be halved 5 times"),
+        ({"data.scenes.test": 0}, "'scenes' has no test pictures: data.scenes"),
+        ({"data.name": "coco"}, "unknown pictures 'coco'; choose scenes"),
+        ({"train.doubly_stochastic": -1.0}, "doubly_stochastic is -1.0"),
+        ({"evaluate.longest": 0}, "evaluate.longest is 0; it must be positive"),
+        ({"evaluate.predict": "best"}, "not by evaluate.predict best"),
+        ({"model.score": "bilinear"}, "unknown score 'bilinear'; choose dot"),
+    ],
+)
+def test_a_wrong_setting_is_named(settings, message, tmp_path):
+    config = rows.resolve(get_config(), {}, TINY | settings)
+    with pytest.raises(ValueError, match=message):
+        make_task(plain(config), tmp_path)
+
+
+def test_given_features_need_no_encoder(tmp_path):
+    grids = np.random.default_rng(0).normal(size=(3, 14, 14, 512)).astype(np.float32)
+    np.save(tmp_path / "grids.npy", grids)
+    records = [
+        {"filename": f"{n}.jpg", "split": split, "sentences": [{"raw": "a b c"}]}
+        for n, split in enumerate(("train", "val", "test"))
+    ]
+    (tmp_path / "data.json").write_text(json.dumps({"images": records}))
+    settings = {
+        "data.name": "folder",
+        "data.folder.json": str(tmp_path / "data.json"),
+        "data.folder.features": str(tmp_path / "grids.npy"),
+        "model.annotations": "given",
+        "train.stop_on": "bleu",
+    }
+    config = rows.resolve(get_config(), {}, TINY | settings)
+    task = make_task(plain(config), tmp_path)
+    batch = task.batches.at(0)
+    np.testing.assert_array_equal(batch.source[0], grids[0])
+    params = jax.eval_shape(task.init, jax.random.key(0))
+    assert "grid" not in params["params"] and "pointing" not in task.scores
+    loss, (sums, _) = jax.eval_shape(
+        task.loss, params, batch, jax.random.key(1), task.estimator_state
+    )
+    assert loss.shape == sums.tokens.shape == ()
+    wrong = rows.resolve(
+        get_config(), {}, TINY | settings | {"model.annotations": "conv"}
+    )
+    with pytest.raises(ValueError, match="holds features, .*model.annotations given"):
+        make_task(plain(wrong), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["xu2015-soft", "xu2015-hard"])
+def test_the_papers_presets_reach_the_captioner(name):
+    config = tiny(preset=name)
+    assert config["model"]["gate"] and config["model"]["score"] == "additive"
+    assert (
+        config["model"]["annotations"] == "conv" and config["model"]["cell"] == "lstm"
+    )
+    soft = name == "xu2015-soft"
+    assert config["train"]["doubly_stochastic"] == (1.0 if soft else 0.0)
+    assert config["estimator"]["feed"] == ("expected" if soft else "sampled")

@@ -1,0 +1,36 @@
+"""Settings of classifiers so small that a test can afford them."""
+
+from typing import Any
+
+from attnlab.sweep import rows
+from configs.classification import get_config
+
+SMALL: dict[str, Any] = {
+    "data.shapes": 1,
+    "data.longest": 20,
+    "data.evidence.train": 40,
+    "data.evidence.dev": 12,
+    "data.evidence.test": 12,
+    "data.evidence.lengths": (6, 16),
+    "model.embedding": 4,
+    "model.hidden": 4,
+    "model.attention_hidden": 4,
+    "model.max_length": 12,
+    "model.dropout": 0.2,
+    "train.batch_size": 8,
+    "train.steps": 2,
+    "train.log_every": 1,
+    "train.evaluate_every": 2,
+    "evaluate.sentences": 12,
+    "evaluate.shown": 5,
+    "wandb.mode": "disabled",
+}
+
+
+def small(settings=None, **overrides) -> dict[str, Any]:
+    """The settings of one small run, as its config.json has them."""
+
+    def sweep(add):
+        add("row", **(settings or {}))
+
+    return rows.plan(get_config(), sweep, SMALL | overrides)[0].config

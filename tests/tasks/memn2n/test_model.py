@@ -1,0 +1,272 @@
+"""Memory networks against loops written from the paper's equations."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attnlab.attention.base import SampleSpec
+from attnlab.attention.compose import attention
+from attnlab.attention.normalizers import softmax
+from attnlab.attention.presets import build
+from attnlab.attention.reads import hard
+from attnlab.attention.scores import dot
+from attnlab.attention.windows import global_window
+from attnlab.tasks.memn2n.model import MemN2N, StoryLSTM, recency
+
+WORDS, WIDTH, MEMORY = 9, 4, 6
+FAST = {"xla_backend_optimization_level": 0}
+
+# Three stories of 4, 2 and 0 sentences; the texts have 0 to 3 words.
+TEXTS = np.array([[0, 0, 0], [4, 5, 0], [6, 5, 7], [8, 0, 0], [4, 7, 0]], np.int32)
+STORIES = np.array([[1, 2, 3, 1], [2, 1, 0, 0], [0, 0, 0, 0]], np.int32)
+LENGTHS = np.array([4, 2, 0], np.int32)
+QUESTIONS = np.array([4, 3, 4], np.int32)
+TIMES = np.array([[5, 3, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]], np.int32)
+INPUTS = (TEXTS, STORIES, LENGTHS, QUESTIONS, TIMES)
+
+
+def as_they_are(scores, valid):
+    return jnp.where(valid, scores, 0)
+
+
+def network(**options):
+    linear = attention(dot(), global_window(), as_they_are)
+    chosen = {"attention": build("dot"), "linear": linear, "hops": 2} | options
+    return MemN2N(WORDS, width=WIDTH, memory=MEMORY, **chosen)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Parameters of any network: drawn anew, and large enough to tell things apart."""
+
+    def draw(model):
+        shapes = jax.eval_shape(
+            partial(model.init, method="parameters"), jax.random.key(0)
+        )
+        rng = np.random.default_rng(3)
+        return jax.tree.map(
+            lambda leaf: rng.normal(0, 0.7, leaf.shape).astype(np.float32), shapes
+        )
+
+    return draw
+
+
+def answers(model, params, inputs=INPUTS, **options):
+    run = jax.jit(partial(model.apply, **options), compiler_options=FAST)
+    return run(params, *inputs)
+
+
+# ---- by hand: loops over words, sentences and hops ---------------------------------
+
+
+def share(encoding, j, k, words, longest):
+    """The share of word j in dimension k, both counted from 1."""
+    if encoding == "bag":
+        return 1.0
+    if encoding == "position":
+        return (1 - j / words) - (k / WIDTH) * (1 - 2 * j / words)
+    centred = (k - (WIDTH + 1) / 2) * (j - (longest + 1) / 2)
+    return 1 + 4 * centred / (WIDTH * longest)
+
+
+def embed_by_hand(table, text, encoding):
+    words = [word for word in text if word != 0]
+    vector = np.zeros(WIDTH)
+    for j, word in enumerate(words, 1):
+        for k in range(1, WIDTH + 1):
+            vector[k - 1] += (
+                share(encoding, j, k, len(words), len(text)) * table[word][k - 1]
+            )
+    return vector
+
+
+def answer_by_hand(params, inputs, row, tying, encoding, temporal, empty, linear=False):
+    """Logits, and the weights of both hops."""
+    texts, stories, lengths, questions, times = inputs
+    p = params["params"]
+    tables = {
+        "adjacent": {"b": 0, "a": [0, 1], "c": [1, 2], "w": 2},
+        "layer-wise": {"b": 2, "a": [0, 0], "c": [1, 1], "w": 3},
+    }[tying]
+
+    def told(table, place):
+        if place >= lengths[row]:
+            return np.zeros(WIDTH)
+        text = texts[stories[row, place]]
+        vector = embed_by_hand(p["words"][table], text, encoding)
+        return vector + (p["times"][table][times[row, place]] if temporal else 0)
+
+    u = embed_by_hand(p["words"][tables["b"]], texts[questions[row]], encoding)
+    size, every = stories.shape[1], []
+    for hop in range(2):
+        m = [told(tables["a"][hop], place) for place in range(size)]
+        c = [told(tables["c"][hop], place) for place in range(size)]
+        scores = [float(u @ vector) for vector in m]
+        seen = range(size) if empty else range(lengths[row])
+        weights = np.zeros(size)
+        for place in seen:
+            weights[place] = (
+                scores[place]
+                if linear
+                else np.exp(scores[place]) / sum(np.exp(scores[i]) for i in seen)
+            )
+        o = sum(weights[place] * c[place] for place in range(size))
+        u = (u @ p["carrying"] if tying == "layer-wise" else u) + o
+        every.append(weights)
+    return p["words"][tables["w"]] @ u, np.array(every)
+
+
+VARIANTS = [
+    ("adjacent", "released", True, True),
+    ("adjacent", "bag", False, False),
+    ("layer-wise", "position", True, False),
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: "-".join(map(str, v)))
+def test_a_pass_equals_the_papers_equations(drawn, variant):
+    tying, encoding, temporal, empty = variant
+    model = network(
+        tying=tying, encoding=encoding, temporal=temporal, empty_slots=empty
+    )
+    params = drawn(model)
+    for linear in (False, True):
+        found = answers(model, params, linear=jnp.asarray(linear))
+        for row in range(len(LENGTHS)):
+            logits, weights = answer_by_hand(params, INPUTS, row, *variant, linear)
+            np.testing.assert_allclose(found.logits[row], logits, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(
+                found.weights[row], weights, rtol=1e-4, atol=1e-5
+            )
+            np.testing.assert_array_equal(found.reads[row], found.weights[row])
+
+
+def test_keys_come_from_one_table_and_what_is_read_from_another(drawn):
+    model = network(tying="layer-wise", hops=1)
+    params = drawn(model)
+    other = jax.tree.map(np.copy, params)
+    other["params"]["words"][1] *= -1  # C
+    other["params"]["times"][1] *= -1
+    run = jax.jit(model.apply, compiler_options=FAST)
+    one, two = run(params, *INPUTS), run(other, *INPUTS)
+    np.testing.assert_array_equal(one.weights, two.weights)
+    assert np.abs(one.logits - two.logits)[:2].max() > 0.1
+
+
+def test_more_padding_changes_nothing(drawn):
+    model = network(encoding="position", empty_slots=False)
+    params = drawn(model)
+    wide = (
+        np.pad(TEXTS, ((0, 2), (0, 2))),
+        np.pad(STORIES, ((0, 0), (0, 2)), constant_values=2),  # anything at all
+        LENGTHS,
+        QUESTIONS,
+        np.pad(TIMES, ((0, 0), (0, 2)), constant_values=4),
+    )
+    one, two = answers(model, params), answers(model, params, wide)
+    np.testing.assert_allclose(one.logits, two.logits, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one.weights, two.weights[..., :4], rtol=1e-5, atol=1e-6)
+    assert not np.asarray(two.weights)[..., 4:].any()
+
+
+def test_a_window_walks_with_the_hops(drawn):
+    attend = build("dot", "local-m", half_width=1)
+    model = network(attention=attend, linear=None, empty_slots=False)
+    params = drawn(model)
+    wide = [TEXTS, np.pad(STORIES, ((0, 0), (0, 66))), LENGTHS, QUESTIONS]
+    times = np.pad(TIMES, ((0, 0), (0, 66)))
+    weights = np.asarray(answers(model, params, (*wide, times)).weights)
+    assert weights.shape == (3, 2, 70)  # long enough to be gathered from
+    seen = [set(np.flatnonzero(hop)) for hop in weights[0]]
+    assert seen == [{0, 1}, {0, 1, 2}]
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_nil_has_no_gradient_and_an_empty_story_finite_ones(drawn, empty):
+    model = network(tying="layer-wise", empty_slots=empty)
+    params = drawn(model)
+
+    def loss(params):
+        found = model.apply(params, *INPUTS, linear=jnp.asarray(False))
+        return (found.logits[:, 4:] ** 2).sum()
+
+    slopes = jax.jit(jax.grad(loss), compiler_options=FAST)(params)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(slopes))
+    words = slopes["params"]["words"]
+    assert not words[:, 0].any()  # nil, in all tables (4.33)
+    assert words[:2, 4:].any(axis=-1).all()  # every word of the stories, in A and C
+
+
+def test_a_hard_read_takes_one_memory_of_every_hop(drawn):
+    attend = attention(dot(), global_window(), softmax, hard())
+    model = network(attention=attend, empty_slots=False)
+    params = drawn(model)
+    ones = jnp.ones((2, 3)), jnp.zeros((2, 3), bool)
+    draw = SampleSpec(jax.random.split(jax.random.key(1), (2, 3)), *ones)
+    found = answers(model, params, draw=draw)
+    reads = np.asarray(found.reads)[:2]
+    assert set(np.unique(reads)) == {0.0, 1.0} and (reads.sum(axis=-1) == 1).all()
+    assert not np.asarray(found.reads)[2].any()  # nothing to read
+    likeliest = answers(model, params, draw=SampleSpec(None, *ones))
+    np.testing.assert_array_equal(
+        np.asarray(likeliest.reads)[:2].argmax(-1),
+        np.asarray(likeliest.weights)[:2].argmax(-1),
+    )
+
+
+def test_times_count_back_from_the_last_sentence():
+    times = recency(jnp.array([4, 2, 0]), 5, memory=3)
+    np.testing.assert_array_equal(
+        times, [[2, 2, 1, 0, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 0]]
+    )
+
+
+def test_noise_leaves_gaps_of_a_tenth_at_most():
+    lengths = np.repeat([1, 10, 15], 400).astype(np.int32)
+    times = jax.jit(partial(recency, size=15, memory=50, noise=0.1))(
+        lengths, rng=jax.random.key(2)
+    )
+    times = np.asarray(times)
+    for length, most in ((1, 1), (10, 1), (15, 2)):
+        own = times[lengths == length][:, :length]
+        assert (np.diff(own, axis=1) < 0).all()
+        extra = own[:, 0] - (length - 1)  # empty memories after the oldest sentence
+        assert set(extra) == set(range(most + 1))
+        if length == 15:  # they may come before every sentence, and after the last
+            gaps = own[:, :-1] - own[:, 1:] - 1
+            assert gaps.any(axis=0).all() and own[:, -1].any()
+
+
+def test_the_lstm_reads_the_story_and_then_the_question():
+    model = StoryLSTM(WORDS, hidden=4, embedding=3)
+    params = model.init(jax.random.key(0), method="parameters")
+    run = jax.jit(model.apply, compiler_options=FAST)
+    found = run(params, *INPUTS)
+    assert found.weights.shape == found.reads.shape == (3, 0, 4)
+    words = [w for text in (1, 2, 3, 1, 4) for w in TEXTS[text] if w]
+    one = run(
+        params,
+        np.array([[0] * len(words), words], np.int32),
+        np.zeros((3, 4), np.int32),
+        np.zeros(3, np.int32),
+        np.array([1, 0, 0], np.int32),
+        TIMES,
+    )
+    np.testing.assert_allclose(found.logits[0], one.logits[0], rtol=1e-5)
+    assert np.abs(found.logits[0] - found.logits[1]).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"tying": "loose"}, "unknown tying 'loose'; choose adjacent, layer-wise"),
+        ({"encoding": "bags"}, "unknown encoding 'bags'; choose bag, position, rel"),
+        ({"hops": 0}, "hops is 0"),
+    ],
+)
+def test_a_wrong_choice_is_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        network(**options).init(jax.random.key(0), method="parameters")

@@ -1,0 +1,151 @@
+"""attnlab.load: translate, align and plot with the checkpoint of a run."""
+
+import numpy as np
+import pytest
+
+import attnlab
+from attnlab import runs
+from attnlab.training.run import run
+from tests.tiny import tiny_folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A finished tiny run."""
+    folder = tiny_folder(tmp_path_factory.mktemp("trained"))
+    run(folder, console=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loaded(folder):
+    return attnlab.load(folder)
+
+
+@pytest.fixture(scope="module")
+def sources(folder):
+    return runs.read_lines(folder / runs.SOURCES)
+
+
+def test_it_is_the_best_checkpoint_of_the_run(folder, loaded):
+    result = runs.read_json(folder / runs.RESULT)
+    assert loaded.step == result["best_step"]
+    assert loaded.config == runs.read_json(folder / runs.CONFIG)
+    assert attnlab.load(str(folder)).step == loaded.step
+
+
+def test_it_translates_the_test_set_as_the_run_did(folder, loaded, sources):
+    found = loaded.translate(sources)
+    assert [str(one) for one in found] == runs.read_lines(folder / runs.HYPOTHESES)
+
+
+def test_it_aligns_the_gold_set_as_the_run_did(folder, loaded):
+    for pair in runs.read_alignments(folder)["test"]:
+        found = loaded.align(" ".join(pair.source), " ".join(pair.target))
+        assert (found.source, found.target) == (pair.source, pair.target)
+        np.testing.assert_allclose(found.alignment, pair.weights, rtol=1e-4, atol=1e-6)
+        assert np.isnan(found.score)
+
+
+def test_one_sentence_gives_one_translation_and_many_a_list(loaded, sources):
+    one = loaded.translate(sources[0])
+    (same,) = loaded.translate(sources[:1])
+    assert str(one) == str(same)
+    assert one.source == tuple(sources[0].split())
+    assert one.alignment.shape == (len(one.target), len(one.source))
+    assert np.isfinite(one.score) and one.score < 0
+
+
+def test_rows_of_an_alignment_sum_to_one_and_links_are_their_largest(loaded, sources):
+    found = loaded.align(sources[0], sources[1])  # any words will do for a target
+    np.testing.assert_allclose(found.alignment.sum(axis=1), 1.0, rtol=1e-4)
+    largest = {(t, int(s)) for t, s in enumerate(found.alignment.argmax(axis=1))}
+    assert found.links() == largest
+
+
+def test_the_posterior_reads_the_target_word_too(loaded, folder):
+    pair = runs.read_alignments(folder)["test"][0]
+    texts = " ".join(pair.source), " ".join(pair.target)
+    prior, posterior = (loaded.align(*texts, kind=k) for k in ("prior", "posterior"))
+    np.testing.assert_allclose(posterior.alignment.sum(axis=1), 1.0, rtol=1e-4)
+    assert not np.allclose(prior.alignment, posterior.alignment)
+    with pytest.raises(ValueError, match="unknown alignment 'after'"):
+        loaded.align(*texts, kind="after")
+
+
+def test_an_unknown_word_is_read_as_unknown(loaded):
+    found = loaded.translate("xylophone")
+    assert found.source == ("xylophone",)
+    assert found.alignment.shape[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a.png", ["a.png"]),
+        ("a.pdf", ["a.pdf"]),
+        ("new/a", ["new/a.png", "new/a.pdf"]),
+    ],
+)
+def test_a_translation_is_plotted(loaded, sources, tmp_path, name, written):
+    aligned = loaded.align(sources[0], sources[1])
+    found = aligned.plot(tmp_path / name, title="a title")
+    assert {str(path.relative_to(tmp_path)) for path in found} == set(written)
+    for path in found:
+        head = path.read_bytes()[:4]
+        assert head == (b"\x89PNG" if path.suffix == ".png" else b"%PDF")
+
+
+def test_another_ending_is_refused(loaded, sources, tmp_path):
+    with pytest.raises(ValueError, match="cannot write '.jpg'; choose .png, .pdf"):
+        loaded.align(sources[0], "a").plot(tmp_path / "a.jpg")
+
+
+def test_an_empty_translation_is_not_plotted(loaded, sources, tmp_path):
+    aligned = loaded.align(sources[0], "a")
+    empty = aligned._replace(target=(), alignment=aligned.alignment[:0])
+    with pytest.raises(ValueError, match="is empty: nothing to plot"):
+        empty.plot(tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "  ", ["a", " "]])
+def test_a_sentence_without_words_is_refused(loaded, text):
+    with pytest.raises(ValueError, match="there is no word in"):
+        loaded.translate(text)
+    with pytest.raises(ValueError, match="a side of the pair is empty"):
+        loaded.align("a", "")
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"no config.json in {tmp_path}"):
+        attnlab.load(tmp_path)
+
+
+def test_a_run_that_has_not_begun_is_named(tmp_path):
+    folder = tiny_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match=str(folder)):
+        attnlab.load(folder)
+
+
+def test_a_run_without_a_checkpoint_is_named(tmp_path, folder):
+    young = tiny_folder(tmp_path)
+    for name in ("source.codec", "target.codec"):
+        (young / name).write_bytes((folder / name).read_bytes())
+    with pytest.raises(FileNotFoundError, match="no checkpoint.*checkpoints"):
+        attnlab.load(young)
+
+
+def test_a_configuration_that_was_edited_is_noticed(tmp_path, folder):
+    young = tiny_folder(tmp_path, **{"model.hidden": 4})
+    for name in ("source.codec", "target.codec"):
+        (young / name).write_bytes((folder / name).read_bytes())
+    (young / "checkpoints").symlink_to(folder / "checkpoints")
+    with pytest.raises(ValueError, match="configuration"):
+        attnlab.load(young)
+
+
+def test_a_run_of_another_task_is_named(tmp_path):
+    runs.write_json(tmp_path / runs.CONFIG, {"task": "classify"})
+    with pytest.raises(ValueError, match="is a run of task 'classify'; only translate"):
+        attnlab.load(tmp_path)
