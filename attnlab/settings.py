@@ -1,0 +1,461 @@
+"""Typed settings: from a ConfigDict or a config.json to frozen, checked records.
+
+A setting stands once, as a field of a record: its name, type, default, range or
+choices, and the sentence below it that says what it is.
+
+    class TrainSettings(Settings):
+        steps: Count = 1500
+        \"\"\"Updates of the parameters.\"\"\"
+
+From the record follow the ConfigDict that a config file changes, the check of every run
+(whose errors give the dotted path, the value and what is allowed), both in
+`attnlab.parsing`, and `docs/settings.md` (`experiments.settings`). Nothing is read by
+string below that. This module does not import JAX until a choice is checked.
+"""
+
+import importlib
+import inspect
+import re
+import typing
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    create_model,
+    model_validator,
+)
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
+
+VERSION = 2
+"""Of the settings in a config.json; `attnlab.runs.config` reads older ones."""
+
+RUN_KEYS = ("version", "row", "slug", "order")
+"""What a config.json has beside settings: which row of which sweep it is."""
+
+# Types of settings that recur. Numbers are always finite.
+Count = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+
+
+def ascending(pair: tuple[int, int]) -> tuple[int, int]:
+    """A pair (least, most), checked to be in order.
+
+    Args:
+      pair: the two numbers.
+
+    Returns:
+      The same pair.
+
+    Raises:
+      ValueError: where the least is above the most.
+    """
+    if pair[0] > pair[1]:
+        raise ValueError("it must be (least, most)")
+    return pair
+
+
+Range = Annotated[tuple[Count, Count], AfterValidator(ascending)]
+
+
+class Choice:
+    """One of the names in a table that is imported when a setting is first checked.
+
+    `Annotated[str, Choice("attnlab.attention.presets:SCORES", "none")]`: the keys of
+    SCORES, or "none". So a new score is a line in its table, and reading a config file
+    does not import JAX.
+    """
+
+    def __init__(self, table: str, *others: str):
+        self.table, self.others = table, others
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_after_validator_function(self.check, handler(source))
+
+    def names(self) -> list[str]:
+        """All that may be chosen.
+
+        Returns:
+          The keys of the table in its order, then the others.
+        """
+        module, name = self.table.split(":")
+        return [*getattr(importlib.import_module(module), name), *self.others]
+
+    def check(self, value: str) -> str:
+        """A name, checked.
+
+        Args:
+          value: what was chosen.
+
+        Returns:
+          The same name.
+
+        Raises:
+          ValueError: where it is not in the table; the choices are given.
+        """
+        if value not in self.names():
+            raise ValueError(f"choose {', '.join(map(repr, self.names()))}")
+        return value
+
+
+class Settings(BaseModel):
+    """A section of settings: frozen, and every field checked."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+    )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: object) -> None:
+        """A field that only gets another default keeps its sentence."""
+        super().__pydantic_init_subclass__(**options)
+        for name, field in cls.model_fields.items():
+            for base in cls.__mro__[1:]:
+                if field.description is None and issubclass(base, Settings):
+                    inherited = base.model_fields.get(name)
+                    field.description = inherited and inherited.description
+
+
+# ---- sections that several tasks have ----------------------------------------------
+
+
+class TrainSettings(Settings):
+    """How parameters are learned."""
+
+    steps: Count = 1500
+    """Updates of the parameters."""
+    batch_size: Count = 64
+    """Examples of an update."""
+    devices: Count | Literal["all"] = 1
+    """Devices of each process that share the rows of a batch."""
+    strategy: Literal["jit", "pmap", "shard_map"] = "jit"
+    """How several devices share a batch's rows."""
+    compute: Literal["float32", "bfloat16"] = "float32"
+    """What the model multiplies in; parameters, gradients, sums and evaluation stay
+    float32."""
+    optimizer: Literal["adam", "sgd", "adadelta", "rmsprop"] = "adam"
+    """The optimizer, optax's."""
+    learning_rate: Positive = 2e-3
+    """The highest learning rate of the schedule."""
+    schedule: Literal["constant", "cosine", "luong", "sukhbaatar"] = "cosine"
+    """The learning rate over time; see `attnlab.training.optimizers.make_schedule`."""
+    warmup: Size = 0
+    """Updates over which the learning rate rises."""
+    halve_after: Count = 5
+    """Epochs, for the schedules luong and sukhbaatar."""
+    clip: NonNegative = 1.0
+    """Largest norm of a gradient; 0 never clips."""
+    clip_by: Literal["norm", "elements"] = "norm"
+    """Whether `clip` is of the whole gradient's norm, or of each of its numbers."""
+    log_every: Count = 50
+    """Updates between lines of kind "train" in metrics.jsonl."""
+    evaluate_every: Count = 500
+    """Updates between evaluations on the development set, each followed by a
+    checkpoint."""
+    stop_on: str = ""
+    """The development score that chooses the best checkpoint."""
+    patience: Size = 0
+    """Evaluations without improvement before training stops; 0: it never does."""
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of every batch; None where they differ from batch to batch."""
+        return self.batch_size
+
+
+class WandbSettings(Settings):
+    """What is mirrored in Weights & Biases."""
+
+    mode: Literal["offline", "online", "disabled"] = "offline"
+    """offline: into <run>/wandb, to be sent by `wandb sync`; online needs a login and
+    falls back to offline."""
+    project: str = "attnlab"
+    """The project that runs are filed under."""
+    histograms: bool = True
+    """Histograms of parameters and attention weights at each evaluation."""
+
+
+class AttentionSettings(Settings):
+    """The four choices of an attention, and the options that some of them take."""
+
+    score: Annotated[str, Choice("attnlab.attention.presets:SCORES", "none")] = (
+        "general"
+    )
+    """How well a query matches a key; none is a fixed context instead of attention."""
+    window: Annotated[str, Choice("attnlab.attention.presets:WINDOWS")] = "global"
+    """Which positions may be looked at."""
+    normalizer: Annotated[str, Choice("attnlab.attention.presets:NORMALIZERS")] = (
+        "softmax"
+    )
+    """How scores become weights."""
+    read: Annotated[str, Choice("attnlab.attention.presets:READS")] = "soft"
+    """What is taken at those weights; a hard read learns as `estimator` says."""
+    k: Count = 5
+    """Positions of the read top-k, and of the learning rule top-k."""
+    half_width: Count = 10
+    """D of the local windows, which look at 2 D + 1 positions."""
+    gaussian: Literal["after", "before"] = "after"
+    """local-p: its prior is put on the weights (after the normalizer) or the scores."""
+    coverage: bool = False
+    """The score also sees how much weight each position has had."""
+    max_length: Count = 50
+    """Positions that the location score has parameters for."""
+
+    @model_validator(mode="after")
+    def _check_coverage(self) -> Self:
+        if self.coverage and self.score != "none":
+            # Imported here, as it needs JAX and reading a config file does not.
+            module = importlib.import_module("attnlab.attention.presets")
+            if "coverage" not in module.options_of(self.score):
+                raise ValueError(
+                    f"model.coverage is for scores that see keys, not for {self.score}"
+                )
+        return self
+
+
+class PredictSettings(Settings):
+    """How words or classes are predicted where a read is hard."""
+
+    predict: Literal["", "expected", "marginal", "argmax"] = ""
+    """expected value, marginal over positions, or the most probable position alone; "":
+    marginal for hard reads, expected for the others."""
+
+
+class EstimatorSettings(Settings):
+    """How a hard read learns."""
+
+    learning: Annotated[str, Choice("attnlab.estimators:RULES")] = "cross-entropy"
+    """The learning rule; which there are depends on model.read, see
+    `attnlab.estimators.rules`."""
+    feed: Literal["expected", "sampled"] = "expected"
+    """What the next state sees: the expected value, or the sample."""
+    samples: Size = 1
+    """Samples of reinforce, elbo and gumbel; 0 enumerates the positions for the first
+    two."""
+    baseline: Annotated[str, Choice("attnlab.estimators:BASELINES")] = "soft"
+    """What is subtracted from a reward, to lower the variance of its gradient."""
+    credit: Annotated[str, Choice("attnlab.estimators:CREDITS")] = "step"
+    """The rewards that a sampled position answers for."""
+    reward_weight: float = 1.0
+    """Weight of reinforce's term beside the likelihood (Xu et al. 2015: 0.1)."""
+    entropy: float = 0.0
+    """Bonus for the entropy of the weights, in nats a step (Xu et al. 2015: 0.002)."""
+    coin: Fraction = 0.0
+    """Share of sentences that read expected values (Xu et al. 2015: 0.5)."""
+    decay: Fraction = 0.9
+    """Of the moving-average baseline."""
+    temperature: Positive = 1.0
+    """Of the relaxed sample of gumbel, at the first update."""
+    final_temperature: Positive = 0.5
+    """Of the relaxed sample of gumbel, at the last update."""
+
+
+class DataSettings(Settings):
+    """Which corpus, and how it is read; a task adds a section of options a corpus."""
+
+    name: str = ""
+    """The corpus."""
+
+    corpora: ClassVar[Mapping[str, Callable[..., object]]] = {}
+
+    @property
+    def options(self) -> dict[str, object]:
+        """The keyword arguments of the chosen corpus's loader."""
+        section = getattr(self, self.name, None)
+        if section is None:
+            return {}
+        return {name: getattr(section, name) for name in type(section).model_fields}
+
+    def load(self) -> Any:
+        """The chosen corpus.
+
+        Returns:
+          The records of the task that its loader makes.
+
+        Raises:
+          ValueError: where the loader refuses an option; the corpus is named.
+          MissingCorpus: where its files are not in the data folder.
+        """
+        return self.corpora[self.name](**self.options)
+
+
+class TaskSettings(Settings):
+    """All settings of one run; a task has its own kind of data, model and evaluate."""
+
+    task: str
+    """The kind of task."""
+    seed: int = 0
+    """Of parameters, batches, dropout and samples."""
+    data: DataSettings = DataSettings()
+    """Which corpus, and how it is read."""
+    model: Settings = Settings()
+    """The model and its attention."""
+    train: TrainSettings = TrainSettings()
+    """How parameters are learned."""
+    evaluate: Settings = Settings()
+    """How the model is judged, during training and after it."""
+    wandb: WandbSettings = WandbSettings()
+    """What is mirrored in Weights & Biases."""
+
+
+class LearningSettings(TaskSettings):
+    """Settings of a task whose model attends; its hard reads have to be learned."""
+
+    model: AttentionSettings = AttentionSettings()
+    """The model and its attention."""
+    estimator: EstimatorSettings = EstimatorSettings()
+    """How a hard read learns."""
+
+    @model_validator(mode="after")
+    def _check_learning(self) -> Self:
+        # Imported here, as it needs JAX and reading a config file does not.
+        module = importlib.import_module("attnlab.estimators.rules")
+        module.check_objective(self)
+        return self
+
+
+class PredictingSettings(LearningSettings):
+    """Settings of a task that predicts by what a read may take."""
+
+    evaluate: PredictSettings = PredictSettings()
+    """How the model is judged, during training and after it."""
+
+    @model_validator(mode="after")
+    def _check_predict(self) -> Self:
+        predict = self.evaluate.predict
+        if self.model.read == "soft" and predict not in ("", "expected"):
+            raise ValueError(
+                "a soft read predicts by the expected value it learned with, not by "
+                f"evaluate.predict {predict}"
+            )
+        return self
+
+
+class DecoderTrainSettings(TrainSettings):
+    """How a decoder of words learns."""
+
+    label_smoothing: Fraction = 0.0
+    """Share of the uniform distribution in the target of cross entropy."""
+
+
+class DecoderSettings(PredictingSettings):
+    """Settings of a task whose model is an `attnlab.nn.decoder_model.Conditional`."""
+
+    train: DecoderTrainSettings = DecoderTrainSettings()
+    """How parameters are learned."""
+
+    @model_validator(mode="after")
+    def _check_smoothing(self) -> Self:
+        learning = self.estimator.learning
+        if self.train.label_smoothing and learning != "cross-entropy":
+            raise ValueError(
+                f"train.label_smoothing is for cross-entropy, not for {learning}"
+            )
+        return self
+
+
+# ---- corpora: a section of options from a loader's signature -----------------------
+
+Data = TypeVar("Data", bound=DataSettings)
+
+
+def with_corpora(
+    loaders: Mapping[str, Callable[..., object]],
+) -> Callable[[type[Data]], type[Data]]:
+    """A class decorator that adds a section of options for each corpus.
+
+    Args:
+      loaders: loaders by the corpus's name. The keyword arguments of a loader become
+        the fields of its section, described by the `Args:` of its docstring, and
+        checked by its annotations (`Annotated[int, Field(ge=1)]`).
+
+    Returns:
+      The decorator: a DataSettings -> one of the same fields, in which `name` is one of
+      the corpora and `<name>` has the options of that one.
+    """
+
+    def add(cls: type[Data]) -> type[Data]:
+        fields: dict[str, Any] = {
+            name: (section, section())
+            for name, section in (
+                (name, _options_of(name, load)) for name, load in loaders.items()
+            )
+            if section.model_fields
+        }
+        first = cls.model_fields["name"].default or next(iter(loaders))
+        choices = Literal[tuple(loaders)]  # type: ignore[valid-type]
+        about = "The corpus: " + ", ".join(loaders) + "."
+        fields["name"] = (choices, Field(first, description=about))
+        with warnings.catch_warnings():
+            # A corpus may be called as a method of records that nobody calls (copy).
+            warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
+            made = create_model(
+                cls.__name__,
+                __base__=cls,
+                __module__=cls.__module__,
+                **fields,
+            )
+        made.__doc__ = cls.__doc__
+        made.corpora = loaders
+        return made
+
+    return add
+
+
+def _options_of(name: str, load: Callable[..., object]) -> type[Settings]:
+    """The keyword arguments of a loader as a record."""
+    hints = typing.get_type_hints(load, include_extras=True)
+    about = described_arguments(load)
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(load).parameters.values():
+        kind = hints.get(parameter.name, str)
+        # Where files lie on this machine (a Path) is no setting of a run.
+        if parameter.kind is parameter.VAR_KEYWORD or Path in typing.get_args(kind):
+            continue
+        default = None if parameter.default is parameter.empty else parameter.default
+        if parameter.default is parameter.empty:
+            kind = kind | None
+        field = Field(default, description=about.get(parameter.name))
+        fields[parameter.name] = (kind, field)
+    with warnings.catch_warnings():  # an option may be called json, or copy
+        warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
+        made = create_model(f"{name}Options", __base__=Settings, **fields)
+    made.__doc__ = f"The options of corpus {name}."
+    return made
+
+
+def described_arguments(function: Callable[..., object]) -> dict[str, str]:
+    """What the `Args:` section of a docstring says of each argument.
+
+    Args:
+      function: whose docstring is in Google's style.
+
+    Returns:
+      Sentences by the argument's name; {} without such a section.
+    """
+    doc = inspect.getdoc(function) or ""
+    match = re.search(r"^Args:\n(.*?)(?=^\S|\Z)", doc, re.MULTILINE | re.DOTALL)
+    if match is None:
+        return {}
+    about: dict[str, str] = {}
+    for item in re.split(r"^  (?=[\w*])", match.group(1), flags=re.MULTILINE)[1:]:
+        names, _, text = item.partition(":")
+        sentence = " ".join(text.split())
+        about |= {name.strip(): sentence for name in names.split(",")}
+    return about
