@@ -1,14 +1,18 @@
 """Attentions as compositions of a score, a window, a normalizer and a read.
 
-    attend = build(score="general", window="local-p", half_width=10)
+    attend = attnlab.attention(score="general", window="local-p", half_width=10)
     params = attend.init(rng, Dims(query=512, value=512, hidden=512))
     memory = attend.prepare(params, values, mask, length)
     carry = attend.start(memory)
-    read = attend.apply(params, query, memory, step=0, carry=carry)
-    read.context, read.weights, read.positions, read.carry
+    output = attend.apply(params, query, memory, step=0, carry=carry)
+    output.context, output.weights, output.positions, output.carry
 
-All of it without a batch axis: `jax.vmap` over sentences.
+All of it without a batch axis: `jax.vmap` over sentences. One file a choice: `scores`,
+`windows` (local-m and local-p), `normalizers`, `reads`; `compose` puts them together.
 """
+
+import sys
+import types
 
 from attnlab.attention.addressing import addressing
 from attnlab.attention.alignment import dense
@@ -33,6 +37,7 @@ from attnlab.attention.presets import (
     WINDOWS,
     Preset,
     build,
+    options_of,
 )
 
 __all__ = [
@@ -56,4 +61,22 @@ __all__ = [
     "build",
     "dense",
     "fixed_context",
+    "options_of",
 ]
+
+
+class _CallablePackage(types.ModuleType):
+    """`attnlab.attention(score="dot")` is `build`; modules stay importable below it."""
+
+    def __call__(
+        self,
+        score: str = "general",
+        window: str = "global",
+        normalizer: str = "softmax",
+        read: str = "soft",
+        **options,
+    ) -> Attention:
+        return build(score, window, normalizer, read, **options)
+
+
+sys.modules[__name__].__class__ = _CallablePackage

@@ -7,10 +7,21 @@ import jax.numpy as jnp
 
 
 def dense(weights: jax.Array, positions: jax.Array, size: int) -> jax.Array:
-    """Weights `[..., W]` at positions `[..., W]`, put onto `[..., size]`.
+    """Weights at positions, scattered to the whole sentence.
 
-    Positions outside [0, size - 1] are dropped. Once per sentence, after the decoder's
-    loop: `dense(weights [T, W], positions [T, W], S)` is the alignment [T, S].
+    Once per sentence, after the decoder's loop: `dense(weights [T, W],
+    positions [T, W], S)` is the alignment [T, S].
+
+    Args:
+      weights: [..., W].
+      positions: [..., W] int; those outside [0, size - 1] are dropped.
+      size: S.
+
+    Returns:
+      The weights [..., S], zero where no position points.
+
+    Raises:
+      ValueError: where weights and positions differ in shape.
     """
     if weights.shape != positions.shape:
         raise ValueError(

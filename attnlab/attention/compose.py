@@ -15,6 +15,7 @@ from attnlab.attention.base import (
     Read,
     Score,
     Window,
+    factory_name,
 )
 from attnlab.attention.reads import soft
 from attnlab.masking import zero_padding
@@ -26,11 +27,21 @@ SOFT = soft()
 def attention(
     score: Score, window: Window, normalizer: Normalizer, read: Read = SOFT
 ) -> Attention:
-    """The attention that scores, windows, normalizes and reads as told.
+    """The attention of a score, a window, a normalizer and a read.
 
     Its cost follows W, the positions looked at: S everywhere, 2 half_width + 1 in a
     local window. In a sentence so short that gathering would not pay, a local window is
     a mask over all S positions instead, with equal results.
+
+    Args:
+      score: how well a query matches each key, `attnlab.attention.scores`.
+      window: which positions may be looked at, `attnlab.attention.windows`.
+      normalizer: scores [W] and valid [W] -> weights [W].
+      read: weights [W] -> the weights [W] that values are read with.
+
+    Returns:
+      The Attention. Make it once, outside jitted code: every one is a new static
+      argument, and so compiles anew.
     """
     recurrent = score.needs_coverage
 
@@ -66,8 +77,8 @@ def attention(
         if score.max_positions is not None:
             valid &= seen.positions < score.max_positions
 
-        found = score.apply(params, query, seen.keys, seen.slots, seen.coverage)
-        scores = wide(found)
+        # wide: a softmax over bfloat16 scores would be 3 digits exact at most
+        scores = wide(score.apply(params, query, seen.keys, seen.slots, seen.coverage))
         prior = window.prior(centre, seen.positions)
         if window.prior_on == "scores":
             weights = normalizer(scores * prior, valid)
@@ -107,29 +118,60 @@ def attention(
         near = jnp.abs(seen.positions - middle) <= window.half_width
         return seen._replace(valid=seen.valid & near)
 
-    return Attention(init, prepare, start, apply, batch_steps)
+    parts = [
+        score.name or factory_name(score.apply),
+        window.name or factory_name(window.centre),
+        factory_name(normalizer),
+        factory_name(read),
+    ]
+    return Attention(init, prepare, start, apply, batch_steps, ", ".join(parts))
 
 
 class Seen(NamedTuple):
-    """The part of a memory that one step looks at."""
+    """The part of a memory that one step looks at.
 
-    values: jax.Array  # [W, C]
-    keys: jax.Array  # [W, K]
-    coverage: jax.Array  # [W]
-    positions: jax.Array  # [W], may lie outside the sentence: then not valid
-    slots: jax.Array  # [W], positions moved into [0, S - 1]
-    valid: jax.Array  # [W] bool
-    gathered: bool  # False: W is S, and slots are 0 to S - 1
+    values: [W, C].
+    keys: [W, K].
+    coverage: [W], weight received in earlier steps.
+    positions: [W], may lie outside the sentence: then not valid.
+    slots: [W], positions moved into [0, S - 1].
+    valid: [W] bool.
+    gathered: False where W is S, and slots are 0 to S - 1.
+    """
+
+    values: jax.Array
+    keys: jax.Array
+    coverage: jax.Array
+    positions: jax.Array
+    slots: jax.Array
+    valid: jax.Array
+    gathered: bool
 
     def add_to(self, coverage: jax.Array, weights: jax.Array) -> jax.Array:
-        """The whole sentence's coverage [S] after this step's weights [W]."""
+        """The whole sentence's coverage after this step.
+
+        Args:
+          coverage: [S], before it.
+          weights: [W], of the step.
+
+        Returns:
+          The coverage [S].
+        """
         if self.gathered:
             return coverage.at[self.slots].add(weights)
         return coverage + weights
 
 
 def look_everywhere(memory: Memory, coverage: jax.Array) -> Seen:
-    """All S positions, as they are."""
+    """All S positions, as they are.
+
+    Args:
+      memory: of the sentence.
+      coverage: [S], weight received in earlier steps.
+
+    Returns:
+      What a step sees, W = S.
+    """
     positions = jnp.arange(memory.mask.shape[0], dtype=jnp.int32)
     return Seen(
         values=memory.values,
@@ -149,6 +191,15 @@ def look_around(
 
     The window is never shifted inward at the ends of the sentence: what falls outside
     is not valid.
+
+    Args:
+      memory: of the sentence.
+      coverage: [S], weight received in earlier steps.
+      middle: [] int, in [0, S - 1].
+      half_width: D.
+
+    Returns:
+      What a step sees, W = 2 D + 1.
     """
     size = memory.mask.shape[0]
     positions = middle + jnp.arange(-half_width, half_width + 1, dtype=jnp.int32)
@@ -169,7 +220,16 @@ def look_around(
 
 
 def check_memory(values: jax.Array, mask: jax.Array, length: jax.Array | int) -> None:
-    """Raise (while tracing, so for free) if these do not describe one sentence."""
+    """Checks that these describe one sentence (while tracing, so for free).
+
+    Args:
+      values: [S, C].
+      mask: [S] bool.
+      length: [] int.
+
+    Raises:
+      ValueError: for another shape, or a mask that is not boolean.
+    """
     if values.ndim != 2:
         raise ValueError(
             f"values have shape {values.shape}, must be [S, C]: one sentence "

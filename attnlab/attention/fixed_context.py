@@ -8,32 +8,43 @@ from attnlab.attention.compose import check_memory
 from attnlab.masking import zero_padding
 from attnlab.precision import wide_type
 
+CHOICES = ("last", "first", "both", "mean")
 
-def fixed_context(reads: str = "last") -> Attention:
+
+def fixed_context(fixed: str = "last") -> Attention:
     """Cho et al. 2014 (RNNencdec): the context is a summary of the sentence.
 
-    reads "last": the last attendable value, where a forward RNN has read everything;
-    "first": the first one, for a backward RNN; "both": the first half of the last and
-    the second half of the first, for values [forward; backward]; "mean": of all that
-    can be attended to, for pictures. Weights are all zero,
-    since the decoder looks at no position. An empty sentence reads as zeros.
+    Weights are all zero, since the decoder looks at no position. An empty sentence
+    reads as zeros. https://arxiv.org/abs/1406.1078
+
+    Args:
+      fixed: "last", the last attendable value, where a forward RNN has read everything;
+        "first", where a backward RNN has; "both", the first half of the last and the
+        second half of the first, for values [forward; backward]; "mean", of all that
+        can be attended to, for images.
+
+    Returns:
+      The Attention; it has no parameters.
+
+    Raises:
+      ValueError: for another summary.
     """
-    choices = ("last", "first", "both", "mean")
-    if reads not in choices:
-        raise ValueError(f"unknown reads {reads!r}; choose {', '.join(choices)}")
+    if fixed not in CHOICES:
+        raise ValueError(f"unknown fixed {fixed!r}; choose {', '.join(CHOICES)}")
 
     def init(rng: jax.Array, dims: Dims) -> Params:
         del rng, dims
         return {}
 
     def summary(values, mask):
-        if reads == "mean":  # of values that are zero elsewhere
+        if fixed == "mean":  # of values that are zero elsewhere
             return values.sum(axis=0) / jnp.maximum(mask.sum(), 1)
+        # argmax of booleans is the first True; of the reversed ones, the last.
         first = values[jnp.argmax(mask)]
         last = values[mask.shape[0] - 1 - jnp.argmax(mask[::-1])]
         half = values.shape[-1] // 2
         both = jnp.concatenate([last[:half], first[half:]])
-        return {"first": first, "last": last, "both": both}[reads]
+        return {"first": first, "last": last, "both": both}[fixed]
 
     def prepare(params, values, mask, length) -> Memory:
         del params
@@ -60,4 +71,5 @@ def fixed_context(reads: str = "last") -> Attention:
         del size  # nothing is looked at
         return True
 
-    return Attention(init, prepare, start, apply, batch_steps)
+    name = f"fixed-context({fixed})"
+    return Attention(init, prepare, start, apply, batch_steps, name)

@@ -10,7 +10,15 @@ import jax.numpy as jnp
 
 
 def softmax(scores: jax.Array, valid: jax.Array) -> jax.Array:
-    """exp(z) / sum exp(z): every valid position gets some weight."""
+    """exp(z) / sum exp(z): every valid position gets some weight.
+
+    Args:
+      scores: [W].
+      valid: [W] bool.
+
+    Returns:
+      The weights [W].
+    """
     exp = jnp.where(valid, jnp.exp(_below_top(scores, valid)), 0)
     total = exp.sum()  # at least 1 where anything is valid: the largest gives exp(0)
     return exp / jnp.where(valid.any(), total, 1)
@@ -21,6 +29,14 @@ def sparsemax(scores: jax.Array, valid: jax.Array) -> jax.Array:
 
     The nearest point of the simplex to z. Sorting finds the support; on the support the
     weights are linear in z, which is what the gradient follows (their eq. 14).
+    https://arxiv.org/abs/1602.02068
+
+    Args:
+      scores: [W].
+      valid: [W] bool.
+
+    Returns:
+      The weights [W].
     """
     z = _clipped(_below_top(scores, valid), valid)
     ranked = -jnp.sort(-jax.lax.stop_gradient(z))
@@ -38,6 +54,14 @@ def entmax15(scores: jax.Array, valid: jax.Array) -> jax.Array:
 
     Sorting finds the support; on the support sum (z / 2 - tau)^2 = 1 is a quadratic
     equation for tau, and the gradient follows its solution.
+    https://arxiv.org/abs/1905.05702
+
+    Args:
+      scores: [W].
+      valid: [W] bool.
+
+    Returns:
+      The weights [W].
     """
     z = _clipped(_below_top(scores, valid) / 2, valid)
     ranked = -jnp.sort(-jax.lax.stop_gradient(z))
@@ -45,9 +69,9 @@ def entmax15(scores: jax.Array, valid: jax.Array) -> jax.Array:
     taus = _quadratic(jnp.cumsum(ranked), jnp.cumsum(ranked**2), counts)
     tau = taus[jnp.sum(ranked >= taus) - 1]
     support = valid & (jax.lax.stop_gradient(z) > tau)
-    kept = jnp.where(support, z, 0)
+    inside = jnp.where(support, z, 0)
     size = jnp.maximum(support.sum(), 1)
-    tau = _quadratic(kept.sum(), (kept**2).sum(), size)
+    tau = _quadratic(inside.sum(), (inside**2).sum(), size)
     return jnp.where(support, (z - tau) ** 2, 0)
 
 

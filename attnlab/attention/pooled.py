@@ -4,23 +4,54 @@ import jax
 import jax.numpy as jnp
 
 from attnlab.attention.base import Attention, AttentionOutput, Dims, Memory, Params
-from attnlab.attention.compose import check_memory
+from attnlab.attention.compose import attention, check_memory
+from attnlab.attention.normalizers import softmax
+from attnlab.attention.scores import uniform
+from attnlab.attention.windows import global_window
 from attnlab.masking import zero_padding
 from attnlab.precision import wide, wide_type
-
-KINDS = ("mean", "max")
 
 
 def pooled(kind: str) -> Attention:
     """The mean of the attendable values, or their maximum in each dimension.
 
-    Weights of "mean" are uniform. Those of "max" are the share of the C dimensions that
-    a position has the largest value of (Conneau et al. 2017, section 4.2 draw them so);
-    the context is not their mixture. The last value is `none("last")`. An empty
-    sentence reads as zeros.
+    The mean is the attention whose score is `uniform`. A forward RNN's last value is
+    `fixed_context("last")`. An empty sentence reads as zeros.
+
+    Args:
+      kind: "mean" or "max".
+
+    Returns:
+      The Attention; it has no parameters, and any query will do.
+
+    Raises:
+      ValueError: for another kind.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind {kind!r}; choose {', '.join(KINDS)}")
+    return KINDS[kind]()
+
+
+def mean_pooling() -> Attention:
+    """The mean of the attendable values [S, C]; their weights are all the same.
+
+    Returns:
+      The Attention.
+    """
+    composed = attention(uniform(), global_window(), softmax)
+    return composed._replace(name="mean-pooling")
+
+
+def max_pooling() -> Attention:
+    """The largest attendable value in each of the C dimensions.
+
+    The weights are the share of the dimensions that a position has the largest value of
+    (Conneau et al. 2017, https://arxiv.org/abs/1705.02364, section 4.2, draw them so);
+    the context is not the values' mixture by them.
+
+    Returns:
+      The Attention.
+    """
 
     def init(rng: jax.Array, dims: Dims) -> Params:
         del rng, dims
@@ -36,31 +67,27 @@ def pooled(kind: str) -> Attention:
         del memory
         return ()
 
-    def mean(values, mask):
-        weights = mask / jnp.maximum(mask.sum(), 1)
-        return jnp.einsum("s,sc->c", weights.astype(values.dtype), values), weights
-
-    def largest(values, mask):
+    def apply(
+        params, query, memory: Memory, *, step, carry, draw=None
+    ) -> AttentionOutput:
+        del params, query, step, draw
+        values, mask = memory.values, memory.mask
+        # Finite, as -inf would turn the gradient of an empty sentence into NaN.
         lowest = jnp.finfo(values.dtype).min
         inside = jnp.where(mask[:, None], values, lowest)
         top = jnp.argmax(jax.lax.stop_gradient(inside), axis=0)  # [C]
         context = jnp.take_along_axis(values, top[None], axis=0)[0]
         shares = jnp.zeros(mask.shape).at[top].add(1 / values.shape[1])
-        return context, jnp.where(mask, shares, 0)
-
-    def apply(
-        params, query, memory: Memory, *, step, carry, draw=None
-    ) -> AttentionOutput:
-        del params, query, step, draw
-        read = {"mean": mean, "max": largest}[kind]
-        context, weights = read(memory.values, memory.mask)
-        weights = wide(weights.astype(memory.values.dtype))
-        positions = jnp.arange(memory.mask.shape[0], dtype=jnp.int32)
-        aux = {"centre": jnp.zeros((), wide_type(memory.values.dtype))}
+        weights = wide(jnp.where(mask, shares, 0).astype(values.dtype))
+        positions = jnp.arange(mask.shape[0], dtype=jnp.int32)
+        aux = {"centre": jnp.zeros((), wide_type(values.dtype))}
         return AttentionOutput(context, weights, weights, positions, carry, aux)
 
     def batch_steps(size: int) -> bool:
-        del size
+        del size  # a step costs nothing of its own
         return True
 
-    return Attention(init, prepare, start, apply, batch_steps)
+    return Attention(init, prepare, start, apply, batch_steps, "max-pooling")
+
+
+KINDS = {"mean": mean_pooling, "max": max_pooling}

@@ -3,16 +3,19 @@
 To add a score, window, normalizer or read: write its function, add a line here.
 """
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from attnlab.attention import normalizers, reads, scores, windows
 from attnlab.attention.base import Attention, Normalizer, Read, Score, Window
 from attnlab.attention.compose import attention
 from attnlab.attention.fixed_context import fixed_context
 
-# Factories; `build` hands each the options that its signature names.
+Option = str | int | float | bool
+
+# Factories, whose arguments are the options that a choice takes; all have defaults.
 SCORES: dict[str, Callable[..., Score]] = {
     "dot": scores.dot,
     "scaled-dot": scores.scaled_dot,
@@ -22,6 +25,7 @@ SCORES: dict[str, Callable[..., Score]] = {
     "concat-luong2015": scores.concat_luong2015,
     "location": scores.location,
     "cosine": scores.cosine,
+    "uniform": scores.uniform,
 }
 WINDOWS: dict[str, Callable[..., Window]] = {
     "global": windows.global_window,
@@ -46,59 +50,141 @@ def build(
     window: str = "global",
     normalizer: str = "softmax",
     read: str = "soft",
-    *,
-    half_width: int = 10,
-    gaussian: str = "after",
-    coverage: bool = False,
-    max_length: int = 50,
-    k: int = 5,
-    fixed: str = "last",
+    **options: Option,
 ) -> Attention:
-    """The attention of these names; options that a choice does not have are ignored.
+    """The attention of these names.
 
-    half_width: local windows. gaussian: local-p, "after" or "before" the normalizer.
-    coverage: the score also sees how much weight each position has had. max_length: the
-    location score's table. k: positions that top-k reads. `score="none"` is
-    no attention at all but a fixed context, read at the `fixed` end: "last", "first" or
-    "both".
+    `build("general", "local-p", half_width=10)` is Luong et al. 2015's best.
+
+    Args:
+      score: a name in SCORES; "none" is no attention at all but a fixed context, and
+        ignores the other three.
+      window: a name in WINDOWS.
+      normalizer: a name in NORMALIZERS.
+      read: a name in READS.
+      **options: arguments of the factories of these choices, as `options_of` lists
+        them: half_width of local windows (10), gaussian of local-p ("after" or "before"
+        the normalizer), coverage for scores that see keys (the score also sees how much
+        weight each position has had), max_length of location (50), k of top-k (5),
+        fixed of "none" ("last", "first", "both" or "mean").
+
+    Returns:
+      The Attention. Make it once, outside jitted code: each compiles anew.
+
+    Raises:
+      ValueError: for an unknown name, an option that none of the choices takes, or a
+        value that its choice refuses.
     """
+    takes = options_of(score, window, normalizer, read)
+    for option, value in options.items():
+        if option not in takes:
+            raise ValueError(_not_taken(option, value, [score, window, read]))
     if score == "none":
-        return fixed_context(fixed)
-    options = {
-        "half_width": half_width,
-        "gaussian": gaussian,
-        "max_length": max_length,
-        "k": k,
-    }
-    chosen = _make(_pick(SCORES, "score", score, extra=("none",)), options)
+        return fixed_context(**_arguments(fixed_context, options))
+    make_score, make_window, make_read = SCORES[score], WINDOWS[window], READS[read]
+    chosen = make_score(**_arguments(make_score, options))
     return attention(
-        scores.with_coverage(chosen) if coverage else chosen,
-        _make(_pick(WINDOWS, "window", window), options),
-        _pick(NORMALIZERS, "normalizer", normalizer),
-        _make(_pick(READS, "read", read), options),
+        scores.with_coverage(chosen) if options.get("coverage") else chosen,
+        make_window(**_arguments(make_window, options)),
+        NORMALIZERS[normalizer],
+        make_read(**_arguments(make_read, options)),
     )
 
 
-def _pick(table: Mapping[str, Any], kind: str, name: str, extra: tuple = ()) -> Any:
-    if name not in table:
-        choices = ", ".join([*table, *extra])
-        raise ValueError(f"unknown {kind} {name!r}; choose {choices}")
-    return table[name]
+def options_of(
+    score: str = "general",
+    window: str = "global",
+    normalizer: str = "softmax",
+    read: str = "soft",
+) -> set[str]:
+    """The names of the options that these choices take.
+
+    Args:
+      score: a name in SCORES, or "none".
+      window: a name in WINDOWS.
+      normalizer: a name in NORMALIZERS, none of which has options.
+      read: a name in READS.
+
+    Returns:
+      Names of arguments that `build` takes beside the four; {"half_width", "gaussian",
+      "coverage"} for general and local-p.
+
+    Raises:
+      ValueError: for an unknown name.
+    """
+    for kind, name, names in (
+        ("score", score, [*SCORES, "none"]),
+        ("window", window, WINDOWS),
+        ("normalizer", normalizer, NORMALIZERS),
+        ("read", read, READS),
+    ):
+        if name in PRESETS:
+            raise ValueError(
+                f"{kind} {name!r} is a preset, which pins a whole model: give it to a "
+                f"row of a sweep (preset={name!r}), or read PRESETS[{name!r}].settings"
+            )
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(
+                f"unknown {kind} {name!r}; {hint}choose {', '.join(names)}"
+            )
+    if score == "none":
+        return _names(fixed_context)
+    coverage = {"coverage"} if SCORES[score]().has_keys else set()
+    factories = (SCORES[score], WINDOWS[window], READS[read])
+    return coverage.union(*map(_names, factories))
 
 
-def _make(factory: Callable[..., Any], options: dict[str, Any]) -> Any:
-    names = inspect.signature(factory).parameters
-    return factory(**{name: options[name] for name in names if name in options})
+def _names(factory: Callable[..., object]) -> set[str]:
+    return set(inspect.signature(factory).parameters)
+
+
+def _arguments(factory: Callable[..., object], options: Mapping) -> dict:
+    names = _names(factory)
+    return {name: value for name, value in options.items() if name in names}
+
+
+def _not_taken(option: str, value: Option, chosen: list[str]) -> str:
+    """That no choice takes the option, and which ones would."""
+    if "none" in chosen:
+        return (
+            f"{option} is {value!r}, and score 'none' is a fixed context, to which "
+            "window, normalizer and read do not apply; it takes only fixed"
+        )
+    takers = {
+        "score": [name for name in [*SCORES, "none"] if option in options_of(name)],
+        "window": [name for name in WINDOWS if option in _names(WINDOWS[name])],
+        "read": [name for name in READS if option in _names(READS[name])],
+    }
+    would = [f"{kind} {', '.join(names)}" for kind, names in takers.items() if names]
+    if not would:
+        return f"unknown option {option!r} = {value!r}; choose {', '.join(_all())}"
+    return (
+        f"{option} is {value!r}, and none of {', '.join(chosen)} takes it; "
+        f"{' and '.join(would)} would"
+    )
+
+
+def _all() -> list[str]:
+    """Every option of some choice, in alphabetical order."""
+    names = {"coverage"} | _names(fixed_context)
+    for table in (SCORES, WINDOWS, READS):
+        names |= set().union(*map(_names, table.values()))
+    return sorted(names)
 
 
 class Preset(NamedTuple):
-    """A published variant: the settings it pins, of the model and of how it learns,
-    where we depart from it, and the tasks that it is for.
+    """A published variant.
 
-    A system that lacks a setting (a captioner has no reversed source) does without.
+    settings: that it pins, of the model and of how it learns. A system that lacks one
+      (a captioner has no reversed source) does without.
+    paper: authors, year and title.
+    departures: where attnlab differs from the paper, a sentence each.
+    tasks: that it is for.
     """
 
-    settings: dict[str, Any]
+    settings: dict[str, Option]
     paper: str
     departures: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ("translation", "captioning")
@@ -253,7 +339,7 @@ PRESETS: dict[str, Preset] = {
         },
         "ilivans/tf-rnn-attention (2017), after Yang et al. 2016",
         (
-            "widths and optimizer are the configuration's, configs/classification.py:imdb",
+            "widths and optimizer are of configs/classification.py:imdb",
             "matrices start Glorot-uniform or orthogonal, embeddings of unit length; "
             "the gates' biases at 0, not 1",
             "the end mark that is read is a token of its own, not the first pad",

@@ -4,7 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attnlab.attention import NORMALIZERS, SCORES, WINDOWS, Dims, Score, Window, build
+from attnlab.attention import (
+    NORMALIZERS,
+    SCORES,
+    WINDOWS,
+    Dims,
+    Score,
+    Window,
+    build,
+    options_of,
+)
 
 DIMS = Dims(query=3, value=4, hidden=5)
 
@@ -54,7 +63,10 @@ def test_new_choices_compose_by_name(monkeypatch):
         ("general", "global", "sigmoid"),
         ("distance", "halfway", "sigmoid"),
     ]:
-        attend = build(score, window, normalizer, half_width=3)
+        options = {} if window == "global" else {"half_width": 3}
+        attend = build(score, window, normalizer, **options)
+        assert options_of(score, window) >= set(options)
+        assert repr(attend).startswith(f"Attention({score}, {window}")
         params = attend.init(jax.random.key(1), DIMS)
         memory = attend.prepare(params, values, mask, length)
         step = attend.apply(params, query, memory, step=0, carry=())

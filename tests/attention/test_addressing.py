@@ -30,9 +30,9 @@ def single(array):
 
 
 def test_cosines_are_those_of_a_loop():
-    found = cosines(single(KEY), single(MEMORY))
+    result = cosines(single(KEY), single(MEMORY))
     expected = [cosine_of(KEY, row) for row in MEMORY]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_cosines_times_strength_are_the_score_of_that_name():
@@ -42,8 +42,8 @@ def test_cosines_times_strength_are_the_score_of_that_name():
     keys = score.keys(params, single(MEMORY))
     expected = score.apply(params, query, keys, np.arange(SLOTS), np.zeros(SLOTS))
     strength = jax.nn.softplus(query @ params["b"])[0]
-    found = strength * cosines(query @ params["w"], single(MEMORY))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    result = strength * cosines(query @ params["w"], single(MEMORY))
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_cosines_of_an_empty_memory_have_a_finite_gradient():
@@ -55,15 +55,15 @@ def test_cosines_of_an_empty_memory_have_a_finite_gradient():
 def test_the_gate_mixes_content_with_the_last_weights(gate):
     last = random.dirichlet(np.ones(SLOTS))
     expected = [gate * c + (1 - gate) * w for c, w in zip(WEIGHTS, last, strict=True)]
-    found = interpolate(single(gate), single(WEIGHTS), single(last))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    result = interpolate(single(gate), single(WEIGHTS), single(last))
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("shifts", [1, 3, 5])
 def test_rotating_is_a_circular_convolution(shifts):
     shift = random.dirichlet(np.ones(shifts))
-    found = rotate(single(WEIGHTS), single(shift))
-    np.testing.assert_allclose(found, circular(WEIGHTS, shift), rtol=1e-5)
+    result = rotate(single(WEIGHTS), single(shift))
+    np.testing.assert_allclose(result, circular(WEIGHTS, shift), rtol=1e-5)
 
 
 def test_the_last_shift_moves_on_and_over_the_end():
@@ -74,28 +74,28 @@ def test_the_last_shift_moves_on_and_over_the_end():
 
 @pytest.mark.parametrize("sharpness", [1.0, 2.5, 21.0])
 def test_sharpening_is_a_power_divided_by_its_sum(sharpness):
-    found = sharpen(single(WEIGHTS), single(sharpness), FULL)
-    np.testing.assert_allclose(found, power(WEIGHTS, sharpness), rtol=1e-4, atol=1e-9)
+    result = sharpen(single(WEIGHTS), single(sharpness), FULL)
+    np.testing.assert_allclose(result, power(WEIGHTS, sharpness), rtol=1e-4, atol=1e-9)
 
 
 def test_sharpening_holds_where_the_powers_would_underflow():
     many = jnp.full(128, 1 / 128)  # to the power of 21: 5.6e-45
-    found = sharpen(many, jnp.array(21.0), np.ones(128, bool))
-    np.testing.assert_allclose(found, many, rtol=1e-5)
+    result = sharpen(many, jnp.array(21.0), np.ones(128, bool))
+    np.testing.assert_allclose(result, many, rtol=1e-5)
     gradient = jax.grad(lambda w: sharpen(w, jnp.array(3.0), FULL)[0])
     assert np.isfinite(gradient(jnp.zeros(SLOTS).at[0].set(1.0))).all()
 
 
-def made(reach=1):
-    attention = addressing(reach=reach)
+def made(max_shift=1):
+    attention = addressing(max_shift=max_shift)
     params = attention.init(jax.random.key(1), Dims(QUERY, WIDTH, 1))
     noise = jax.random.normal(jax.random.key(2), params["bias"].shape)
     return attention, params | {"bias": noise}
 
 
-@pytest.mark.parametrize("reach", [1, 2])
-def test_an_address_is_that_of_the_loop_step_after_step(reach):
-    attention, params = made(reach)
+@pytest.mark.parametrize("max_shift", [1, 2])
+def test_an_address_is_that_of_the_loop_step_after_step(max_shift):
+    attention, params = made(max_shift)
     memory = attention.prepare(params, single(MEMORY), FULL, SLOTS)
     carry = attention.start(memory)
     np.testing.assert_array_equal(carry, np.eye(SLOTS)[0])
@@ -146,6 +146,6 @@ def test_masked_slots_get_no_weight_and_change_nothing():
     assert not np.asarray(nothing.weights).any()
 
 
-def test_a_negative_reach_is_refused():
-    with pytest.raises(ValueError, match="reach is -1"):
-        addressing(reach=-1)
+def test_a_negative_shift_is_refused():
+    with pytest.raises(ValueError, match="max_shift is -1"):
+        addressing(max_shift=-1)

@@ -13,11 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attnlab.attention import NORMALIZERS, SCORES, WINDOWS, Dims, build, dense
+from attnlab.attention import (
+    NORMALIZERS,
+    SCORES,
+    WINDOWS,
+    Dims,
+    build,
+    dense,
+    options_of,
+)
 from attnlab.masking import length_mask
 
 DIMS = Dims(query=4, value=4, hidden=3)
-HALF_WIDTH, REACH = 2, 5  # window of 5; the location score knows 5 positions
+HALF_WIDTH, MAX_LENGTH = 2, 5  # window of 5; the location score scores 5 positions
 WORDS, REAL = 6, 7  # attendable: the words and the end mark
 SHORT, LONG = 9, 160
 SIZES = (SHORT, LONG)
@@ -56,8 +64,11 @@ def both(test):
 
 @functools.cache
 def built(variant):
-    options = {"half_width": HALF_WIDTH, "max_length": REACH}
-    attention = build(**BY_NAME[variant], **options)
+    chosen = BY_NAME[variant]
+    takes = options_of(**{kind: chosen[kind] for kind in ("score", "window")})
+    options = {"half_width": HALF_WIDTH, "max_length": MAX_LENGTH}
+    options = {option: options[option] for option in takes & set(options)}
+    attention = build(**chosen, **options)
     return attention, attention.init(jax.random.key(1), DIMS)
 
 
@@ -90,7 +101,7 @@ TARGET = random.normal(size=DIMS.value).astype("float32")
 
 
 def read(attention, params, queries, sentence, step):
-    """What this step reads, and the next too if the score recalls what came before."""
+    """What this step reads, and the next too if the score needs coverage."""
     memory = attention.prepare(params, *sentence)
     carry = attention.start(memory)
     steps = []
@@ -153,7 +164,7 @@ def test_weights_are_a_distribution_over_real_positions(variant, size):
         np.testing.assert_allclose(sums[:NONE], 1, rtol=1e-5)
     assert (alignment.swapaxes(1, 2)[~sentences(size).mask] == 0).all()
     if BY_NAME[variant]["score"] == "location":
-        assert (alignment[..., REACH:] == 0).all()
+        assert (alignment[..., MAX_LENGTH:] == 0).all()
     outside = (steps.positions < 0) | (steps.positions >= size)
     assert (steps.weights[outside] == 0).all()
 
@@ -216,7 +227,7 @@ def test_compiled_once_and_batched_is_plain(variant, size):
 
 
 @every
-def test_steps_depend_on_each_other_only_if_the_score_recalls(variant):
+def test_steps_depend_on_each_other_only_if_the_score_needs_coverage(variant):
     for size in SIZES:
         steps, alignment, _ = ran(variant, size)
         if "coverage" in BY_NAME[variant]:

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attnlab.attention import Dims
+from attnlab.attention import Dims, build
 from attnlab.attention.pooled import KINDS, pooled
 
 VALUES = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
@@ -24,17 +24,17 @@ def read(kind, values, mask):
 def test_context_and_weights_are_numpys(kind, length):
     mask = np.arange(6) < length
     dirty = np.where(mask[:, None], VALUES, np.nan)
-    found = read(kind, dirty, mask)
+    output = read(kind, dirty, mask)
     inside = VALUES[:length]
     context = inside.mean(axis=0) if kind == "mean" else inside.max(axis=0)
-    np.testing.assert_allclose(found.context, context, rtol=1e-6)
+    np.testing.assert_allclose(output.context, context, rtol=1e-6)
     weights = np.zeros(6)
     if kind == "mean":
         weights[:length] = 1 / length
     else:
         np.add.at(weights, inside.argmax(axis=0), 1 / 4)
-    np.testing.assert_allclose(found.weights, weights, rtol=1e-6)
-    np.testing.assert_array_equal(found.positions, np.arange(6))
+    np.testing.assert_allclose(output.weights, weights, rtol=1e-6)
+    np.testing.assert_array_equal(output.positions, np.arange(6))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,6 +55,18 @@ def test_gradients_reach_what_was_read_alone_and_are_finite(kind):
     np.testing.assert_array_equal(jax.grad(total)(jnp.asarray(VALUES), nothing), 0.0)
 
 
+def test_the_mean_is_the_expected_value_under_the_score_uniform():
+    mask = np.arange(6) < 4
+    look = build("uniform")
+    params = look.init(jax.random.key(0), Dims(1, 4, 1))
+    assert jax.tree.leaves(params) == []
+    memory = look.prepare(params, jnp.asarray(VALUES), jnp.asarray(mask), 4)
+    output = look.apply(params, jnp.zeros(1), memory, step=0, carry=())
+    mean = read("mean", VALUES, mask)
+    np.testing.assert_array_equal(output.context, mean.context)
+    np.testing.assert_array_equal(output.weights, mean.weights)
+
+
 def test_an_unknown_kind_lists_the_choices():
-    with pytest.raises(ValueError, match="unknown kind 'sum'; choose mean, max"):
+    with pytest.raises(ValueError, match="'sum'.* mean, max"):
         pooled("sum")

@@ -60,38 +60,38 @@ def test_top_k_needs_a_position():
 
 
 def test_hard_reads_each_position_as_often_as_it_is_likely():
-    found = many(hard())
-    assert set(np.unique(found)) == {0, 1}
-    assert (found.sum(axis=1) == 1).all()
+    result = many(hard())
+    assert set(np.unique(result)) == {0, 1}
+    assert (result.sum(axis=1) == 1).all()
     errors = np.sqrt(SHARES * (1 - SHARES) / COUNT)
-    assert np.all(np.abs(found.mean(axis=0) - SHARES) <= 4 * errors)  # never a masked
+    assert np.all(np.abs(result.mean(axis=0) - SHARES) <= 4 * errors)  # never a masked
 
 
 def test_a_straight_through_sample_is_the_hard_one():
     """The same key reads the same position, whatever the temperature."""
     for temperature in (0.1, 1.0, 10.0):
-        found = many(straight_through(), temperature=temperature)
-        np.testing.assert_allclose(found, many(hard()), atol=1e-6)
-        assert not found[:, 2].any()
+        result = many(straight_through(), temperature=temperature)
+        np.testing.assert_allclose(result, many(hard()), atol=1e-6)
+        assert not result[:, 2].any()
 
 
 @pytest.mark.parametrize("make", [hard, straight_through])
 def test_the_same_key_reads_the_same_position(make):
-    found = [make()(WEIGHTS, SampleSpec(jax.random.key(seed))) for seed in (5, 5)]
-    np.testing.assert_array_equal(*found)
+    result = [make()(WEIGHTS, SampleSpec(jax.random.key(seed))) for seed in (5, 5)]
+    np.testing.assert_array_equal(*result)
 
 
 @pytest.mark.parametrize("make", [hard, straight_through])
 def test_without_a_key_the_likeliest_position_is_read(make):
-    found = make()(WEIGHTS, SampleSpec(None))
-    np.testing.assert_allclose(found, [0, 0, 0, 1, 0], atol=1e-6)
+    result = make()(WEIGHTS, SampleSpec(None))
+    np.testing.assert_allclose(result, [0, 0, 0, 1, 0], atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [hard, straight_through])
 @pytest.mark.parametrize("expected", [True, jnp.array(True)])
 def test_the_expected_value_may_be_read_after_all(make, expected):
-    found = make()(WEIGHTS, SampleSpec(jax.random.key(0), expected=expected))
-    np.testing.assert_allclose(found, SHARES, rtol=1e-6)
+    result = make()(WEIGHTS, SampleSpec(jax.random.key(0), expected=expected))
+    np.testing.assert_allclose(result, SHARES, rtol=1e-6)
     slopes = jacobian(make(), SampleSpec(jax.random.key(0), expected=expected))
     np.testing.assert_allclose(slopes, jacobian(make(), None), atol=1e-6)
 
@@ -114,8 +114,8 @@ def test_a_straight_through_gradient_is_that_of_the_relaxed_sample(temperature):
         slopes = relaxed[:, None] * (np.eye(5) - relaxed) / temperature
         slopes[:, there] /= WEIGHTS[there]
         draw = SampleSpec(jax.random.key(seed), temperature)
-        found = jacobian(straight_through(), draw)
-        np.testing.assert_allclose(found, slopes, rtol=1e-4, atol=1e-5)
+        result = jacobian(straight_through(), draw)
+        np.testing.assert_allclose(result, slopes, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", READS)
@@ -127,8 +127,8 @@ def test_nothing_to_look_at_is_read_as_zeros(rng, name):
         SampleSpec(jax.random.key(1), 0.1, True),
     ):
         read = functools.partial(READS[name](), draw=draw)
-        found, pull = jax.vjp(read, jnp.zeros(4))
-        assert not np.any(found)
+        result, pull = jax.vjp(read, jnp.zeros(4))
+        assert not np.any(result)
         assert np.isfinite(pull(jnp.arange(4.0))[0]).all()
 
 
@@ -138,8 +138,8 @@ def test_one_position_is_read_whole_however_small_its_weight(name, weight):
     weights = jnp.array([0.0, weight, 0.0], "float32")
     for draw in (None, SampleSpec(jax.random.key(0), 0.1), SampleSpec(None)):
         read = functools.partial(READS[name](), draw=draw)
-        found, pull = jax.vjp(read, weights)
-        np.testing.assert_allclose(found, [0, 1, 0], atol=1e-6)
+        result, pull = jax.vjp(read, weights)
+        np.testing.assert_allclose(result, [0, 1, 0], atol=1e-6)
         assert np.isfinite(pull(jnp.arange(3.0))[0]).all()
 
 

@@ -15,6 +15,7 @@ from attnlab.attention.scores import (
     dot,
     general,
     location,
+    uniform,
     with_coverage,
 )
 from attnlab.attention.windows import global_window, local_m
@@ -85,6 +86,10 @@ def by_cosine(params, q, h, s):
     return strength * inner(key, h) / math.sqrt(inner(key, key) * inner(h, h))
 
 
+def by_uniform(params, q, h, s):
+    return 0.0
+
+
 BY_HAND = {
     "dot": by_dot,
     "scaled-dot": by_scaled_dot,
@@ -94,6 +99,7 @@ BY_HAND = {
     "concat-luong2015": by_concat_luong2015,
     "location": by_location,
     "cosine": by_cosine,
+    "uniform": by_uniform,
 }
 
 
@@ -150,7 +156,7 @@ def test_cosine_ignores_how_long_a_value_is(rng):
 
 @pytest.mark.parametrize("name", ["dot", "scaled-dot"])
 def test_two_widths_are_refused_by_name(rng, name):
-    with pytest.raises(ValueError, match=f"{name} needs .* one width, got 3 and 4"):
+    with pytest.raises(ValueError, match=f"{name} .* 3 and 4"):
         SCORES[name]().init(rng, DIMS)
 
 
@@ -182,9 +188,12 @@ def test_coverage_adds_to_the_keys_of_any_score(rng, inside):
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_coverage_needs_keys(rng):
-    with pytest.raises(ValueError, match="looks at no keys"):
-        with_coverage(location(max_length=3)).init(rng, DIMS)
+@pytest.mark.parametrize("score", [location(max_length=3), uniform()])
+def test_coverage_needs_keys(rng, score):
+    keys = score.keys(score.init(rng, DIMS), jnp.asarray(VALUES, "float32"))
+    assert keys.shape == (SIZE, 0)
+    with pytest.raises(ValueError, match="score (location|uniform)"):
+        with_coverage(score)
 
 
 @pytest.mark.parametrize("size", [7, 200])  # masked, and gathered

@@ -213,11 +213,11 @@ def test_the_cost_of_a_local_step_follows_the_window():
 
 
 def test_bad_windows_are_refused():
-    with pytest.raises(ValueError, match="half_width is 0, must be at least 1"):
+    with pytest.raises(ValueError, match="half_width is 0"):
         local_m(0)
     with pytest.raises(ValueError, match="half_width is -3"):
         local_p(-3)
-    with pytest.raises(ValueError, match="'around'; choose after, before"):
+    with pytest.raises(ValueError, match="'around'.* after, before"):
         local_p(2, "around")
 
 
@@ -225,13 +225,13 @@ def test_bad_sentences_are_refused():
     attend = attention(dot(), global_window(), softmax)
     params = {"score": {}, "window": {}}
     values, mask = jnp.zeros((9, 4)), jnp.ones(9, bool)
-    with pytest.raises(ValueError, match=r"mask has shape \(7,\), values have 9 pos"):
+    with pytest.raises(ValueError, match=r"mask .*\(7,\).* 9 "):
         attend.prepare(params, values, mask[:7], 7)
-    with pytest.raises(ValueError, match=r"\(2, 9, 4\), must be \[S, C\]"):
+    with pytest.raises(ValueError, match=r"values .*\(2, 9, 4\)"):
         attend.prepare(params, jnp.zeros((2, 9, 4)), mask, 9)
-    with pytest.raises(ValueError, match="mask has type float32, must be bool"):
+    with pytest.raises(ValueError, match="mask .*float32"):
         attend.prepare(params, values, jnp.ones(9), 9)
-    with pytest.raises(ValueError, match=r"length has shape \(1,\), must be one"):
+    with pytest.raises(ValueError, match=r"length .*\(1,\)"):
         attend.prepare(params, values, mask, jnp.array([9]))
 
 
