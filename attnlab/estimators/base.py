@@ -12,11 +12,13 @@ from attnlab.masking import safe_log
 class Steps(NamedTuple):
     """Target steps whose states are fixed: only what is read differs.
 
-    Leading axes are any, mostly [B, T]; at padded steps every likelihood is log 1.
+    All that a learning rule sees of a model. Leading axes are any, mostly [B, T]; at
+    padded steps every likelihood is log 1.
 
-    probabilities [..., W]: p(a), of sum one, also where there is nothing to look at
-    log_prob_at(slots [...] int) -> log p(y | only the value at that slot is read) [...]
-    log_prob_under(reads [..., W]) -> log p(y | the values are read with these weights) [...]
+    probabilities: p(a) [..., W], of sum one, also where there is nothing to look at.
+    log_prob_at: slots [...] int -> log p(y | the value at that slot is read) [...].
+    log_prob_under: reads [..., W] -> log p(y | values are read with these weights)
+      [...].
     """
 
     probabilities: jax.Array
@@ -25,22 +27,56 @@ class Steps(NamedTuple):
 
 
 def at_slots(steps: Steps, slots: jax.Array) -> jax.Array:
-    """log p(y | a) for slots [..., K], one after the other: memory does not follow K.
+    """log p(y | a), one slot after the other: memory does not follow their number K.
 
-    The gradient computes each anew.
+    Args:
+      steps: [...].
+      slots: [..., K] int.
+
+    Returns:
+      Nats [..., K]; the gradient computes each anew.
     """
-    found = jax.lax.map(jax.checkpoint(steps.log_prob_at), jnp.moveaxis(slots, -1, 0))
-    return jnp.moveaxis(found, 0, -1)
+    logs = jax.lax.map(jax.checkpoint(steps.log_prob_at), jnp.moveaxis(slots, -1, 0))
+    return jnp.moveaxis(logs, 0, -1)
 
 
 def at_every(steps: Steps) -> jax.Array:
-    """log p(y | a) for every slot, [..., W]."""
+    """log p(y | a) for every slot.
+
+    Args:
+      steps: [...].
+
+    Returns:
+      Nats [..., W].
+    """
     slots = jnp.arange(steps.probabilities.shape[-1], dtype=jnp.int32)
     return at_slots(steps, jnp.broadcast_to(slots, steps.probabilities.shape))
 
 
+def expected_likelihood(steps: Steps, q: jax.Array) -> jax.Array:
+    """sum_a q(a) log p(y | a), all positions enumerated.
+
+    Args:
+      steps: [...].
+      q: [..., W], of sum one.
+
+    Returns:
+      Nats [...].
+    """
+    return (q * at_every(steps)).sum(axis=-1)
+
+
 def sample(rng: jax.Array, probabilities: jax.Array, samples: int) -> jax.Array:
-    """`samples` slots [..., K] drawn from probabilities [..., W], independently."""
+    """Slots drawn independently.
+
+    Args:
+      rng: a key.
+      probabilities: [..., W], of sum one.
+      samples: K.
+
+    Returns:
+      Slots [..., K] int, none of probability zero.
+    """
     logs = safe_log(jax.lax.stop_gradient(probabilities))
     logs = jnp.where(probabilities > 0, logs, -jnp.inf)
     drawn = jax.random.categorical(rng, logs, shape=(samples, *logs.shape[:-1]))

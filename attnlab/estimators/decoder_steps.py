@@ -1,62 +1,157 @@
-"""A forced pass of a model as the steps that estimators work on."""
+"""A teacher-forced pass of a model as the `Steps` that learning rules work on."""
 
-from typing import Any
+from typing import Any, Protocol, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from attnlab.attention.alignment import dense
-from attnlab.estimators import Steps
+from attnlab.attention.base import Params, SampleSpec
+from attnlab.estimators.base import Steps
 from attnlab.masking import distribution, length_mask
 from attnlab.nn.decoder_model import Conditional
 from attnlab.nn.decoders import DecoderOutputs
 from attnlab.nn.losses import log_likelihoods
 
+Array = jax.Array | np.ndarray
 
-def apply(model: Conditional, *arguments, **options) -> Any:
-    """`model.apply`, whose type says too much for its results to be unpacked."""
-    return model.apply(*arguments, **options)
+
+class TargetBatch(Protocol):
+    """A batch of B sources and their targets.
+
+    source: [B, ...], words or images. source_lengths: [B], 0 for a filler row.
+    target: [B, T] int, words, EOS, padding. target_lengths: [B], EOS counted.
+    """
+
+    @property
+    def source(self) -> Array: ...
+    @property
+    def source_lengths(self) -> Array: ...
+    @property
+    def target(self) -> Array: ...
+    @property
+    def target_lengths(self) -> Array: ...
+
+
+def apply(model: Conditional, *arguments: object, **options: object) -> Any:
+    """`model.apply` without its type, which says too much to unpack its results.
+
+    Args:
+      model: the linen module.
+      *arguments: as of `model.apply`, the parameters first.
+      **options: as of `model.apply`.
+
+    Returns:
+      What the method returns.
+    """
+    return cast(Any, model.apply)(*arguments, **options)
 
 
 def forced(
-    model: Conditional, params, batch: Any, *, draw=None, rng=None
+    model: Conditional,
+    params: Params,
+    batch: TargetBatch,
+    *,
+    draw: SampleSpec | None = None,
+    rng: jax.Array | None = None,
 ) -> DecoderOutputs:
-    """The teacher-forced pass over a batch, with dropout if there is an `rng`."""
+    """The teacher-forced pass over a batch.
+
+    Args:
+      model: the linen module.
+      params: its parameters.
+      batch: B pairs.
+      draw: how reads sample; None reads expected values.
+      rng: a key, of dropout; None drops nothing.
+
+    Returns:
+      What every step saw and read, [B, T, ...].
+    """
     rngs = None if rng is None else {"dropout": rng}
     arguments = (params, batch.source, batch.source_lengths, batch.target)
-    found: Any = model.apply(*arguments, train=rng is not None, draw=draw, rngs=rngs)
-    return found
+    return apply(model, *arguments, train=rng is not None, draw=draw, rngs=rngs)
 
 
-def real_steps(batch: Any) -> jax.Array:
-    """Which target steps [B, T] are no padding."""
-    return length_mask(batch.target_lengths, batch.target.shape[1])
+def real_steps(batch: TargetBatch) -> jax.Array:
+    """Which target steps are no padding.
+
+    Args:
+      batch: B pairs.
+
+    Returns:
+      Booleans [B, T].
+    """
+    return length_mask(jnp.asarray(batch.target_lengths), batch.target.shape[1])
+
+
+def output_layer(model: Conditional, params: Params) -> tuple[jax.Array, jax.Array]:
+    """The layer that makes logits of readouts.
+
+    Args:
+      model: the linen module.
+      params: its parameters.
+
+    Returns:
+      (kernel [R, V], bias [V]).
+    """
+    return apply(model, params, method="output_layer")
 
 
 def likelihoods(
-    model: Conditional, params, batch: Any, readouts, seen=None
+    model: Conditional,
+    params: Params,
+    batch: TargetBatch,
+    readouts: jax.Array,
+    seen: jax.Array | None = None,
 ) -> jax.Array:
-    """log p(target) [B, T] of readouts [B, T, R]; 0 where not `seen`, or padding."""
-    kernel, bias = apply(model, params, method="output_layer")
+    """log p(target) of every step.
+
+    Args:
+      model: the linen module.
+      params: its parameters.
+      batch: B pairs.
+      readouts: [B, T, R].
+      seen: [B, T] bool, the steps that count; None: all but padding.
+
+    Returns:
+      Nats [B, T], 0 at the other steps.
+    """
+    kernel, bias = output_layer(model, params)
     real = real_steps(batch) if seen is None else seen
-    found: Any = log_likelihoods(
+    logs = log_likelihoods(
         readouts.reshape(-1, readouts.shape[-1]),
         kernel,
         bias,
         batch.target.reshape(-1),
         real.reshape(-1),
     )
-    return found.reshape(batch.target.shape)
+    return cast(jax.Array, logs).reshape(batch.target.shape)
 
 
 def steps_of(
-    model: Conditional, params, batch: Any, unrolled: DecoderOutputs, *, rng=None
+    model: Conditional,
+    params: Params,
+    batch: TargetBatch,
+    unrolled: DecoderOutputs,
+    *,
+    rng: jax.Array | None = None,
 ) -> Steps:
-    """The target steps [B, T] of a pass, to be read in other ways than it was.
+    """The target steps of a pass, to be read in other ways than it was.
 
-    The states stay those of the pass. Readouts are dropped out if there is an `rng`,
-    alike for everything that a step might read. Where there is nothing to look at, all
-    the probability is at slot 0, and its value is zero.
+    The states stay those of the pass. Where there is nothing to look at, all the
+    probability is at slot 0, and its value is zero.
+
+    Args:
+      model: the linen module.
+      params: its parameters.
+      batch: B pairs.
+      unrolled: the pass over them.
+      rng: a key, of the readouts' dropout, alike for everything that a step might
+        read; None drops nothing.
+
+    Returns:
+      Steps [B, T].
     """
     values, weights = unrolled.values, unrolled.weights
     size = values.shape[1]
@@ -82,9 +177,9 @@ def steps_of(
 
     def log_prob_at(slots):
         positions = jnp.clip(of_slot(unrolled.positions, slots), 0, size - 1)
-        found = jnp.take_along_axis(values, positions[..., None], axis=1)
+        chosen = jnp.take_along_axis(values, positions[..., None], axis=1)
         weighty = of_slot(weights, slots) > 0
-        contexts = jnp.where(weighty[..., None], found, 0)
+        contexts = jnp.where(weighty[..., None], chosen, 0)
         return read(contexts, real & (of_slot(probabilities, slots) > 0))
 
     def log_prob_under(reads):
@@ -95,9 +190,19 @@ def steps_of(
 
 
 def infer(
-    model: Conditional, params, batch: Any, unrolled: DecoderOutputs
+    model: Conditional, params: Params, batch: TargetBatch, unrolled: DecoderOutputs
 ) -> jax.Array:
-    """The inference network's q(a | x, y) [B, T, W] over the positions of a pass."""
+    """The inference network's q(a | x, y) over the positions of a pass.
+
+    Args:
+      model: the linen module, with an inference network.
+      params: its parameters.
+      batch: B pairs.
+      unrolled: the pass over them.
+
+    Returns:
+      Probabilities [B, T, W], of sum one.
+    """
     q = apply(
         model,
         params,

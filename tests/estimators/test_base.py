@@ -12,10 +12,10 @@ P, LOGS = map(single, drawn(2, 3, 4))
 
 def test_slots_are_looked_up_in_any_number_and_order():
     slots = np.random.default_rng(0).integers(0, 4, (2, 3, 5))
-    found = at_slots(steps_of(P, LOGS), jnp.asarray(slots))
-    assert found.shape == (2, 3, 5)
+    result = at_slots(steps_of(P, LOGS), jnp.asarray(slots))
+    assert result.shape == (2, 3, 5)
     for b, t, k in np.ndindex(2, 3, 5):
-        assert found[b, t, k] == LOGS[b, t, slots[b, t, k]]
+        assert result[b, t, k] == LOGS[b, t, slots[b, t, k]]
 
 
 def test_every_slot_is_looked_up_in_order():

@@ -10,8 +10,8 @@ REAL = np.array([[True, True, True], [True, False, False]])
 
 
 def rewards(samples, seed):
-    found = np.random.default_rng(seed).normal(size=(2, 3, samples))
-    return np.where(REAL[..., None], found, 0)
+    result = np.random.default_rng(seed).normal(size=(2, 3, samples))
+    return np.where(REAL[..., None], result, 0)
 
 
 def test_it_decays_towards_the_mean_reward_of_a_real_step():

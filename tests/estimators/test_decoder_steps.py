@@ -53,10 +53,11 @@ def made(window="global", decoder="luong", rate=0.0) -> tuple[Any, Any]:
         "model.read": "hard",
         "estimator.learning": "elbo",
         "model.window": window,
-        "model.half_width": 1,
         "model.decoder": decoder,
         "model.dropout": rate,
     }
+    if window != "global":
+        options["model.half_width"] = 1
     model = build_model(tiny(**options), SIZE, SIZE)
     shapes = jax.eval_shape(functools.partial(init_params, model), jax.random.key(0))
     return model, random_like(shapes)
@@ -112,15 +113,15 @@ def test_padding_is_no_real_step():
 
 @pytest.mark.parametrize("case", CASES)
 def test_likelihoods_are_log_probabilities_of_the_target(case):
-    found = looked(*case)
-    np.testing.assert_allclose(found["pass"], found["by hand"], rtol=1e-5, atol=1e-6)
-    assert not found["pass"][~REAL].any()
+    result = looked(*case)
+    np.testing.assert_allclose(result["pass"], result["by hand"], rtol=1e-5, atol=1e-6)
+    assert not result["pass"][~REAL].any()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_probabilities_sum_to_one_wherever_there_is_something_or_not(case):
-    found = looked(*case)
-    weights, p = found["weights"], found["p"]
+    result = looked(*case)
+    weights, p = result["weights"], result["p"]
     something = weights.sum(axis=-1) > 0
     assert something.any() and not something.all()
     shares = weights[something] / weights[something].sum(axis=-1, keepdims=True)
@@ -130,36 +131,36 @@ def test_probabilities_sum_to_one_wherever_there_is_something_or_not(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_slot_is_read_as_under_all_the_weight_there(case):
-    found = looked(*case)
-    there = (found["weights"] > 0) & REAL[..., None]
-    at, only = found["at"], found["only"]
+    result = looked(*case)
+    there = (result["weights"] > 0) & REAL[..., None]
+    at, only = result["at"], result["only"]
     np.testing.assert_allclose(at[there], only[there], rtol=1e-5, atol=1e-6)
     assert np.ptp(at[2, 0][there[2, 0]]) > 0.01  # it matters which
-    assert not at[found["p"] == 0].any() and not at[~REAL].any()
+    assert not at[result["p"] == 0].any() and not at[~REAL].any()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_where_nothing_can_be_read_that_is_what_is_read(case):
-    found = looked(*case)
-    nothing = (found["weights"].sum(axis=-1) == 0) & REAL
+    result = looked(*case)
+    nothing = (result["weights"].sum(axis=-1) == 0) & REAL
     for name in ("soft", "pass"):
         np.testing.assert_allclose(
-            found[name][nothing], found["nothing"][nothing], rtol=1e-5
+            result[name][nothing], result["nothing"][nothing], rtol=1e-5
         )
-    at = found["at"][nothing]
-    np.testing.assert_allclose(at[:, 0], found["nothing"][nothing], rtol=1e-5)
+    at = result["at"][nothing]
+    np.testing.assert_allclose(at[:, 0], result["nothing"][nothing], rtol=1e-5)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_the_pass_read_is_the_pass_itself(case):
-    found = looked(*case)
-    np.testing.assert_allclose(found["soft"], found["pass"], rtol=1e-5, atol=1e-6)
+    result = looked(*case)
+    np.testing.assert_allclose(result["soft"], result["pass"], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_inferred_is_a_distribution_over_what_was_looked_at(case):
-    found = looked(*case)
-    q, weights = found["q"], found["weights"]
+    result = looked(*case)
+    q, weights = result["q"], result["weights"]
     np.testing.assert_allclose(q.sum(axis=-1), 1, rtol=1e-5)
     something = weights.sum(axis=-1) > 0
     assert ((q[something] > 0) == (weights[something] > 0)).all()
@@ -175,18 +176,18 @@ def test_whatever_a_step_might_read_is_dropped_out_alike(decoder):
     @functools.partial(jax.jit, compiler_options=FAST)
     def run(params, rng):
         unrolled = forced(model, params, batch)
-        found = []
+        result = []
         for dropping in (rng, jax.random.key(7), None):
             steps = steps_of(model, params, batch, unrolled, rng=dropping)
-            found.append(
+            result.append(
                 (at_every(steps)[1, :2, 0], steps.log_prob_under(unrolled.weights)[1])
             )
-        return found
+        return result
 
-    found = run(params, jax.random.key(5))
-    for word, soft in found:
+    result = run(params, jax.random.key(5))
+    for word, soft in result:
         np.testing.assert_allclose(word, soft[:2], rtol=1e-5)
-    words = np.stack([word for word, _ in found])
+    words = np.stack([word for word, _ in result])
     assert len(np.unique(words[:, 0])) == 3  # by two keys, and by none
 
 

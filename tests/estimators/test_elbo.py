@@ -24,15 +24,17 @@ def bound(q):
 
 
 def test_the_expected_likelihood_is_a_sum_over_positions():
-    found = expected_likelihood(STEPS, single(Q))
-    for place in np.ndindex(found.shape):
+    result = expected_likelihood(STEPS, single(Q))
+    for place in np.ndindex(result.shape):
         expected = sum(Q[place][a] * LOGS[place][a] for a in range(5))
-        np.testing.assert_allclose(found[place], expected, rtol=1e-5)
+        np.testing.assert_allclose(result[place], expected, rtol=1e-5)
 
 
 def test_the_divergence_is_scipy_s():
-    found = divergence(single(Q), single(P))
-    np.testing.assert_allclose(found, rel_entr(Q, P).sum(axis=-1), rtol=1e-4, atol=1e-6)
+    result = divergence(single(Q), single(P))
+    np.testing.assert_allclose(
+        result, rel_entr(Q, P).sum(axis=-1), rtol=1e-4, atol=1e-6
+    )
     assert not np.any(divergence(single(P), single(P)))
 
 
@@ -41,25 +43,25 @@ def test_the_bound_is_below_the_marginal():
 
 
 def test_the_bound_is_the_marginal_where_q_is_the_posterior():
-    found = bound(posterior(STEPS))
-    np.testing.assert_allclose(found, marginal(STEPS), rtol=1e-5, atol=1e-5)
+    result = bound(posterior(STEPS))
+    np.testing.assert_allclose(result, marginal(STEPS), rtol=1e-5, atol=1e-5)
 
 
 def test_with_q_the_prior_it_is_jensen_s():
-    found = bound(single(P))
-    np.testing.assert_allclose(found, (P * LOGS).sum(axis=-1), rtol=1e-5)
+    result = bound(single(P))
+    np.testing.assert_allclose(result, (P * LOGS).sum(axis=-1), rtol=1e-5)
 
 
 def test_the_likelihood_may_come_from_samples():
-    found = elbo(STEPS, single(Q), jnp.full((20, 3), -7.0))
-    np.testing.assert_allclose(found, -7 - rel_entr(Q, P).sum(-1), rtol=1e-5)
+    result = elbo(STEPS, single(Q), jnp.full((20, 3), -7.0))
+    np.testing.assert_allclose(result, -7 - rel_entr(Q, P).sum(-1), rtol=1e-5)
 
 
 def test_positions_that_neither_gives_a_chance_add_nothing():
     nothing = np.zeros((20, 3, 2))
     q, p = (np.concatenate([a, nothing], axis=-1) for a in (Q, P))
-    found = divergence(single(q), single(p))
-    np.testing.assert_allclose(found, divergence(single(Q), single(P)), rtol=1e-6)
+    result = divergence(single(q), single(p))
+    np.testing.assert_allclose(result, divergence(single(Q), single(P)), rtol=1e-6)
     slopes = jax.grad(lambda *given: divergence(*given).sum(), argnums=(0, 1))(
         single(q), single(p)
     )

@@ -9,14 +9,15 @@ fixed. What is biased misses by more than 20 standard errors somewhere.
 """
 
 import functools
+import importlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attnlab.estimators import MovingAverage, objective, reinforce
-from attnlab.estimators.objective import EstimatorState, check_objective, make_loss
+from attnlab.estimators import EstimatorState, MovingAverage, reinforce
+from attnlab.estimators.objective import check_objective, make_loss
 from attnlab.tasks.translation.task import build_model
 from tests.estimators import toy as toys
 from tests.estimators.toy import BATCH, FAST, SIZE, enumerated, settings, toy
@@ -69,14 +70,14 @@ def deviations(truth, decoder="luong", **chosen):
     values, gradients = enumerated(decoder)
     exact = jax.tree.leaves_with_path((gradients[truth], values[truth]))
     sampled = jax.tree.leaves(sample(toy(decoder)[1], jax.random.key(0)))
-    found = {}
+    result = {}
     for (path, number), means in zip(exact, sampled, strict=True):
         means = np.asarray(means)
         distance = np.abs(means.mean(axis=0) - number)
         error = means.std(axis=0, ddof=1) / np.sqrt(GROUPS)
         name = jax.tree_util.keystr(path[1:], simple=True, separator="/") or "bound"
-        found[name] = float((distance / (error + ROUNDING)).max())
-    return found
+        result[name] = float((distance / (error + ROUNDING)).max())
+    return result
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -137,8 +138,8 @@ UNBIASED_TOO = [  # with the other decoder
 def test_the_mean_gradient_is_the_enumerated_one(name, decoder):
     truth, chosen = UNBIASED[name]
     check_objective(settings(decoder, **chosen))
-    found = deviations(truth, decoder, **chosen)
-    assert max(found.values()) < 4, found
+    result = deviations(truth, decoder, **chosen)
+    assert max(result.values()) < 4, result
 
 
 BIASED = {
@@ -175,16 +176,16 @@ def other_steps(log_probs, rewards, baselines, **options):
 
 
 def other_order(log_probs, rewards, baselines, **options):
-    """[B, T] zipped with a flattened [T, B] (4.19)."""
+    """[B, T] zipped with a flattened [T, B]."""
     flat = log_probs.swapaxes(0, 1).reshape(log_probs.shape)
     return reinforce(flat, rewards, baselines, **options)
 
 
 def not_detached(log_probs, rewards, baselines, **options):
-    """The reward is learned through the product as well (4.19)."""
-    found = reinforce(log_probs, rewards, baselines, **options)
+    """The reward is learned through the product as well."""
+    result = reinforce(log_probs, rewards, baselines, **options)
     more = ((rewards - baselines) * jax.lax.stop_gradient(log_probs)).mean(axis=-1)
-    return found + more - jax.lax.stop_gradient(more)
+    return result + more - jax.lax.stop_gradient(more)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,8 @@ def not_detached(log_probs, rewards, baselines, **options):
     ],
 )
 def test_a_broken_estimator_is_seen(name, broken, monkeypatch):
-    monkeypatch.setattr(objective, "reinforce", broken)
+    module = importlib.import_module("attnlab.estimators.reinforce")
+    monkeypatch.setattr(module, "reinforce", broken)
     truth, chosen = UNBIASED[name]
     assert max(deviations(truth, **chosen).values()) > 20
 
@@ -224,8 +226,8 @@ def test_what_enumerates_has_the_written_out_gradient(name, decoder):
     loss = make_loss(build_model(config, SIZE, SIZE), config)
     minimize = jax.value_and_grad(loss, has_aux=True)
     run = jax.jit(minimize, compiler_options=FAST)
-    found = run(toy(decoder)[1], BATCH, jax.random.key(0), LEARNER)
-    (minimized, (sums, _)), gradient = found
+    result = run(toy(decoder)[1], BATCH, jax.random.key(0), LEARNER)
+    (minimized, (sums, _)), gradient = result
     values, exact = enumerated(decoder)
     bound = "steps" if truth == "steps and entropy" else truth
     np.testing.assert_allclose(-minimized, values[truth], rtol=1e-10)

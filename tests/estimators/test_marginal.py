@@ -13,36 +13,36 @@ P, LOGS = drawn(2, 3, 5)
 
 
 def test_it_is_the_log_of_a_sum_of_probabilities():
-    found = marginal(steps_of(single(P), single(LOGS)))
+    result = marginal(steps_of(single(P), single(LOGS)))
     expected = np.log((P * np.exp(LOGS)).sum(axis=-1))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_likelihoods_that_underflow_are_no_log_of_zero():
     """A sum of probabilities would be 0 here, and its log no number (4.24)."""
     for far in (-1000.0, -1e6):
         expected = logsumexp(LOGS + far, b=P, axis=-1)
-        found, slopes = jax.value_and_grad(
+        result, slopes = jax.value_and_grad(
             lambda p, logs: marginal(steps_of(p, logs)).sum(), argnums=(0, 1)
         )(single(P), single(LOGS + far))
-        np.testing.assert_allclose(found, expected.sum(), rtol=1e-6)
+        np.testing.assert_allclose(result, expected.sum(), rtol=1e-6)
         assert all(np.isfinite(slope).all() for slope in slopes)
 
 
 def test_the_gradient_of_the_likelihoods_is_the_posterior():
-    found = jax.grad(lambda logs: marginal(steps_of(single(P), logs)).sum())(
+    result = jax.grad(lambda logs: marginal(steps_of(single(P), logs)).sum())(
         single(LOGS)
     )
     expected = posterior(steps_of(single(P), single(LOGS)))
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_the_posterior_is_bayes_rule():
-    found = np.asarray(posterior(steps_of(single(P), single(LOGS))))
+    result = np.asarray(posterior(steps_of(single(P), single(LOGS))))
     for b, t in np.ndindex(2, 3):
         joint = [P[b, t, a] * np.exp(LOGS[b, t, a]) for a in range(5)]
-        np.testing.assert_allclose(found[b, t], joint / sum(joint), rtol=1e-5)
-    np.testing.assert_allclose(found.sum(axis=-1), 1, rtol=1e-6)
+        np.testing.assert_allclose(result[b, t], joint / sum(joint), rtol=1e-5)
+    np.testing.assert_allclose(result.sum(axis=-1), 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("far", [0.0, -1000.0])
@@ -53,9 +53,9 @@ def test_slots_without_probability_add_nothing(far):
     few = steps_of(single(P), single(LOGS + far))
     many = steps_of(single(more_p), single(more_logs))
     np.testing.assert_allclose(marginal(many), marginal(few), rtol=1e-6)
-    found = posterior(many)
-    np.testing.assert_allclose(found[..., 2:], posterior(few), rtol=1e-5)
-    assert not np.any(found[..., :2])
+    result = posterior(many)
+    np.testing.assert_allclose(result[..., 2:], posterior(few), rtol=1e-5)
+    assert not np.any(result[..., :2])
 
     def total(p, logs):
         return marginal(steps_of(p, logs)).sum()

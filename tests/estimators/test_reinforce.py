@@ -17,13 +17,13 @@ BASELINES = single(random.normal(size=(B, T, 1)))
 
 def credited(rewards, credit):
     """What each action is credited with, of rewards [B, T, K]."""
-    found = np.zeros(rewards.shape)
+    result = np.zeros(rewards.shape)
     for b, t, k in np.ndindex(rewards.shape):
         last = t + 1 if credit == "step" else rewards.shape[1]
         first = 0 if credit == "sentence" else t
         for other in range(first, last):
-            found[b, t, k] += rewards[b, other, k]
-    return found
+            result[b, t, k] += rewards[b, other, k]
+    return result
 
 
 def slopes(log_probs, rewards, baselines, **options):
@@ -37,8 +37,8 @@ def slopes(log_probs, rewards, baselines, **options):
 
 @pytest.mark.parametrize("credit", CREDITS)
 def test_credit_is_the_sum_of_the_rewards_it_names(credit):
-    found = CREDITS[credit](jnp.asarray(REWARDS))
-    np.testing.assert_allclose(found, credited(REWARDS, credit), rtol=1e-5)
+    result = CREDITS[credit](jnp.asarray(REWARDS))
+    np.testing.assert_allclose(result, credited(REWARDS, credit), rtol=1e-5)
 
 
 @pytest.mark.parametrize("credit", CREDITS)
@@ -54,8 +54,8 @@ def test_the_gradient_is_credit_less_baselines(credit, weight):
 
 @pytest.mark.parametrize("credit", CREDITS)
 def test_the_value_is_the_mean_reward_of_each_step(credit):
-    found = reinforce(LOG_PROBS, REWARDS, BASELINES, credit=credit, weight=0.3)
-    np.testing.assert_allclose(found, REWARDS.mean(axis=-1), rtol=1e-5)
+    result = reinforce(LOG_PROBS, REWARDS, BASELINES, credit=credit, weight=0.3)
+    np.testing.assert_allclose(result, REWARDS.mean(axis=-1), rtol=1e-5)
 
 
 @pytest.mark.parametrize("credit", CREDITS)
@@ -79,9 +79,9 @@ def test_no_baseline_is_a_baseline_of_zero():
 def test_padded_steps_change_nothing(credit):
     given = (LOG_PROBS, REWARDS, BASELINES)
     longer = [np.concatenate([a, 0 * a[:, :2]], axis=1) for a in given]
-    found = slopes(*longer, credit=credit)[0]
+    result = slopes(*longer, credit=credit)[0]
     expected = slopes(*given, credit=credit)[0]
-    np.testing.assert_allclose(found[:, :T], expected, rtol=1e-6)
+    np.testing.assert_allclose(result[:, :T], expected, rtol=1e-6)
     values = reinforce(*longer, credit=credit)
     np.testing.assert_allclose(values[:, :T], reinforce(*given, credit=credit))
     assert not np.any(values[:, T:])

@@ -21,12 +21,12 @@ def by_hand(p, logs, k):
 
 @pytest.mark.parametrize("k", [1, 2, 4, 5])
 def test_it_is_the_marginal_over_the_likeliest(k):
-    found = top_k_joint(STEPS, k)
-    for place in np.ndindex(found.shape):
+    result = top_k_joint(STEPS, k)
+    for place in np.ndindex(result.shape):
         expected, total = by_hand(P[place], LOGS[place], k)
-        np.testing.assert_allclose(found[place], expected, rtol=1e-5)
+        np.testing.assert_allclose(result[place], expected, rtol=1e-5)
         # Renormalized it may exceed the marginal; by its own weights it does not.
-        assert found[place] + np.log(total) < marginal(STEPS)[place] + 1e-6
+        assert result[place] + np.log(total) < marginal(STEPS)[place] + 1e-6
 
 
 @pytest.mark.parametrize("k", [5, 6, 100])

@@ -19,6 +19,7 @@ from attnlab.attention.compose import attention
 from attnlab.attention.normalizers import softmax
 from attnlab.attention.scores import general
 from attnlab.attention.windows import global_window
+from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.tasks.translation.task import build_model, init_params
 from attnlab.text.batching import Batch
 from tests.tiny import tiny
@@ -45,11 +46,11 @@ if jax.__version_info__ < (0, 11):  # where there is a choice of emitters
     FAST["xla_cpu_use_fusion_emitters"] = False
 
 
-def settings(decoder="luong", **chosen) -> dict[str, Any]:
-    """The configuration of a toy model that learns by the `chosen` estimator."""
+@functools.cache
+def checked(decoder) -> TranslationSettings:
+    """The settings of a toy model, with every default of `estimator` but its rule."""
     model = {
         "read": "hard",
-        "k": WORDS + 1,
         "encoder": "uni",
         "decoder": decoder,
         "embedding": 2,
@@ -58,7 +59,18 @@ def settings(decoder="luong", **chosen) -> dict[str, Any]:
         "readouts": 2,
     }
     named = {f"model.{name}": value for name, value in model.items()}
-    return tiny(**named, **{f"estimator.{name}": v for name, v in chosen.items()})
+    return tiny(**named, **{"estimator.learning": "reinforce"})
+
+
+def settings(decoder="luong", k=WORDS + 1, **chosen) -> TranslationSettings:
+    """The settings of a toy model that learns by the `chosen` estimator.
+
+    They are not checked: what training refuses as biased is measured here.
+    """
+    of = checked(decoder)
+    model = of.model.model_copy(update={"k": k})
+    estimator = of.estimator.model_copy(update=chosen)
+    return of.model_copy(update={"model": model, "estimator": estimator})
 
 
 @functools.cache
@@ -185,8 +197,8 @@ def enumerated(decoder="luong") -> tuple[Any, Any]:
     model, params = toy(decoder)
 
     def twice(params):
-        found = objectives(model, params)
-        return found, found
+        result = objectives(model, params)
+        return result, result
 
     gradients = jax.jit(jax.jacrev(twice, has_aux=True), compiler_options=FAST)
     exact, values = gradients(params)
