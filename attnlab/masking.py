@@ -9,9 +9,16 @@ import jax.numpy as jnp
 
 
 def length_mask(lengths: jax.Array | int, size: int) -> jax.Array:
-    """Booleans `[..., size]` for lengths `[...]`: True at the first `length` positions.
+    """Which positions are real: True at the first `length`.
 
     `length_mask(2, 4)` is `[True, True, False, False]`.
+
+    Args:
+      lengths: [...] int.
+      size: S, the padded length.
+
+    Returns:
+      Booleans [..., S].
     """
     counts = jnp.asarray(lengths)[..., None]
     shape = (*counts.shape[:-1], size)
@@ -22,8 +29,18 @@ def length_mask(lengths: jax.Array | int, size: int) -> jax.Array:
 def zero_padding(values: jax.Array, mask: jax.Array) -> jax.Array:
     """`values` with zeros wherever `mask` is False, and no gradient from there.
 
-    The mask covers the leading axes: values `[S, C]` with a mask `[S]`. Padding may
-    hold anything, NaN included, since it is selected away rather than multiplied.
+    Padding may hold anything, NaN included, since it is selected away rather than
+    multiplied.
+
+    Args:
+      values: [S, C], or of more leading axes.
+      mask: [S] bool, of the leading axes of `values`.
+
+    Returns:
+      The values [S, C].
+
+    Raises:
+      ValueError: where the mask is not of the leading axes.
     """
     if values.shape[: mask.ndim] != mask.shape:
         raise ValueError(f"mask has shape {mask.shape}, values have {values.shape}")
@@ -33,13 +50,27 @@ def zero_padding(values: jax.Array, mask: jax.Array) -> jax.Array:
 
 
 def distribution(weights: jax.Array) -> jax.Array:
-    """`weights` `[..., W]` divided by their sum: all zeros where the sum is zero."""
+    """`weights` divided by their sum.
+
+    Args:
+      weights: [..., W], not negative.
+
+    Returns:
+      Weights [..., W] of sum one; all zeros where the sum is zero.
+    """
     total = weights.sum(axis=-1, keepdims=True)
     return weights / jnp.where(total > 0, total, 1)
 
 
 def safe_log(weights: jax.Array) -> jax.Array:
-    """log of `weights`, about -87 and without a gradient where they are zero."""
+    """The logarithm of weights, finite where they are zero.
+
+    Args:
+      weights: [...], not negative.
+
+    Returns:
+      Nats [...], about -87 and without a gradient where weights are zero.
+    """
     smallest = jnp.finfo(weights.dtype).tiny
     return jnp.log(jnp.where(weights > smallest, weights, smallest))
 
@@ -47,5 +78,14 @@ def safe_log(weights: jax.Array) -> jax.Array:
 def masked_sum(
     values: jax.Array, mask: jax.Array, axis: int | tuple[int, ...] | None = None
 ) -> jax.Array:
-    """Sum of `values` over `axis` (default: all) without what `mask` leaves out."""
+    """The sum of `values` without what `mask` leaves out.
+
+    Args:
+      values: [..., ...].
+      mask: bool, of the leading axes of `values`.
+      axis: to sum over; None is all.
+
+    Returns:
+      The sum.
+    """
     return zero_padding(values, mask).sum(axis)

@@ -6,33 +6,65 @@ that all matrix products read bfloat16. Normalizers, weights, centres of windows
 and likelihoods are `wide`: 8 bits are too few for sums, places and logarithms.
 """
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
+
+Tree = TypeVar("Tree")
 
 COMPUTE = ("float32", "bfloat16")
 
 
-def cast(params, compute: str):
+def cast(params: Tree, compute: str) -> Tree:
     """Parameters as the model computes with them; gradients come back as they were.
 
-    "float32" leaves them as they are, float64 among them.
+    Args:
+      params: a pytree of arrays.
+      compute: a name in COMPUTE; "float32" leaves them as they are, float64 among them.
+
+    Returns:
+      The pytree in that type.
     """
     if compute == "float32":
         return params
     return jax.tree.map(lambda leaf: leaf.astype(compute), params)
 
 
-def wide_type(dtype) -> jnp.dtype:
-    """`dtype`, but at least float32."""
+def wide_type(dtype: DTypeLike) -> jnp.dtype:
+    """`dtype`, but at least float32.
+
+    Args:
+      dtype: of an array.
+
+    Returns:
+      float32 for bfloat16; float64 stays.
+    """
     return jnp.promote_types(dtype, jnp.float32)
 
 
 def wide(array: jax.Array) -> jax.Array:
-    """`array` in float32, unless it is that wide already."""
+    """`array` in float32, unless it is that wide already.
+
+    Args:
+      array: [...].
+
+    Returns:
+      The same numbers [...].
+    """
     return array.astype(wide_type(array.dtype))
 
 
 def wide_product(left: jax.Array, right: jax.Array) -> jax.Array:
-    """left @ right, summed and returned `wide` from factors as they are."""
+    """left @ right, summed and returned `wide` from factors as they are.
+
+    Args:
+      left: [..., N, K].
+      right: [K, M].
+
+    Returns:
+      The product [..., N, M].
+    """
     dtype = wide_type(jnp.result_type(left, right))
     return jnp.matmul(left, right, preferred_element_type=dtype)

@@ -8,37 +8,71 @@ depend on no other, for sentences come and go. Parameters are closed over.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-Step = Callable[[Any, Any, jax.Array], tuple[Any, jax.Array, jax.Array]]
+Tree = TypeVar("Tree")  # a pytree of arrays
+Step = Callable[..., tuple[Tree, jax.Array, jax.Array]]
 PerSentence = int | Sequence[int] | jax.Array | None
 
 
 class Decoded(NamedTuple):
     """Translations of a batch; beam search puts an axis K, best first, after B.
 
-    `lengths` count the end mark where one was produced; after them `tokens` are
-    padding and rows of `alignments` are zero. Row t are the weights that chose word t.
+    tokens: [B, L] or [B, K, L] int, padding after `lengths`.
+    lengths: [B] or [B, K] int, the end mark counted where one was produced.
+    scores: [B] or [B, K], log-probability divided by the length penalty.
+    alignments: [B, L, S] or [B, K, L, S]; row t are the weights that chose word t, and
+      rows after `lengths` are zero.
     """
 
-    tokens: jax.Array  # [B, L] or [B, K, L] int
-    lengths: jax.Array  # [B] or [B, K] int
-    scores: jax.Array  # [B] or [B, K] log-probability, divided by the length penalty
-    alignments: jax.Array  # [B, L, S] or [B, K, L, S]
+    tokens: jax.Array
+    lengths: jax.Array
+    scores: jax.Array
+    alignments: jax.Array
 
 
-class Shapes(NamedTuple):
-    size: int  # S
-    weights: Any  # their dtype
-    scores: Any  # dtype to sum log-probabilities in: float32 or wider
+class StepShapes(NamedTuple):
+    """What a step returns.
+
+    size: S.
+    weights: their dtype.
+    scores: the dtype to sum log-probabilities in, float32 or wider.
+    """
+
+    size: int
+    weights: jnp.dtype
+    scores: jnp.dtype
 
 
-def check(step: Step, memory, carry, tokens, *, size, banned) -> Shapes:
-    """Shapes found by tracing `step` once; ValueError names what does not fit."""
+def check(
+    step: Step,
+    memory: Tree,
+    carry: Tree,
+    tokens: jax.Array,
+    *,
+    size: int | None,
+    banned: Sequence[int],
+) -> StepShapes:
+    """The shapes of a step, by tracing it once.
+
+    Args:
+      step: of the search.
+      memory: leaves [B, ...].
+      carry: leaves [B, ...].
+      tokens: [B] int.
+      size: S, or None where it is not known.
+      banned: tokens that have to be in the vocabulary.
+
+    Returns:
+      The shapes.
+
+    Raises:
+      ValueError: names what does not fit.
+    """
     batch = tokens.shape[0]
     leaves = jax.tree_util.tree_leaves_with_path(carry)
     remembered = jax.tree_util.tree_leaves_with_path(memory)
@@ -77,24 +111,48 @@ def check(step: Step, memory, carry, tokens, *, size, banned) -> Shapes:
             raise ValueError(
                 f"token {token} is not in the vocabulary of {logits.shape[1]}"
             )
-    return Shapes(
+    return StepShapes(
         weights.shape[1], weights.dtype, jnp.promote_types(logits.dtype, jnp.float32)
     )
 
 
 def per_sentence(name: str, value: PerSentence, default: int, batch: int) -> jax.Array:
-    """`value`, one number or one a sentence, as [B] int32."""
+    """One number a sentence.
+
+    Args:
+      name: of the argument, for errors.
+      value: a number, or one a sentence; None is the default.
+      default: a number.
+      batch: B.
+
+    Returns:
+      Numbers [B] int32.
+
+    Raises:
+      ValueError: for numbers of another count.
+    """
     numbers = jnp.asarray(default if value is None else value, jnp.int32)
     if numbers.shape not in ((), (batch,)):
         raise ValueError(f"{name} has shape {numbers.shape}, the batch has {batch}")
     return jnp.broadcast_to(numbers, (batch,))
 
 
-def allowed(logits, early, *, eos: int, banned: Sequence[int]) -> jax.Array:
-    """Logits [..., V] with -inf for `banned` tokens, and for EOS where `early` [...].
+def allowed(
+    logits: jax.Array, early: jax.Array, *, eos: int, banned: Sequence[int]
+) -> jax.Array:
+    """Logits with -inf for what may not follow.
 
     -inf is meant: the logarithm of probability zero. Other probabilities are not
     renormalized, as in Bahdanau's sample.py.
+
+    Args:
+      logits: [..., V].
+      early: [...] bool, where the end mark may not follow yet.
+      eos: the end mark.
+      banned: tokens that never follow.
+
+    Returns:
+      Logits [..., V].
     """
     words = lax.broadcasted_iota(jnp.int32, logits.shape, logits.ndim - 1)
     forbidden = (words == eos) & early[..., None]

@@ -1,4 +1,4 @@
-"""Beam search: the K likeliest translations, with the alignment of each."""
+"""Beam search: the K best translations that it meets, with the alignment of each."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -43,7 +43,7 @@ class _Beams(NamedTuple):
     minimum: jax.Array  # [R]
 
 
-class _Found(NamedTuple):
+class _Results(NamedTuple):
     """Every sentence's steps, and its hypotheses after the last of them."""
 
     tokens: jax.Array  # [B, L, K], as chosen
@@ -74,27 +74,48 @@ def beam(
     pad: int = 0,
     banned: Sequence[int] = (0, 1),
 ) -> Decoded:
-    """K = `beams` translations of each of B = `batch` sentences, best first.
+    """K = `beams` translations of each of B sentences, best first.
 
-    The search of Bahdanau et al. 2014 (sample.py): the likeliest continuations fill
+    The search of Bahdanau et al. 2014 (sample.py): the most probable continuations fill
     the places of the beam, and a hypothesis that ends keeps its place, so that the
     beam of the others shrinks. The paper's setting is limits = 3 x and minimums =
-    half the source length with `length_penalty="none"`.
+    half the source length with `length_penalty="none"`. Hypotheses cut off at their
+    limit rank after all that ended, and places without a hypothesis (fewer than K
+    exist) last, with length 0 and score -inf.
 
-    Arguments as in `greedy`; `carry` has B rows and is repeated inside. `step` is
-    vmapped over the beam, so that the K hypotheses share their sentence's `memory`.
+    Args:
+      step: see `attnlab.decoding.base`.
+      memory: of all sentences, leaves [B, ...].
+      carry: of all sentences, leaves [B, ...], repeated K times
+        inside: the step is vmapped over the beam, and its K hypotheses share their
+        sentence's memory.
+      batch: B.
+      beams: K.
+      max_length: L, the static length of the result.
+      slots: sentences searched at once, so that one that ends makes room for the next;
+        None is all.
+      size: S, checked where given.
+      limits: [B] int, tokens that a sentence takes at most, max_length if None; 0
+        leaves it empty, for filler rows.
+      minimums: [B] int, words before its end mark at least.
+      length_penalty: what divides the summed log-probability of whole hypotheses:
+        "none", one (Bahdanau's default); "average", the length, end mark included;
+        "gnmt", ((5 + length) / 6) ** alpha (Wu et al. 2016, eq. 14).
+      alpha: at least 0, of gnmt.
+      stop: "all" searches until every hypothesis is complete; "best" closes a sentence
+        as soon as none of its open hypotheses can overtake the best ended one: the same
+        best translation in fewer steps, and prefixes in some places after it.
+      bos: the start mark.
+      eos: the end mark.
+      pad: what follows it.
+      banned: tokens that are never chosen: (0, 1, 3) adds the unknown word to padding
+        and start.
 
-    `length_penalty` divides the summed log-probability of whole hypotheses:
+    Returns:
+      Tokens [B, K, L], lengths [B, K], scores [B, K] and alignments [B, K, L, S].
 
-    - "none": by one (Bahdanau's default)
-    - "average": by the length, end mark included
-    - "gnmt": by ((5 + length) / 6) ** alpha (Wu et al. 2016, eq. 14)
-
-    Hypotheses cut off at their limit rank after all that ended, and places without a
-    hypothesis (fewer than K exist) last, with length 0 and score -inf. `stop="all"`
-    searches until every hypothesis is complete; `stop="best"` closes a sentence as
-    soon as none of its open hypotheses can overtake the best ended one: the same best
-    translation in fewer steps, and prefixes in some places after it.
+    Raises:
+      ValueError: for a wrong choice, or where shapes do not fit.
     """
     if beams < 1:
         raise ValueError(f"beams is {beams}, it must be 1 or more")
@@ -116,7 +137,7 @@ def beam(
     def is_open(rows: _Beams):
         return ~rows.closed & (rows.totals > -jnp.inf)
 
-    def advance(rows: _Beams, sentence, found: _Found):
+    def advance(rows: _Beams, sentence, results: _Results):
         time, totals = rows.time, rows.totals
         carry, logits, weights = step_all(rows.memory, rows.carry, rows.previous)
         logits = logits.astype(shapes.scores)
@@ -154,13 +175,13 @@ def beam(
         def write(array, now, *at):
             return array.at[sentence, *at].set(now, mode="drop")
 
-        found = _Found(
-            tokens=write(found.tokens, words, time),
-            parents=write(found.parents, parents, time),
-            weights=write(found.weights, weights, time),
-            totals=write(found.totals, totals),
-            lengths=write(found.lengths, lengths),
-            ended=write(found.ended, ended),
+        results = _Results(
+            tokens=write(results.tokens, words, time),
+            parents=write(results.parents, parents, time),
+            weights=write(results.weights, weights, time),
+            totals=write(results.totals, totals),
+            lengths=write(results.lengths, lengths),
+            ended=write(results.ended, ended),
         )
         rows = _Beams(
             memory=rows.memory,
@@ -174,7 +195,7 @@ def beam(
             limit=rows.limit,
             minimum=rows.minimum,
         )
-        return rows, found
+        return rows, results
 
     place = lax.broadcasted_iota(jnp.int32, (batch, beams), 1)
     waiting = _Beams(
@@ -190,7 +211,7 @@ def beam(
         minimum=per_sentence("minimums", minimums, 0, batch),
     )
     history = (batch, max_length, beams)
-    nothing = _Found(
+    nothing = _Results(
         tokens=jnp.full(history, pad, jnp.int32),
         parents=jnp.broadcast_to(place[:, None], history),
         weights=jnp.zeros((*history, shapes.size), shapes.weights),
@@ -198,7 +219,7 @@ def beam(
         lengths=waiting.lengths,
         ended=waiting.ended,
     )
-    found = through_slots(
+    results = through_slots(
         advance,
         lambda rows: jnp.any(is_open(rows), axis=1),
         waiting,
@@ -206,11 +227,11 @@ def beam(
         order=jnp.argsort(-limit).astype(jnp.int32),
         slots=slots,
     )
-    scores = found.totals / penalty(found.lengths, alpha)
-    unended = (~found.ended).astype(jnp.int32)
+    scores = results.totals / penalty(results.lengths, alpha)
+    unended = (~results.ended).astype(jnp.int32)
     order = lax.sort((unended, -scores, place), dimension=1, num_keys=2)[2]
-    lengths = _take(found.lengths, order)
-    tokens, alignments = _trace(found, order)
+    lengths = _take(results.lengths, order)
+    tokens, alignments = _trace(results, order)
     inside = jnp.arange(max_length)[None, None, :] < lengths[..., None]
     return Decoded(
         tokens=jnp.where(inside, tokens, pad),
@@ -220,7 +241,7 @@ def beam(
     )
 
 
-def _trace(found: _Found, order):
+def _trace(results: _Results, order):
     """Tokens [B, K, L] and weights [B, K, L, S] of the hypotheses in places `order`.
 
     The back-pointers are followed once, from the last step; reordering all the weights
@@ -231,12 +252,12 @@ def _trace(found: _Found, order):
         origins = _take(parents, places)
         return origins, (places, origins)
 
-    steps = jnp.swapaxes(found.parents, 0, 1)
+    steps = jnp.swapaxes(results.parents, 0, 1)
     _, (places, origins) = lax.scan(back, order, steps, reverse=True)  # [L, B, K]
     places, origins = jnp.moveaxis(places, 0, 2), jnp.moveaxis(origins, 0, 2)
     batch, _, length = places.shape
     at = jnp.arange(batch)[:, None, None], jnp.arange(length)[None, None, :]
-    return found.tokens[*at, places], found.weights[*at, origins]
+    return results.tokens[*at, places], results.weights[*at, origins]
 
 
 def _repeat(leaf, beams: int):

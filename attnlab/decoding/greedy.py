@@ -1,4 +1,4 @@
-"""Greedy search: the likeliest word at every step."""
+"""Greedy search: the most probable word at every step."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -47,16 +47,33 @@ def greedy(
     pad: int = 0,
     banned: Sequence[int] = (0, 1),
 ) -> Decoded:
-    """The likeliest next word until the end mark, for each of B = `batch` sentences.
+    """The most probable next word until the end mark, for each of B sentences.
 
-    `step` is described in `attnlab.decoding.base`; `memory` and `carry` are those of
-    all sentences. `slots` of them are searched at once (all, if None), and one that
-    ends makes room for the next. A sentence takes at most `limits` [B] tokens (at most
-    `max_length`, the static L; 0 leaves it empty, for filler rows), and at least
-    `minimums` [B] words before its end mark. `banned` tokens are never chosen:
-    (0, 1, 3) adds the unknown word to padding and start. `size` is S, checked where
-    given. Scores are summed log-probabilities. Compile at the caller. Raises ValueError
-    where shapes do not fit.
+    To be compiled by the caller.
+
+    Args:
+      step: see `attnlab.decoding.base`.
+      memory: of all sentences, leaves [B, ...].
+      carry: of all sentences, leaves [B, ...].
+      batch: B.
+      max_length: L, the static length of the result.
+      slots: sentences searched at once, so that one that ends makes room for the next;
+        None is all.
+      size: S, checked where given.
+      limits: [B] int, tokens that a sentence takes at most, max_length if None; 0
+        leaves it empty, for filler rows.
+      minimums: [B] int, words before its end mark at least.
+      bos: the start mark.
+      eos: the end mark.
+      pad: what follows it.
+      banned: tokens that are never chosen: (0, 1, 3) adds the unknown word to padding
+        and start.
+
+    Returns:
+      Tokens [B, L], lengths [B], summed log-probabilities [B], alignments [B, L, S].
+
+    Raises:
+      ValueError: where shapes do not fit.
     """
     start = jnp.full((batch,), bos, jnp.int32)
     shapes = check(
@@ -64,7 +81,7 @@ def greedy(
     )
     limit = per_sentence("limits", limits, max_length, batch).clip(0, max_length)
 
-    def advance(rows: _Rows, sentence, found: Decoded):
+    def advance(rows: _Rows, sentence, results: Decoded):
         carry, logits, weights = step(rows.memory, rows.carry, rows.previous)
         logits = logits.astype(shapes.scores)
         early = rows.time < rows.minimum
@@ -72,11 +89,11 @@ def greedy(
         score = rows.score + best - jax.nn.logsumexp(logits, axis=-1)
         sentence = jnp.where(rows.closed, batch, sentence)
         time = rows.time + 1
-        found = Decoded(
-            tokens=found.tokens.at[sentence, rows.time].set(tokens, mode="drop"),
-            lengths=found.lengths.at[sentence].set(time, mode="drop"),
-            scores=found.scores.at[sentence].set(score, mode="drop"),
-            alignments=found.alignments.at[sentence, rows.time].set(
+        results = Decoded(
+            tokens=results.tokens.at[sentence, rows.time].set(tokens, mode="drop"),
+            lengths=results.lengths.at[sentence].set(time, mode="drop"),
+            scores=results.scores.at[sentence].set(score, mode="drop"),
+            alignments=results.alignments.at[sentence, rows.time].set(
                 weights, mode="drop"
             ),
         )
@@ -87,7 +104,7 @@ def greedy(
             closed=rows.closed | (tokens == eos) | (time >= rows.limit),
             score=score,
         )
-        return rows, found
+        return rows, results
 
     waiting = _Rows(
         memory=memory,

@@ -16,17 +16,31 @@ SHORT = 1000
 
 
 def largest(scores: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Maximum of the last axis of [..., V] and its first index, like max and argmax."""
+    """The maximum of each row and its first index, like max and argmax.
+
+    Args:
+      scores: [..., V].
+
+    Returns:
+      (maxima [...], indices [...]).
+    """
     best, first = top_k(scores, 1)
     return best[..., 0], first[..., 0]
 
 
 def top_k(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
-    """The k largest entries of the last axis of [..., V]: `lax.top_k`, ties included.
+    """The k largest entries of each row, as `lax.top_k` gives them, ties included.
 
     Two levels: the row is cut into about sqrt(V) groups, and only the k groups with the
     largest maxima can hold winners. They stay in their order, so that of equal entries
     the one with the lower index wins. What is left of the row is looked at as well.
+
+    Args:
+      scores: [..., V].
+      k: at most V.
+
+    Returns:
+      (entries [..., k] in falling order, indices [..., k]).
     """
     pick = _first if k == 1 else partial(lax.top_k, k=k)
     size = scores.shape[-1]
@@ -46,8 +60,8 @@ def top_k(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
     best, places = pick(candidates)
     group, offset = places // width, places % width
     start = jnp.take_along_axis(starts, jnp.minimum(group, k - 1), axis=1)
-    found = jnp.where(places < k * width, start + offset, end + places - k * width)
-    return best.reshape(*scores.shape[:-1], k), found.reshape(*scores.shape[:-1], k)
+    index = jnp.where(places < k * width, start + offset, end + places - k * width)
+    return best.reshape(*scores.shape[:-1], k), index.reshape(*scores.shape[:-1], k)
 
 
 def _first(scores: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,12 +1,13 @@
-"""N sentences through R slots: one that ends leaves, and one that waits comes in.
+"""Continuous batching: a finished row is refilled from the queue of sentences.
 
 A batch that runs until its longest translation ends computes mostly words that nobody
-reads. Here the rows of a step stay those of open sentences until none waits. The last
-half of the slots then go on by themselves.
+reads. Here N sentences go through R slots, and the rows of a step stay those of
+unfinished sentences until none waits. The last half of the slots then go on by
+themselves.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,28 +19,44 @@ FREE = 1 / 8
 MANY = 16
 
 
+Rows = TypeVar("Rows")  # pytrees of arrays
+Results = TypeVar("Results")
+
+
 class _Places(NamedTuple):
+    """The searches of a moment, and the results so far."""
+
     rows: Any  # leaves [R, ...]
     sentence: jax.Array  # [R] whose row it is; N where nobody's
     come: jax.Array  # [] how many sentences have come in
-    found: Any  # leaves [N, ...]
+    results: Any  # leaves [N, ...]
 
 
 def through_slots(
-    advance: Callable[[Any, jax.Array, Any], tuple[Any, Any]],
-    is_open: Callable[[Any], jax.Array],
-    waiting: Any,
-    found: Any,
+    advance: Callable[[Rows, jax.Array, Results], tuple[Rows, Results]],
+    is_open: Callable[[Rows], jax.Array],
+    waiting: Rows,
+    results: Results,
     order: jax.Array,
     slots: int | None,
-) -> Any:
-    """`found` after the search of every sentence in `waiting`, R = `slots` at a time.
+) -> Results:
+    """The results of searching every sentence, R = `slots` at a time.
 
-    waiting: what each search starts from, leaves [N, ...]; found: results, the same.
-    advance(rows, sentence [R], found) -> rows, found: one step of R searches, leaves
-    [R, ...]; what is found for a `sentence` of N must be dropped. is_open(rows) -> [R]
-    says which need more steps. Sentences come in by `order` [N]: if those that take
-    longest come first, few slots stand idle at the end.
+    Args:
+      advance: (rows, sentence [R], results) -> (rows, results), one step of R searches,
+        rows with leaves [R, ...]; results of a sentence number N must be dropped.
+      is_open: rows -> [R] bool, which need more steps.
+      waiting: what each search starts from, leaves [N, ...].
+      results: before any step, leaves [N, ...].
+      order: [N] int, in which sentences come in: if those that take longest come first,
+        few slots stand idle at the end.
+      slots: R; None is N.
+
+    Returns:
+      The results, leaves [N, ...].
+
+    Raises:
+      ValueError: for slots below 1.
     """
     count = order.shape[0]
     if slots is not None and slots < 1:
@@ -65,12 +82,12 @@ def through_slots(
             rows=jax.tree.map(fill, waiting, places.rows),
             sentence=jnp.where(comes, newcomer, leaves),
             come=places.come + jnp.sum(comes, dtype=jnp.int32),
-            found=places.found,
+            results=places.results,
         )
 
     def step(places: _Places) -> _Places:
-        rows, found = advance(places.rows, places.sentence, places.found)
-        return places._replace(rows=rows, found=found)
+        rows, results = advance(places.rows, places.sentence, places.results)
+        return places._replace(rows=rows, results=results)
 
     def unfinished(places: _Places):
         return (places.come < count) | (jnp.sum(busy(places)) > few)
@@ -84,7 +101,7 @@ def through_slots(
         rows=jax.tree.map(lambda leaf: leaf[:slots], waiting),
         sentence=jnp.full((slots,), count, jnp.int32),
         come=jnp.int32(0),
-        found=found,
+        results=results,
     )
     few = slots // 2 if slots >= MANY else 0
     places = lax.while_loop(
@@ -93,10 +110,10 @@ def through_slots(
         places,
     )
     if not few:
-        return places.found
+        return places.results
     last = jnp.argsort(~busy(places), stable=True)[:few]
     places = places._replace(
         rows=jax.tree.map(lambda leaf: leaf[last], places.rows),
         sentence=places.sentence[last],
     )
-    return lax.while_loop(lambda places: jnp.any(busy(places)), step, places).found
+    return lax.while_loop(lambda places: jnp.any(busy(places)), step, places).results

@@ -7,7 +7,7 @@ import numpy as np
 
 def replace_unknown(
     words: Sequence[str],
-    alignment,
+    alignment: np.ndarray,
     source: Sequence[str],
     lexicon: Mapping[str, str] | None = None,
     *,
@@ -15,12 +15,22 @@ def replace_unknown(
 ) -> list[str]:
     """`words` with every `unknown` replaced by its source word (Luong et al. 2015).
 
-    The source word is the most attended of row t of `alignment` [T, S], translated by
-    `lexicon` where it has an entry and copied where not. Rows and columns beyond the
-    words (end marks, padding) are ignored; a row without weight leaves the unknown.
+    The source word is the most attended of row t; a row without weight leaves the
+    unknown. Words ("the", "<unk>"), rows that point at 0 and 1, and source ("das",
+    "Ecrit") give ["the", "Ecrit"]. https://arxiv.org/abs/1410.8206
 
-    Example: words ("the", "<unk>"), rows that point at 0 and 1, source ("das",
-    "Ecrit") give ["the", "Ecrit"].
+    Args:
+      words: of the translation.
+      alignment: [T, S]; rows and columns beyond the words are ignored.
+      source: words of the source.
+      lexicon: translations of source words; others are copied.
+      unknown: what is replaced.
+
+    Returns:
+      The words, as many.
+
+    Raises:
+      ValueError: for an alignment of fewer rows or columns than there are words.
     """
     weights = np.asarray(alignment)
     if weights.ndim != 2:

@@ -1,1 +1,38 @@
-"""BLEU, AER, attention statistics and significance: NumPy in, plain floats out."""
+"""BLEU, AER, attention statistics and significance: NumPy in, plain floats out.
+
+    aer(links, sure, possible)                 alignment error rate, in [0, 1]
+    symmetrize(forward, backward)              one alignment of two directions
+    bleu(hypotheses, references).score         corpus BLEU, in [0, 100]
+    paired_bootstrap(first, second, score)     is one system better than another?
+
+Links are pairs (source, target), 0-based, as in Pharaoh files. The modules have more.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from attnlab.metrics.alignment_error_rate import aer
+    from attnlab.metrics.bleu_score import bleu
+    from attnlab.metrics.significance import paired_bootstrap
+    from attnlab.metrics.symmetrization import symmetrize
+
+__all__ = ["aer", "bleu", "paired_bootstrap", "symmetrize"]
+
+# Imported when first used: BLEU brings sacrebleu, which is slow to import.
+_MODULES = {
+    "aer": "alignment_error_rate",
+    "bleu": "bleu_score",
+    "paired_bootstrap": "significance",
+    "symmetrize": "symmetrization",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]

@@ -10,11 +10,21 @@ from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from attnlab.metrics.links import Link
+
 
 def perplexity(nll_total: float, tokens: float) -> float:
-    """exp(total negative log likelihood in nats / tokens); EOS counts as a token.
+    """exp(negative log likelihood / tokens).
 
-    Too large a mean gives inf.
+    Args:
+      nll_total: negative log likelihood of a corpus, in nats.
+      tokens: of the corpus, EOS counted.
+
+    Returns:
+      The perplexity, inf for too large a mean.
+
+    Raises:
+      ValueError: for no tokens.
     """
     if tokens <= 0:
         raise ValueError(f"perplexity over {tokens} tokens is undefined")
@@ -23,9 +33,14 @@ def perplexity(nll_total: float, tokens: float) -> float:
 
 
 def entropy(alignments: Iterable[np.ndarray]) -> float:
-    """Mean entropy, in nats, of the rows of alignments [T, S] of a corpus.
+    """Mean entropy of attention weights.
 
-    0 for hard attention, log S at most. Rows of zeros are left out.
+    Args:
+      alignments: [T, S] of each sentence.
+
+    Returns:
+      Nats a row: 0 for hard attention, log S at most. Rows of zeros are left out; nan
+      where there are no others.
     """
     total, count = 0.0, 0
     for rows in map(_rows, alignments):
@@ -36,7 +51,14 @@ def entropy(alignments: Iterable[np.ndarray]) -> float:
 
 
 def largest_weight(alignments: Iterable[np.ndarray]) -> float:
-    """Mean of every row's largest weight, in [0, 1]; rows of zeros are left out."""
+    """Mean of every row's largest weight.
+
+    Args:
+      alignments: [T, S] of each sentence.
+
+    Returns:
+      A weight in [0, 1]. Rows of zeros are left out; nan where there are no others.
+    """
     total, count = 0.0, 0
     for rows in map(_rows, alignments):
         if rows.size:
@@ -46,14 +68,22 @@ def largest_weight(alignments: Iterable[np.ndarray]) -> float:
 
 
 def mass_on_gold(
-    alignments: Sequence[np.ndarray], gold: Sequence[Collection[tuple[int, int]]]
+    alignments: Sequence[np.ndarray], gold: Sequence[Collection[Link]]
 ) -> float:
     """Mean share of a row's weight that lies on gold-linked source words, in [0, 1].
 
     The mean is over the target words with a gold link; one whose row is zero scores 0.
     Unlike AER it rewards weight near the maximum, not only the maximum itself.
 
-    gold: links (t, s) of each sentence, sure or possible as the caller likes.
+    Args:
+      alignments: [T, S] of each sentence.
+      gold: links (t, s) of each sentence, sure or possible as the caller likes.
+
+    Returns:
+      The share; nan where no word has a gold link.
+
+    Raises:
+      ValueError: for a link outside its alignment, or gold of other sentences.
     """
     if len(alignments) != len(gold):
         raise ValueError(f"{len(alignments)} alignments, gold of {len(gold)} sentences")

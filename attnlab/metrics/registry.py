@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 
 class Metric(NamedTuple):
-    """A number shown times `scale`, with `digits` after the point.
+    """How a score is shown.
 
+    title: of its column and curve.
+    digits: after the point.
     better: +1 high, -1 low, 0 neither.
+    scale: it is shown times this.
     """
 
     title: str

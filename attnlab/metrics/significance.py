@@ -1,9 +1,13 @@
-"""Is one system better than another, or were the sentences kind to it?
+"""Paired significance tests: bootstrap and approximate randomization.
+
+    counts = bleu_score.statistics(hypotheses, references)  # of each system
+    paired_bootstrap(first_counts, second_counts, bleu_score.score).p_value
 
 Both tests work on the sufficient statistics of each sentence, counts [N, K] that add
-up, and a score of summed counts [..., K] -> [...]: `statistics` and `score` of `bleu`
-or `aer`. Counts of several seeds may be added sentence by sentence before testing; the
-tests say nothing about the spread over seeds itself, so report that as well.
+up, and a score of summed counts [..., K] -> [...]: `statistics` and `score` of
+`bleu_score` or `alignment_error_rate`. Counts of several seeds may be added sentence by
+sentence before testing; the tests say nothing about the spread over seeds itself, so
+report that as well.
 """
 
 import math
@@ -20,10 +24,15 @@ _CELLS = 4_000_000  # samples x sentences drawn at once, so that memory stays sm
 class Comparison(NamedTuple):
     """Two systems and the test of their difference.
 
-    difference = second - first, in the score's own direction (for AER, negative means
-    that second is better). p_value is two-sided. low, high: the 95 % bootstrap interval
-    of the difference, nan where the test has none. wins: share of the samples where
-    second scored higher than first, ties counting half (nan likewise).
+    first, second: their scores.
+    difference: second - first, in the score's own direction (for AER, negative means
+      that second is better).
+    p_value: two-sided, in (0, 1].
+    low, high: the 95 % bootstrap interval of the difference, nan where the test has
+      none.
+    wins: share of the samples where second scored higher than first, ties counting half
+      (nan likewise).
+    samples: that the test drew.
     """
 
     first: float
@@ -50,7 +59,18 @@ def paired_bootstrap(
     as far out as the one observed, on either side, plus one (Noreen 1989). sacrebleu
     (and Moses) count one side only, about half of it: ours is the safer claim.
 
-    first, second: counts [N, K] of the same N sentences.
+    Args:
+      first: counts [N, K] of a system.
+      second: counts [N, K] of another, of the same N sentences.
+      score: summed counts [..., K] -> scores [...].
+      samples: drawn.
+      seed: of the samples.
+
+    Returns:
+      The scores and the test of their difference.
+
+    Raises:
+      ValueError: for counts of other shapes, or no samples.
     """
     first, second = _paired(first, second, samples)
     pairs = resampled(first, second, score, samples=samples, seed=seed)
@@ -70,7 +90,7 @@ def paired_bootstrap(
     )
 
 
-def approximate_randomisation(
+def approximate_randomization(
     first: np.ndarray,
     second: np.ndarray,
     score: Score,
@@ -78,11 +98,24 @@ def approximate_randomisation(
     samples: int = 10000,
     seed: int = 0,
 ) -> Comparison:
-    """Two-sided approximate randomisation over sentences (Riezler and Maxwell 2005).
+    """Two-sided approximate randomization over sentences (Riezler and Maxwell 2005).
 
     Each sample swaps the two systems' outputs of a sentence with probability 1/2; if
     the systems were exchangeable, differences as large as the observed one are common.
     More powerful than the bootstrap on few sentences, but gives no interval.
+
+    Args:
+      first: counts [N, K] of a system.
+      second: counts [N, K] of another, of the same N sentences.
+      score: summed counts [..., K] -> scores [...].
+      samples: drawn.
+      seed: of the samples.
+
+    Returns:
+      The scores and the test of their difference.
+
+    Raises:
+      ValueError: for counts of other shapes, or no samples.
     """
     first, second = _paired(first, second, samples)
     observed = _observed(first, second, score)
@@ -90,9 +123,9 @@ def approximate_randomisation(
     total = first.sum(axis=0) + second.sum(axis=0)
     differences = []
     for size in _chunks(samples, len(first)):
-        kept = rng.integers(2, size=(size, len(first)), dtype=bool)
-        one = second.sum(axis=0) + kept.astype(np.float64) @ (first - second)
-        differences.append(score(total - one) - score(one))
+        swapped = rng.integers(2, size=(size, len(first)), dtype=bool)
+        mixed = second.sum(axis=0) + swapped.astype(np.float64) @ (first - second)
+        differences.append(score(total - mixed) - score(mixed))
     difference = observed[1] - observed[0]
     p_value = _p_value(np.concatenate(differences), difference)
     nan = math.nan
@@ -107,7 +140,21 @@ def resampled(
     samples: int = 1000,
     seed: int = 0,
 ) -> np.ndarray:
-    """Scores [samples, 2] of both systems on the same resampled sentences."""
+    """Scores of both systems on the same resampled sentences.
+
+    Args:
+      first: counts [N, K] of a system.
+      second: counts [N, K] of another, of the same N sentences.
+      score: summed counts [..., K] -> scores [...].
+      samples: drawn.
+      seed: of the samples.
+
+    Returns:
+      Scores [samples, 2].
+
+    Raises:
+      ValueError: for counts of other shapes, or no samples.
+    """
     first, second = _paired(first, second, samples)
     rng = np.random.default_rng(seed)
     sentences = len(first)
@@ -122,9 +169,15 @@ def resampled(
 
 
 def spread(values: Sequence[float]) -> tuple[float, float]:
-    """(mean, standard deviation) over seeds; of one value the deviation is nan.
+    """Mean and standard deviation over seeds.
 
     The deviation divides by n - 1: the seeds are a sample, and few.
+
+    Args:
+      values: of n seeds.
+
+    Returns:
+      (mean, deviation); nan without values, the deviation of one value too.
     """
     if not len(values):
         return math.nan, math.nan

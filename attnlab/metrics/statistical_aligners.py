@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from attnlab.metrics.symmetrize import SYMMETRIZATIONS
+from attnlab.metrics.links import Link, reverse
+from attnlab.metrics.symmetrization import SYMMETRIZATIONS
 
-Link = tuple[int, int]
 Words = Sequence[str]
 
 # Classes of thot.alignment. Iterations of training when none are asked for; eflomal
@@ -21,23 +21,35 @@ ITERATIONS = 5
 
 
 def align(
-    training: Sequence[Sequence[Any]],
-    pairs: Sequence[Sequence[Any]],
+    training: Sequence[Sequence],
+    pairs: Sequence[Sequence],
     *,
     model: str = "eflomal",
     symmetrize: str | None = None,
     iterations: int | None = None,
     seed: int = 0,
 ) -> list[set[Link]]:
-    """The links (t, s) of each of `pairs`; the aligner trains on them and `training`.
+    """The links of sentence pairs by a statistical aligner.
 
-    A pair starts with its source words and its target words, e.g. a `data.corpus.Pair`
-    or `GoldPair`. Training on the text to be aligned is how these programs are used (no
-    gold links are read), and spares them unknown words.
+    It trains on `pairs`, too: that is how these programs are used (no gold links are
+    read), and spares them unknown words. A pair starts with its source words and its
+    target words, as `attnlab.text.pairs.Pair` and `GoldPair` do.
 
-    model: a name in ALIGNERS; each target word gets at most one source word. With
-    symmetrize, a name in SYMMETRIZATIONS, a second model is trained in reverse and the
-    two are combined. seed: of eflomal's sampler, the only random one.
+    Args:
+      training: more pairs to train on.
+      pairs: N, to be aligned.
+      model: a name in ALIGNERS; each target word gets at most one source word.
+      symmetrize: a name in SYMMETRIZATIONS, by which the links are combined with those
+        of a second model, trained in reverse; None trains no second one.
+      iterations: of training; None is ITERATIONS, or eflomal's own schedule.
+      seed: of eflomal's sampler, the only random one.
+
+    Returns:
+      Links (t, s) of each pair.
+
+    Raises:
+      ValueError: for an unknown model or symmetrization, or iterations below 1.
+      ImportError: without the package sil-thot.
     """
     thot = _thot()
     if model not in ALIGNERS:
@@ -61,8 +73,8 @@ def align(
     backward = run([(t, s) for s, t in train], [(t, s) for s, t in test])
     combine = SYMMETRIZATIONS[symmetrize]
     return [
-        combine(links, {(t, s) for s, t in reverse})
-        for links, reverse in zip(forward, backward, strict=True)
+        combine(links, reverse(reversed_links))
+        for links, reversed_links in zip(forward, backward, strict=True)
     ]
 
 

@@ -65,19 +65,19 @@ def brute_force(
 ):
     """All hypotheses (score, words), ended ones first, best first."""
     words = [w for w in range(model.rows.shape[2]) if w not in (*banned, EOS)]
-    found = []
+    result = []
     for length in range(limit + 1):
         for body in itertools.product(words, repeat=length):
             if minimum <= length < limit:
-                found.append((True, (*body, EOS)))
+                result.append((True, (*body, EOS)))
             if length == limit:
-                found.append((False, body))
+                result.append((False, body))
     scored = [
         (
             not ended,
             -model.total(sentence, hypothesis) / divisor(len(hypothesis), name, alpha),
             hypothesis,
         )
-        for ended, hypothesis in found
+        for ended, hypothesis in result
     ]
     return [(-score, words) for _, score, words in sorted(scored)]

@@ -25,13 +25,13 @@ def run(model, beams, length, **options):
     return jax.jit(search)(model.start())
 
 
-def hypotheses(found, sentence):
+def hypotheses(result, sentence):
     """[(score, words)] of the places that hold one; the others must be empty."""
     listed = []
     for tokens, length, score in zip(
-        found.tokens[sentence],
-        found.lengths[sentence].tolist(),
-        found.scores[sentence].tolist(),
+        result.tokens[sentence],
+        result.lengths[sentence].tolist(),
+        result.scores[sentence].tolist(),
         strict=True,
     ):
         assert not tokens[length:].any()
@@ -49,12 +49,12 @@ def equal(got, expected):
     )
 
 
-def follows_back_pointers(model, found):
+def follows_back_pointers(model, result):
     """Each alignment is the history of its own hypothesis, zero after it."""
     for sentence in range(model.rows.shape[0]):
-        for place, length in enumerate(found.lengths[sentence].tolist()):
-            words = found.tokens[sentence, place, :length].tolist()
-            rows = np.asarray(found.alignments[sentence, place])
+        for place, length in enumerate(result.lengths[sentence].tolist()):
+            words = result.tokens[sentence, place, :length].tolist()
+            rows = np.asarray(result.alignments[sentence, place])
             np.testing.assert_array_equal(rows[:length], model.trace(words))
             np.testing.assert_array_equal(rows[length:], 0)
 
@@ -81,33 +81,33 @@ def test_beam_of_one_is_greedy(penalty, stop):
 def test_wide_beam_is_brute_force(name, seed):
     # 3 words after bans: 1 + 2 + 4 + 8 ended and 16 cut off = 31 hypotheses
     model = table(seed, batch=3, vocabulary=5)
-    found = run(model, 40, 4, length_penalty=name, alpha=0.8)
+    result = run(model, 40, 4, length_penalty=name, alpha=0.8)
     for sentence in range(3):
         expected = brute_force(model, sentence, limit=4, name=name, alpha=0.8)
         assert len(expected) == 31
-        equal(hypotheses(found, sentence), expected)
-    follows_back_pointers(model, found)
+        equal(hypotheses(result, sentence), expected)
+    follows_back_pointers(model, result)
 
 
 def test_wide_beam_with_limits_and_minimums():
     model = table(9, batch=5, vocabulary=5, scale=1.0)
     limits, minimums = [0, 1, 3, 4, 2], [0, 0, 2, 3, 4]
-    found = run(model, 40, 4, limits=limits, minimums=minimums, slots=2)
+    result = run(model, 40, 4, limits=limits, minimums=minimums, slots=2)
     for sentence in range(5):
         expected = brute_force(
             model, sentence, limit=limits[sentence], minimum=minimums[sentence]
         )
-        equal(hypotheses(found, sentence), expected)
-    follows_back_pointers(model, found)
+        equal(hypotheses(result, sentence), expected)
+    follows_back_pointers(model, result)
 
 
 @pytest.mark.parametrize(("beams", "slots"), [(2, None), (3, 1), (5, 4)])
 def test_narrow_beam_equals_a_loop(beams, slots):
     model = table(beams, batch=6, vocabulary=8, scale=1.5)
-    found = run(model, beams, 7, slots=slots)
+    result = run(model, beams, 7, slots=slots)
     for sentence in range(6):
-        equal(hypotheses(found, sentence), loop(model, sentence, beams, 7))
-    follows_back_pointers(model, found)
+        equal(hypotheses(result, sentence), loop(model, sentence, beams, 7))
+    follows_back_pointers(model, result)
 
 
 def loop(model, sentence, beams, limit):
@@ -138,14 +138,14 @@ def test_stopping_at_the_best_finds_the_same_best_in_fewer_steps(name):
     steps, fewer = [], 0
     full, early = (jax.jit(partial(search, stop=stop)) for stop in ("all", "best"))
     for rows in table(4, batch=20, vocabulary=12, scale=3.0).rows:
-        counts, found = [], []
+        counts, result = [], []
         for each in (full, early):
             steps.clear()
-            found.append(each(rows[None]))
+            result.append(each(rows[None]))
             jax.effects_barrier()
             counts.append(len(steps))
-        np.testing.assert_array_equal(found[0].tokens[:, 0], found[1].tokens[:, 0])
-        np.testing.assert_array_equal(found[0].scores[:, 0], found[1].scores[:, 0])
+        np.testing.assert_array_equal(result[0].tokens[:, 0], result[1].tokens[:, 0])
+        np.testing.assert_array_equal(result[0].scores[:, 0], result[1].scores[:, 0])
         assert counts[1] <= counts[0]
         fewer += counts[1] < counts[0]
     assert fewer > 0
@@ -184,9 +184,9 @@ def test_jit_equals_plain():
 
 def test_a_long_vocabulary_uses_the_same_search():
     model = table(19, batch=2, vocabulary=1100)
-    found = run(model, 3, 4)
+    result = run(model, 3, 4)
     for sentence in range(2):
-        equal(hypotheses(found, sentence), loop(model, sentence, 3, 4))
+        equal(hypotheses(result, sentence), loop(model, sentence, 3, 4))
 
 
 def test_every_leaf_of_the_carry_follows_its_hypothesis():
@@ -199,11 +199,11 @@ def test_every_leaf_of_the_carry_follows_its_hypothesis():
         return {"inner": inner, "past": past}, logits, past.astype(jnp.float32)
 
     carry = {"inner": model.start(), "past": jnp.zeros((3, 6), jnp.int32)}
-    found = beam(step, model.rows, carry, batch=3, beams=4, max_length=6)
+    result = beam(step, model.rows, carry, batch=3, beams=4, max_length=6)
     for tokens, length, rows in zip(
-        np.asarray(found.tokens).reshape(12, 6),
-        np.asarray(found.lengths).reshape(12),
-        np.asarray(found.alignments).reshape(12, 6, 6),
+        np.asarray(result.tokens).reshape(12, 6),
+        np.asarray(result.lengths).reshape(12),
+        np.asarray(result.alignments).reshape(12, 6, 6),
         strict=True,
     ):
         words = [1, *tokens[: length - 1].tolist()]  # newest first in the last row

@@ -34,17 +34,17 @@ def follow(model, sentence, limit=LENGTH, minimum=0, banned=(0, 1)):
     return words
 
 
-def agree(model, found, **options):
+def agree(model, result, **options):
     for sentence in range(model.rows.shape[0]):
         each = {k: v[sentence] if k != "banned" else v for k, v in options.items()}
         words = follow(model, sentence, **each)
         padded = words + [0] * (LENGTH - len(words))
-        assert found.tokens[sentence].tolist() == padded
-        assert found.lengths[sentence] == len(words)
+        assert result.tokens[sentence].tolist() == padded
+        assert result.lengths[sentence] == len(words)
         np.testing.assert_allclose(
-            found.scores[sentence], model.total(sentence, words), rtol=1e-5, atol=1e-6
+            result.scores[sentence], model.total(sentence, words), rtol=1e-5, atol=1e-6
         )
-        rows = np.asarray(found.alignments[sentence])
+        rows = np.asarray(result.alignments[sentence])
         np.testing.assert_array_equal(rows[: len(words)], model.trace(words))
         np.testing.assert_array_equal(rows[len(words) :], 0)
 
@@ -60,9 +60,9 @@ def test_limits_minimums_and_banned_words(slots):
     model = table(7, batch=6, vocabulary=6)
     limits, minimums = [0, 1, 3, 9, 5, 4], [2, 0, 2, 9, 3, 0]
     options = {"limits": limits, "minimums": jnp.array(minimums), "slots": slots}
-    found = run(model, banned=(0, 1, 3), **options)
-    agree(model, found, limit=limits, minimum=minimums, banned=(0, 1, 3))
-    assert not np.isin(found.tokens, [1, 3]).any()
+    result = run(model, banned=(0, 1, 3), **options)
+    agree(model, result, limit=limits, minimum=minimums, banned=(0, 1, 3))
+    assert not np.isin(result.tokens, [1, 3]).any()
 
 
 def test_jit_equals_plain_and_stops_early():
@@ -108,11 +108,11 @@ def test_one_that_ends_makes_room_for_the_next(slots, steps):
 
     options = {"batch": len(limits), "limits": limits, "slots": slots}
     options |= {"max_length": LENGTH}
-    found = jax.jit(lambda: greedy(step, rows, model.start(), **options))()
-    jax.block_until_ready(found)
+    result = jax.jit(lambda: greedy(step, rows, model.start(), **options))()
+    jax.block_until_ready(result)
     jax.effects_barrier()
     assert sorted(calls, reverse=True) == steps
-    assert found.lengths.tolist() == limits
+    assert result.lengths.tolist() == limits
 
 
 @pytest.mark.parametrize("search", [greedy, partial(beam, beams=2)])
@@ -154,8 +154,8 @@ def test_half_precision_logits_are_summed_in_float32():
         carry, logits, weights = Table.step(rows, carry, tokens)
         return carry, logits.astype(jnp.bfloat16), weights
 
-    found = greedy(step, model.rows, model.start(), batch=3, max_length=LENGTH)
-    assert found.scores.dtype == jnp.float32
+    result = greedy(step, model.rows, model.start(), batch=3, max_length=LENGTH)
+    assert result.scores.dtype == jnp.float32
 
 
 def test_errors_name_what_does_not_fit():
@@ -202,8 +202,8 @@ def test_errors_name_what_does_not_fit():
 
 def test_reads_the_start_word():
     model = table(2)
-    found = run(model, bos=3)
-    assert (found.alignments[:, 0, 1] == 3).all()
+    result = run(model, bos=3)
+    assert (result.alignments[:, 0, 1] == 3).all()
     assert (run(model).alignments[:, 0, 1] == BOS).all()
 
 
@@ -211,9 +211,9 @@ def test_searches_in_double_precision():
     with jax.enable_x64(True):
         model = table(6)
         model = model._replace(rows=model.rows.astype(np.float64))
-        found = run(model)
-        assert found.scores.dtype == np.float64
-        agree(model, found)
+        result = run(model)
+        assert result.scores.dtype == np.float64
+        agree(model, result)
         search = {"batch": 3, "beams": 3, "max_length": LENGTH}
         assert (
             beam(Table.step, model.rows, model.start(), **search).scores.dtype

@@ -4,7 +4,8 @@ import csv
 
 import pytest
 
-from attnlab.metrics import aer, symmetrize
+from attnlab.metrics import alignment_error_rate as aer
+from attnlab.metrics import symmetrization as symmetrize
 from attnlab.text.links import read_pharaoh, read_wpt
 
 pytestmark = pytest.mark.data
@@ -42,10 +43,10 @@ def test_every_published_aer(folder, gold, expected):
     for row in expected:
         path = folder / "system_outputs" / row["file"]
         backward = row["pair_order"] == "fr-en"
-        found = [links for links, _ in read_pharaoh(path, target_first=backward)]
-        whole = aer.corpus_agreement(found, [gold[i] for i in identities])
+        result = [links for links, _ in read_pharaoh(path, target_first=backward)]
+        whole = aer.corpus_agreement(result, [gold[i] for i in identities])
         odd = aer.corpus_agreement(
-            found[::2], [gold[i] for i in identities if i % 2 == 1]
+            result[::2], [gold[i] for i in identities if i % 2 == 1]
         )
         name = row["file"]
         assert round(100 * whole.aer, 1) == float(row["published_aer_447"]), name
@@ -70,12 +71,12 @@ def test_eflomal_on_the_odd_pairs(folder, gold, direction, published):
         for name in ("fwd", "rev")
     ]
     if direction in ("fwd", "rev"):
-        found = both[direction == "rev"]
+        result = both[direction == "rev"]
     else:
         combine = symmetrize.SYMMETRIZATIONS[direction]
-        found = [combine(f, b) for f, b in zip(*both, strict=True)]
+        result = [combine(f, b) for f, b in zip(*both, strict=True)]
     odd = [links for name, links in sorted(gold.items()) if name % 2 == 1]
-    value = 100 * aer.corpus_agreement(found, odd).aer
+    value = 100 * aer.corpus_agreement(result, odd).aer
     assert value == pytest.approx(published, abs=0.01)
 
 
@@ -93,5 +94,5 @@ def test_symmetrized_files_come_out_link_for_link(folder, system, kind, combine)
     forward = outputs(folder, system)
     backward = outputs(folder, system, "reverse.", target_first=True)
     options = {"free": "both", "order": symmetrize.LILT_ORDER} if "grow" in kind else {}
-    found = [combine(f, b, **options) for f, b in zip(forward, backward, strict=True)]
-    assert found == outputs(folder, system, f"{kind}.")
+    result = [combine(f, b, **options) for f, b in zip(forward, backward, strict=True)]
+    assert result == outputs(folder, system, f"{kind}.")

@@ -6,9 +6,10 @@ import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.significance import PairedTest
 
-from attnlab.metrics import aer, bleu
+from attnlab.metrics import alignment_error_rate as aer
+from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.significance import (
-    approximate_randomisation,
+    approximate_randomization,
     paired_bootstrap,
     resampled,
     spread,
@@ -70,37 +71,37 @@ def test_bootstrap_draws_and_scores_as_sacrebleu_does(texts, seeded):
 
 def test_bootstrap_result(texts):
     first, second = counts_of(texts)
-    found = paired_bootstrap(first, second, bleu.score, samples=500, seed=1)
-    assert found.first == pytest.approx(bleu.score(first.sum(axis=0)))
-    assert found.second == pytest.approx(bleu.score(second.sum(axis=0)))
-    assert found.difference == pytest.approx(found.second - found.first)
-    assert found.low < found.difference < found.high
-    assert found.p_value < 0.05 and found.low > 0.0 and found.wins > 0.97
+    result = paired_bootstrap(first, second, bleu.score, samples=500, seed=1)
+    assert result.first == pytest.approx(bleu.score(first.sum(axis=0)))
+    assert result.second == pytest.approx(bleu.score(second.sum(axis=0)))
+    assert result.difference == pytest.approx(result.second - result.first)
+    assert result.low < result.difference < result.high
+    assert result.p_value < 0.05 and result.low > 0.0 and result.wins > 0.97
     turned = paired_bootstrap(second, first, bleu.score, samples=500, seed=1)
-    assert turned.p_value == found.p_value
-    assert turned.difference == -found.difference
-    assert turned.wins == pytest.approx(1.0 - found.wins)
-    assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
+    assert turned.p_value == result.p_value
+    assert turned.difference == -result.difference
+    assert turned.wins == pytest.approx(1.0 - result.wins)
+    assert (turned.low, turned.high) == pytest.approx((-result.high, -result.low))
 
 
-def test_randomisation_is_sacrebleus(texts, seeded):
+def test_randomization_is_sacrebleus(texts, seeded):
     first, second = sacrebleu_test(texts, "ar", 400)
-    found = approximate_randomisation(
+    result = approximate_randomization(
         *counts_of(texts), bleu.score, samples=400, seed=7
     )
-    assert found.p_value == pytest.approx(second.p_value)
-    assert (found.first, found.second) == pytest.approx((first.score, second.score))
-    assert math.isnan(found.low) and math.isnan(found.wins)
+    assert result.p_value == pytest.approx(second.p_value)
+    assert (result.first, result.second) == pytest.approx((first.score, second.score))
+    assert math.isnan(result.low) and math.isnan(result.wins)
 
 
-@pytest.mark.parametrize("test", [paired_bootstrap, approximate_randomisation])
+@pytest.mark.parametrize("test", [paired_bootstrap, approximate_randomization])
 def test_equal_systems_are_not_different(texts, test):
     first, _ = counts_of(texts)
-    found = test(first, first, bleu.score, samples=100)
-    assert found.difference == 0.0 and found.p_value == 1.0
+    result = test(first, first, bleu.score, samples=100)
+    assert result.difference == 0.0 and result.p_value == 1.0
 
 
-@pytest.mark.parametrize("test", [paired_bootstrap, approximate_randomisation])
+@pytest.mark.parametrize("test", [paired_bootstrap, approximate_randomization])
 def test_seed_determines_the_result(texts, test):
     first, second = counts_of(texts)
     second[:100] = first[:100]  # few enough differences for a p-value well above zero
@@ -109,7 +110,7 @@ def test_seed_determines_the_result(texts, test):
     assert a.p_value != c.p_value
 
 
-def test_randomisation_approaches_the_exact_permutation_test():
+def test_randomization_approaches_the_exact_permutation_test():
     """Ten sentences: all 2^10 ways of swapping can be counted."""
     rng = np.random.default_rng(4)
     sure = [{(t, t) for t in range(6)} for _ in range(10)]
@@ -126,20 +127,20 @@ def test_randomisation_approaches_the_exact_permutation_test():
         a = np.where(swapped, second, first).sum(axis=0)
         b = np.where(swapped, first, second).sum(axis=0)
         beyond += abs(aer.score(a) - aer.score(b)) >= observed - 1e-9
-    found = approximate_randomisation(first, second, aer.score, samples=20000)
+    result = approximate_randomization(first, second, aer.score, samples=20000)
     assert 0.01 < beyond / 1024 < 0.9
-    assert found.p_value == pytest.approx(beyond / 1024, abs=0.012)
+    assert result.p_value == pytest.approx(beyond / 1024, abs=0.012)
 
 
 def test_aer_bootstrap_finds_the_better_aligner():
     gold = [({(t, t) for t in range(5)}, set()) for _ in range(60)]
     good = [{(t, t) for t in range(5)} for _ in range(60)]
     bad = [{(0, 0), (1, 2), (2, 2), (3, 3)} for _ in range(60)]
-    found = paired_bootstrap(
+    result = paired_bootstrap(
         aer.statistics(bad, gold), aer.statistics(good, gold), aer.score, samples=200
     )
-    assert found.difference == pytest.approx(-(1 - 6 / 9))
-    assert found.wins == 0.0 and found.p_value == pytest.approx(1 / 201)
+    assert result.difference == pytest.approx(-(1 - 6 / 9))
+    assert result.wins == 0.0 and result.p_value == pytest.approx(1 / 201)
 
 
 def test_samples_in_pieces_are_the_same_samples(texts, monkeypatch):
@@ -150,7 +151,7 @@ def test_samples_in_pieces_are_the_same_samples(texts, monkeypatch):
         resampled(first, second, bleu.score, samples=40), whole
     )
     assert (
-        approximate_randomisation(first, second, bleu.score, samples=40).samples == 40
+        approximate_randomization(first, second, bleu.score, samples=40).samples == 40
     )
 
 
@@ -166,6 +167,6 @@ def test_errors(texts):
     with pytest.raises(ValueError, match=r"same sentences, got shapes \(150, 10\) and"):
         paired_bootstrap(first, second[:-1], bleu.score)
     with pytest.raises(ValueError, match="0 samples of 150 sentences"):
-        approximate_randomisation(first, second, bleu.score, samples=0)
+        approximate_randomization(first, second, bleu.score, samples=0)
     with pytest.raises(ValueError, match="samples of 0 sentences"):
         paired_bootstrap(first[:0], second[:0], bleu.score)

@@ -5,7 +5,7 @@ import pytest
 from nltk.translate.bleu_score import corpus_bleu
 from sacrebleu.metrics.bleu import BLEU
 
-from attnlab.metrics import bleu
+from attnlab.metrics import bleu_score as bleu
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +25,13 @@ def corpus():
 
 def test_hand_worked():
     # 5 of 6 words, 3 of 5 pairs, 2 of 4 triples, 1 of 3 quadruples; length 6 against 7
-    found = bleu.bleu(["the cat sat on a mat"], ["the cat sat on the big mat"])
-    assert found.precisions == pytest.approx((500 / 6, 60.0, 50.0, 100 / 3))
-    assert found.brevity == pytest.approx(math.exp(1 - 7 / 6))
+    result = bleu.bleu(["the cat sat on a mat"], ["the cat sat on the big mat"])
+    assert result.precisions == pytest.approx((500 / 6, 60.0, 50.0, 100 / 3))
+    assert result.brevity == pytest.approx(math.exp(1 - 7 / 6))
     product = 5 / 6 * 3 / 5 * 2 / 4 * 1 / 3
     expected = 100 * math.exp(1 - 7 / 6) * product**0.25
-    assert found.score == pytest.approx(expected)
-    assert (found.hypothesis_length, found.reference_length) == (6, 7)
+    assert result.score == pytest.approx(expected)
+    assert (result.hypothesis_length, result.reference_length) == (6, 7)
 
 
 def test_agrees_with_nltk(corpus):
@@ -133,11 +133,12 @@ def test_several_references_are_parted_by_tabs():
         ["a dog runs on the grass", None],
     ]
     expected = BLEU(tokenize="none", force=True).corpus_score(hypotheses, streams)
-    found = bleu.bleu(hypotheses, references)
+    result = bleu.bleu(hypotheses, references)
     assert (
-        found.score == pytest.approx(expected.score) and "nrefs:var" in found.signature
+        result.score == pytest.approx(expected.score)
+        and "nrefs:var" in result.signature
     )
     counts = bleu.statistics(hypotheses, references).sum(axis=0)
     assert float(bleu.score(counts)) == pytest.approx(expected.score)
     one = bleu.bleu(hypotheses, [line.split("\t")[-1] for line in references])
-    assert one.score < found.score and "nrefs:1|" in one.signature
+    assert one.score < result.score and "nrefs:1|" in one.signature

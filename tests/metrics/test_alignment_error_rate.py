@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nltk.translate.metrics import alignment_error_rate
 
-from attnlab.metrics import aer
-from attnlab.metrics.aer import Agreement
+from attnlab.metrics import alignment_error_rate as aer
+from attnlab.metrics.alignment_error_rate import Agreement
+from attnlab.metrics.links import reverse
 
 positions = st.tuples(st.integers(0, 5), st.integers(0, 5))
 link_sets = st.frozensets(positions, max_size=12)
@@ -17,11 +18,11 @@ def test_hand_worked_sentence():
     links = {(0, 0), (1, 2), (2, 1), (3, 3)}
     sure = {(0, 0), (1, 1), (2, 1)}
     possible = sure | {(1, 2)}
-    found = aer.agreement(links, sure, possible)
-    assert found == Agreement(links=4, sure=3, in_sure=2, in_possible=3)
-    assert found.aer == pytest.approx(1 - 5 / 7)
-    assert found.precision == 3 / 4
-    assert found.recall == 2 / 3
+    result = aer.agreement(links, sure, possible)
+    assert result == Agreement(links=4, sure=3, in_sure=2, in_possible=3)
+    assert result.aer == pytest.approx(1 - 5 / 7)
+    assert result.precision == 3 / 4
+    assert result.recall == 2 / 3
 
 
 def test_sure_is_taken_into_possible():
@@ -75,8 +76,8 @@ def test_argmax_links():
 
 def test_links_by_threshold():
     alignment = np.array([[0.1, 0.4, 0.5], [0.3, 0.3, 0.4]])
-    found = aer.links(alignment, method="threshold", threshold=0.4)
-    assert found == {(0, 1), (0, 2), (1, 2)}
+    result = aer.links(alignment, method="threshold", threshold=0.4)
+    assert result == {(0, 1), (0, 2), (1, 2)}
 
 
 def test_shift_moves_rows_to_other_target_words():
@@ -112,7 +113,7 @@ def test_bad_alignments_are_rejected():
 
 
 def test_reverse():
-    assert aer.reverse({(0, 1), (2, 2)}) == {(1, 0), (2, 2)}
+    assert reverse({(0, 1), (2, 2)}) == {(1, 0), (2, 2)}
 
 
 def test_strip_cuts_eos_and_padding():

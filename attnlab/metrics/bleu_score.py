@@ -17,7 +17,14 @@ ORDERS = 4
 
 
 class Bleu(NamedTuple):
-    """score in [0, 100]; precisions of 1- to 4-grams in [0, 100]; brevity in [0, 1]."""
+    """BLEU of a corpus.
+
+    score: in [0, 100].
+    signature: sacrebleu's, of everything that moves the score.
+    precisions: of 1- to 4-grams, in [0, 100].
+    brevity: penalty in [0, 1].
+    hypothesis_length, reference_length: tokens of all sentences.
+    """
 
     score: float
     signature: str
@@ -28,7 +35,12 @@ class Bleu(NamedTuple):
 
 
 class LengthRow(NamedTuple):
-    """BLEU of the sentences with low <= source length <= high; no high: unbounded."""
+    """BLEU of the sentences of some source lengths.
+
+    low, high: they have low <= words <= high; a high of None is unbounded.
+    count: of these sentences.
+    bleu: in [0, 100], nan where there are none.
+    """
 
     low: int
     high: int | None
@@ -43,7 +55,20 @@ def bleu(
     tokenize: str = "none",
     lowercase: bool = False,
 ) -> Bleu:
-    """Corpus BLEU of hypotheses against their references (Papineni et al. 2002)."""
+    """Corpus BLEU (Papineni et al. 2002, https://aclanthology.org/P02-1040/).
+
+    Args:
+      hypotheses: a line a sentence.
+      references: a line a sentence; tabs are between several references.
+      tokenize: a name in TOKENIZERS; "none" for text that is tokenized already.
+      lowercase: whether case is ignored.
+
+    Returns:
+      The score, its signature and its parts.
+
+    Raises:
+      ValueError: for an unknown tokenizer, no sentences, or lists of two lengths.
+    """
     metric = _metric(hypotheses, references, tokenize, lowercase)
     result = metric.corpus_score(hypotheses, _parted(references))
     return Bleu(
@@ -63,10 +88,17 @@ def statistics(
     tokenize: str = "none",
     lowercase: bool = False,
 ) -> np.ndarray:
-    """sacrebleu's counts of each sentence, [N, 10], which add up over sentences.
+    """sacrebleu's counts of each sentence, which add up over sentences.
 
-    Columns: hypothesis and reference length, matched 1- to 4-grams, all 1- to 4-grams
-    of the hypothesis.
+    Args:
+      hypotheses: as of `bleu`.
+      references: as of `bleu`.
+      tokenize: as of `bleu`.
+      lowercase: as of `bleu`.
+
+    Returns:
+      Counts [N, 10]: hypothesis and reference length, matched 1- to 4-grams, all 1- to
+      4-grams of the hypothesis.
     """
     metric = _metric(hypotheses, references, tokenize, lowercase)
     rows = metric._extract_corpus_statistics(hypotheses, _parted(references))
@@ -74,11 +106,17 @@ def statistics(
 
 
 def score(counts: np.ndarray) -> np.ndarray:
-    """BLEU [...] in [0, 100] of summed counts [..., 10]: sacrebleu's, vectorized.
+    """BLEU of summed counts: sacrebleu's, vectorized.
 
     Orders without a match are smoothed as sacrebleu does by default ("exp": the k-th
     such order counts 1 / 2^k of a match); no match at all, or no n-grams of some order,
     gives 0.
+
+    Args:
+      counts: [..., 10], sums of `statistics`.
+
+    Returns:
+      BLEU [...] in [0, 100].
     """
     counts = np.asarray(counts, dtype=np.float64)
     length, reference = counts[..., 0], counts[..., 1]
@@ -102,9 +140,21 @@ def by_length(
 ) -> list[LengthRow]:
     """BLEU of the sentences of each range of source lengths.
 
-    The ranges are [1, e0], [e0 + 1, e1], ..., [en + 1, inf) for edges e0 < e1 < ...;
-    a range without sentences has count 0 and BLEU nan, so every system has the same
-    rows. Bahdanau et al. 2014, Fig. 2, plots this.
+    Bahdanau et al. 2014, Fig. 2, plots this.
+
+    Args:
+      hypotheses: as of `bleu`.
+      references: as of `bleu`.
+      source_lengths: words of each source.
+      edges: increasing; the ranges are [1, e0], [e0 + 1, e1], ..., [en + 1, inf).
+      tokenize: as of `bleu`.
+      lowercase: as of `bleu`.
+
+    Returns:
+      A row a range, empty ranges too, so that every system has the same rows.
+
+    Raises:
+      ValueError: for edges that do not increase, or too few source lengths.
     """
     if len(source_lengths) != len(references):
         raise ValueError(
@@ -127,7 +177,7 @@ def _parted(references: Sequence[str]) -> Any:
     """sacrebleu's streams: the k-th references of all, None where there are fewer."""
     parts = [reference.split("\t") for reference in references]
     most = max(map(len, parts), default=1)
-    return [[own[k] if k < len(own) else None for own in parts] for k in range(most)]
+    return [[part[k] if k < len(part) else None for part in parts] for k in range(most)]
 
 
 def _metric(

@@ -1,8 +1,9 @@
-"""Alignment error rate, and the way from attention weights to the links it judges.
+"""Alignment error rate (AER), and the way from attention weights to links.
 
 An alignment is an array of weights [T, S]: row t says where the decoder looked while
 it produced target word t. A link is a pair (t, s), 0-based. Gold links are `sure` or
 merely `possible`; `possible` includes the sure ones (it is taken to, given or not).
+Och and Ney 2003, https://aclanthology.org/J03-1002/
 """
 
 from bisect import bisect_right
@@ -11,9 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-Link = tuple[int, int]
-LinkSet = set[Link] | frozenset[Link]
-Gold = tuple[LinkSet, LinkSet]  # sure, possible
+from attnlab.metrics.links import Gold, Link, LinkSet
 
 METHODS = ("argmax", "threshold")
 WEIGHT_OF_WORD = ("mean", "max")
@@ -37,24 +36,81 @@ class Agreement(NamedTuple):
 
     @property
     def aer(self) -> float:
-        """1 - (|A & S| + |A & P|) / (|A| + |S|): 0 is perfect, 1 is all wrong."""
+        """1 - (|A & S| + |A & P|) / (|A| + |S|).
+
+        Returns:
+          The rate in [0, 1]: 0 is perfect, 1 is all wrong.
+        """
         return 1.0 - _ratio(self.in_sure + self.in_possible, self.links + self.sure)
 
     @property
     def precision(self) -> float:
-        """|A & P| / |A|."""
+        """|A & P| / |A|.
+
+        Returns:
+          The share in [0, 1] of the links that is possible.
+        """
         return _ratio(self.in_possible, self.links)
 
     @property
     def recall(self) -> float:
-        """|A & S| / |S|."""
+        """|A & S| / |S|.
+
+        Returns:
+          The share in [0, 1] of the sure links that is there.
+        """
         return _ratio(self.in_sure, self.sure)
+
+
+def aer(
+    links: LinkSet | Sequence[LinkSet],
+    sure: LinkSet | Sequence[LinkSet],
+    possible: LinkSet | Sequence[LinkSet] = frozenset(),
+) -> float:
+    """Alignment error rate, of a sentence or of a corpus.
+
+    A corpus' counts are summed before the division: the average of the sentences' rates
+    is another number, and not the published one.
+
+    Args:
+      links: (source, target) of a sentence, to be judged; or a list of such sets.
+      sure: gold links that every annotator is certain of, likewise.
+      possible: gold links that are allowed, the sure ones counted or not, likewise.
+
+    Returns:
+      The rate in [0, 1]: 0 is perfect, 1 is all wrong. nan where there is neither a
+      link nor a sure one.
+
+    Raises:
+      ValueError: for lists of different lengths.
+    """
+    judged, certain = _sentences(links), _sentences(sure)
+    allowed = _sentences(possible) if possible else [frozenset[Link]()] * len(certain)
+    if not len(judged) == len(certain) == len(allowed):
+        raise ValueError(
+            f"links of {len(judged)} sentences, sure ones of {len(certain)}, possible "
+            f"ones of {len(allowed)}"
+        )
+    return corpus_agreement(judged, list(zip(certain, allowed, strict=True))).aer
+
+
+def _sentences(links: LinkSet | Sequence[LinkSet]) -> list[LinkSet]:
+    return [links] if isinstance(links, set | frozenset) else list(links)
 
 
 def agreement(
     links: LinkSet, sure: LinkSet, possible: LinkSet = frozenset()
 ) -> Agreement:
-    """The Agreement of one sentence's links with its gold links."""
+    """The Agreement of one sentence's links with its gold links.
+
+    Args:
+      links: (t, s) to be judged.
+      sure: gold links (t, s).
+      possible: gold links (t, s), the sure ones counted or not.
+
+    Returns:
+      The counts.
+    """
     in_sure = len(links & sure)
     in_possible = len(links & (possible | sure))
     return Agreement(len(links), len(sure), in_sure, in_possible)
@@ -64,12 +120,30 @@ def corpus_agreement(links: Sequence[LinkSet], gold: Sequence[Gold]) -> Agreemen
     """The pooled Agreement of a corpus: counts are summed before any division.
 
     The average of the sentences' AERs is another number, and not the published one.
+
+    Args:
+      links: (t, s) of N sentences.
+      gold: of the same sentences.
+
+    Returns:
+      The counts of all.
     """
     return Agreement(*statistics(links, gold).sum(axis=0).tolist())
 
 
 def statistics(links: Sequence[LinkSet], gold: Sequence[Gold]) -> np.ndarray:
-    """The counts of each sentence's `Agreement`, [N, 4], for significance tests."""
+    """The counts of each sentence's `Agreement`, for significance tests.
+
+    Args:
+      links: (t, s) of N sentences.
+      gold: of the same sentences.
+
+    Returns:
+      Counts [N, 4].
+
+    Raises:
+      ValueError: where links and gold are of different numbers of sentences.
+    """
     if len(links) != len(gold):
         raise ValueError(f"links of {len(links)} sentences, gold of {len(gold)}")
     rows = [agreement(a, s, p) for a, (s, p) in zip(links, gold, strict=True)]
@@ -77,7 +151,14 @@ def statistics(links: Sequence[LinkSet], gold: Sequence[Gold]) -> np.ndarray:
 
 
 def score(counts: np.ndarray) -> np.ndarray:
-    """AER [...] of summed counts [..., 4]: what the significance tests call."""
+    """AER of summed counts: what the significance tests call.
+
+    Args:
+      counts: [..., 4], sums of `statistics`.
+
+    Returns:
+      Rates [...] in [0, 1].
+    """
     total = counts[..., 0] + counts[..., 1]
     hits = counts[..., 2] + counts[..., 3]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -91,7 +172,13 @@ def argmax_links(alignment: np.ndarray) -> set[Link]:
     """One link for every target word: to the source word of largest weight.
 
     A row of zeros (the decoder looked at no word) gives no link; of equal weights the
-    first counts. alignment: [T, S], words only.
+    first counts.
+
+    Args:
+      alignment: [T, S], words only.
+
+    Returns:
+      Links (t, s).
     """
     rows = _checked(alignment)
     if rows.shape[1] == 0:
@@ -107,43 +194,57 @@ def links(
     threshold: float | None = None,
     shift: int = 0,
 ) -> set[Link]:
-    """The links of an alignment [T, S] by a named method.
+    """The links of an alignment by a named method.
 
-    "argmax": one per target word; "threshold": every pair whose weight reaches
-    `threshold`, so a word may have several links or none.
-    shift: row t is read as the alignment of word t + shift. Attention may sit one word
-    off (Koehn and Knowles 2017; no query has seen the word it is about to produce), so
-    AER is worth reporting at -1, 0 and 1. Links shifted off either end are dropped.
+    Args:
+      alignment: [T, S], words only.
+      method: "argmax", one per target word; "threshold", every pair whose weight
+        reaches the threshold, so that a word may have several links or none.
+      threshold: more than 0, of that method.
+      shift: row t is read as the alignment of word t + shift. Attention may sit one
+        word off (Koehn and Knowles 2017; no query has seen the word it is about to
+        produce), so AER is worth reporting at -1, 0 and 1. Links shifted off either end
+        are dropped.
+
+    Returns:
+      Links (t, s).
+
+    Raises:
+      ValueError: for an unknown method, or a threshold that does not go with it.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose {', '.join(METHODS)}")
     if (threshold is not None) != (method == "threshold"):
         raise ValueError(f"method {method!r} with threshold {threshold}")
     if threshold is None:
-        found = argmax_links(alignment)
+        linked = argmax_links(alignment)
     else:
         if threshold <= 0.0:
             raise ValueError(f"threshold {threshold} would link every pair; give > 0")
         ts, ss = np.nonzero(_checked(alignment) >= threshold)
-        found = set(zip(ts.tolist(), ss.tolist(), strict=True))
+        linked = set(zip(ts.tolist(), ss.tolist(), strict=True))
     size = len(alignment)
-    return {(t + shift, s) for t, s in found if 0 <= t + shift < size}
-
-
-def reverse(links: Iterable[Link]) -> set[Link]:
-    """The same links with source and target exchanged."""
-    return {(s, t) for t, s in links}
+    return {(t + shift, s) for t, s in linked if 0 <= t + shift < size}
 
 
 def strip(
     alignment: np.ndarray, source_length: int, target_length: int, *, null: bool = False
 ) -> np.ndarray:
-    """The rows and columns of real words, [target_length, source_length].
+    """The rows and columns of real words, without EOS and padding after them.
 
-    Cuts EOS and padding, which follow the words. Without `null` a word that looked
-    mostly at EOS is linked to its best real word (fairseq's rule); with it, EOS stands
-    for the empty word: rows whose largest weight lies outside the sentence become zero,
-    so that `argmax_links` gives them no link.
+    Args:
+      alignment: [T, S], EOS and padding included.
+      source_length: words of the source.
+      target_length: words of the target.
+      null: False links a word that looked mostly at EOS to its best real word
+        (fairseq's rule). True takes EOS for the empty word: rows whose largest weight
+        lies outside the sentence become zero, so that `argmax_links` gives no link.
+
+    Returns:
+      Weights [target_length, source_length].
+
+    Raises:
+      ValueError: where the sentences are longer than the alignment.
     """
     rows = _checked(alignment)
     if target_length > rows.shape[0] or source_length > rows.shape[1]:
@@ -166,7 +267,15 @@ def merge_links(
 ) -> set[Link]:
     """Links between words: two are linked if any of their subwords are.
 
-    The rule of Garg et al. 2019. owner[k] is the number of the word of subword k.
+    The rule of Garg et al. 2019.
+
+    Args:
+      links: (t, s) between subwords.
+      source_owner: number of the word of each source subword.
+      target_owner: number of the word of each target subword.
+
+    Returns:
+      Links (t, s) between words.
     """
     return {(target_owner[t], source_owner[s]) for t, s in links}
 
@@ -178,13 +287,24 @@ def words(
     *,
     over_target: str = "mean",
 ) -> np.ndarray:
-    """Weights between words [T, S] from weights between subwords.
+    """Weights between words from weights between subwords.
 
     A source word gets the sum over its subwords; a target word the mean (or "max") over
     its own, so with the mean a row of weights still sums to what it did. Rows and
-    columns beyond the owners (EOS) are cut. owner as in `merge_links`.
+    columns beyond the owners (EOS) are cut. For example, owners [0, 0, 1] and [0, 1, 1]
+    make a 2 x 2 alignment of a 3 x 3 one.
 
-    For example, owners [0, 0, 1] and [0, 1, 1] make a 2 x 2 alignment of a 3 x 3 one.
+    Args:
+      alignment: [T, S] of subwords.
+      source_owner: number of the word of each source subword.
+      target_owner: number of the word of each target subword.
+      over_target: "mean" or "max".
+
+    Returns:
+      Weights [T, S] of words.
+
+    Raises:
+      ValueError: for another over_target.
     """
     if over_target not in WEIGHT_OF_WORD:
         choices = ", ".join(WEIGHT_OF_WORD)
@@ -208,7 +328,11 @@ def words(
 
 
 class Distance(NamedTuple):
-    """The Agreement on links whose distance lies in [low, high); no high: unbounded."""
+    """The Agreement on links of some distances.
+
+    low, high: the distances lie in [low, high); a high of None is unbounded.
+    agreement: on these links.
+    """
 
     low: float
     high: float | None
@@ -222,14 +346,24 @@ def by_distance(
     edges: Sequence[float] = (1, 2, 3, 5, 8),
     lengths: Sequence[tuple[int, int]] | None = None,
 ) -> list[Distance]:
-    """How well links of each reordering distance are found, one row a bucket.
+    """AER by reordering distance: how well links near the diagonal and far off agree.
 
-    The distance of a link is |t - s|; with `lengths` = (source, target) words of each
-    pair it is the deviation |t - s T / S| from the sentence's diagonal instead, which a
-    mere difference of lengths doesn't raise. Links of A, S and P are all put into the
-    bucket of their own distance, so the rows add up to the corpus.
+    Links of A, S and P are all put into the bucket of their own distance, so the rows
+    add up to the corpus.
 
-    The buckets are [0, e0), [e0, e1), ..., [en, inf) for edges e0 < e1 < ...
+    Args:
+      links: (t, s) of N sentences.
+      gold: of the same sentences.
+      edges: increasing; the buckets are [0, e0), [e0, e1), ..., [en, inf).
+      lengths: (source, target) words of each pair. With them the distance is the
+        deviation |t - s T / S| from the sentence's diagonal, which a mere difference of
+        lengths does not raise; without, it is |t - s|.
+
+    Returns:
+      One row a bucket.
+
+    Raises:
+      ValueError: for edges that do not increase, or too few lengths.
     """
     if lengths is not None and len(lengths) != len(gold):
         raise ValueError(f"lengths of {len(lengths)} sentences, gold of {len(gold)}")
@@ -252,13 +386,13 @@ def by_distance(
                 buckets[bucket(link, sentence)][sentence].add(link)
         return buckets
 
-    found = split(links)
+    linked = split(links)
     sure = split([s for s, _ in gold])
     possible = split([p | s for s, p in gold])
     bounds = zip([0, *edges], [*edges, None], strict=True)
     return [
         Distance(low, high, corpus_agreement(a, list(zip(s, p, strict=True))))
-        for (low, high), a, s, p in zip(bounds, found, sure, possible, strict=True)
+        for (low, high), a, s, p in zip(bounds, linked, sure, possible, strict=True)
     ]
 
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnlab.metrics import symmetrize
-from attnlab.metrics.symmetrize import LILT_ORDER, STRAIGHT_FIRST, SYMMETRIZATIONS
+from attnlab.metrics import symmetrization as symmetrize
+from attnlab.metrics.symmetrization import LILT_ORDER, STRAIGHT_FIRST, SYMMETRIZATIONS
 
 link_sets = st.frozensets(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12)
 

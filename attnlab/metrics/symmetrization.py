@@ -1,13 +1,14 @@
-"""One alignment from two: an aligner run from source to target, and in reverse.
+"""Symmetrization: one alignment from two, source to target and in reverse.
 
-`forward` and `backward` are the link sets (t, s) of the two runs over one pair, both in
-the same notation (`aer.reverse` turns a reverse run's own links round).
+`forward` and `backward` are the links of the two runs over one pair, both (t, s)
+(`links.reverse` turns a reverse run's own links round); `symmetrize`, the function for
+users, takes (source, target). Och and Ney 2003; Koehn et al. 2005,
+https://aclanthology.org/2005.iwslt-1.8/
 """
 
 from collections.abc import Iterable, Sequence
 
-Link = tuple[int, int]
-LinkSet = set[Link] | frozenset[Link]
+from attnlab.metrics.links import Link, LinkSet, reverse
 
 # Neighbors (dt, ds) of a link in the order in which they are tried, which settles who
 # joins first of two competing ones. Straight before diagonal: Koehn et al. 2005, Moses.
@@ -19,13 +20,52 @@ LILT_ORDER = ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (0, 1), (-1, 1), (1, 
 FREE = ("either", "both")
 
 
+def symmetrize(
+    forward: LinkSet, backward: LinkSet, method: str = "grow-diag-final"
+) -> set[Link]:
+    """One alignment of a sentence pair from those of two directions.
+
+    Args:
+      forward: links (source, target) of an aligner from source to target.
+      backward: links (source, target) of one from target to source.
+      method: a name in SYMMETRIZATIONS.
+
+    Returns:
+      Links (source, target).
+
+    Raises:
+      ValueError: for an unknown method.
+    """
+    if method not in SYMMETRIZATIONS:
+        choices = ", ".join(SYMMETRIZATIONS)
+        raise ValueError(f"unknown method {method!r}; choose {choices}")
+    # The order in which links join, and so the result, is that of (t, s).
+    return reverse(SYMMETRIZATIONS[method](reverse(forward), reverse(backward)))
+
+
 def intersection(forward: LinkSet, backward: LinkSet) -> set[Link]:
-    """Links of both directions: few and precise, one-to-one if each is many-to-one."""
+    """Links of both directions: few and precise, one-to-one if each is many-to-one.
+
+    Args:
+      forward: links (t, s).
+      backward: links (t, s).
+
+    Returns:
+      Links (t, s).
+    """
     return set(forward & backward)
 
 
 def union(forward: LinkSet, backward: LinkSet) -> set[Link]:
-    """Links of either direction: many, and the best recall."""
+    """Links of either direction: many, and the best recall.
+
+    Args:
+      forward: links (t, s).
+      backward: links (t, s).
+
+    Returns:
+      Links (t, s).
+    """
     return set(forward | backward)
 
 
@@ -39,10 +79,22 @@ def grow_diagonal(
     """The intersection, grown along neighboring links of the union.
 
     After Koehn et al. 2005. Links are visited in source order, again and again until
-    nothing joins; a neighbor (diagonal ones included) joins if one of its words is
-    still unlinked (free="either", the rule of the programs symal and atools) or both
-    are (free="both", that of Moses' manual and lilt/alignment-scripts; fewer links,
-    more precise).
+    nothing joins.
+
+    Args:
+      forward: links (t, s).
+      backward: links (t, s).
+      free: a neighbor (diagonal ones included) joins if one of its words is still
+        unlinked ("either", the rule of the programs symal and atools) or both are
+        ("both", that of Moses' manual and lilt/alignment-scripts; fewer links, more
+        precise).
+      order: in which the neighbors (dt, ds) of a link are tried.
+
+    Returns:
+      Links (t, s).
+
+    Raises:
+      ValueError: for another free.
     """
     if free not in FREE:
         raise ValueError(f"unknown free {free!r}; choose {', '.join(FREE)}")
@@ -73,6 +125,15 @@ def grow_diagonal_final(
     """grow_diagonal, then every link of a direction with one or both words unlinked.
 
     forward's links come first, then backward's.
+
+    Args:
+      forward: links (t, s).
+      backward: links (t, s).
+      free: as of `grow_diagonal`.
+      order: as of `grow_diagonal`.
+
+    Returns:
+      Links (t, s).
     """
     grown = grow_diagonal(forward, backward, free=free, order=order)
     return _final(grown, forward, backward, "either")
@@ -88,6 +149,15 @@ def grow_diagonal_final_and(
     """grow_diagonal, then every link of a direction with both words unlinked.
 
     With free="both" this is what lilt/alignment-scripts call grow-diagonal-final.
+
+    Args:
+      forward: links (t, s).
+      backward: links (t, s).
+      free: as of `grow_diagonal`.
+      order: as of `grow_diagonal`.
+
+    Returns:
+      Links (t, s).
     """
     grown = grow_diagonal(forward, backward, free=free, order=order)
     return _final(grown, forward, backward, "both")
