@@ -1,19 +1,18 @@
-"""What predicts a target word by word: all of a model but its encoder."""
-
-from typing import Any
+"""A model that predicts a target word by word, but for its encoder."""
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import glorot_uniform, zeros
 
-from attnlab.attention.base import AttentionOutput, Memory
+from attnlab.attention.base import AttentionOutput, Memory, SampleSpec
 from attnlab.masking import distribution, length_mask
 from attnlab.nn.cells import dense
-from attnlab.nn.decoders import DecoderOutputs, State
+from attnlab.nn.decoders import Decoder, DecoderOutputs, State
 from attnlab.nn.embedding import dropout, embed, embedding_init
+from attnlab.nn.inference_network import Inference
 
-BOS = 1  # attnlab.text.vocabulary.BOS; models do not import data
+BOS = 1  # as attnlab.text.vocabulary.BOS, which models do not import
 
 
 class Conditional(nn.Module, kw_only=True):
@@ -22,8 +21,11 @@ class Conditional(nn.Module, kw_only=True):
     Targets are [B, T] token ids, words then EOS then padding; lengths count EOS. A
     source is an array whose first axis is B, beside its lengths [B]: 0 for a filler
     row. What else they are is the affair of the subclass, whose `setup` ends with
-    `complete(decode, ...)`, a decoder of `attnlab.nn.decoders`, and which defines
+    `complete(decode, ...)`, an `attnlab.nn.decoders.Decoder`, and which defines
     `start` and `parameters`.
+
+    target_size: V. embedding: E. tied: the vocabulary reads out with the embeddings.
+    dropout: share that is dropped of embeddings and readouts.
     """
 
     target_size: int
@@ -31,8 +33,16 @@ class Conditional(nn.Module, kw_only=True):
     tied: bool = False
     dropout: float = 0.0
 
-    def complete(self, decode: Any, readouts: int, inferring: Any = None) -> None:
-        """Set up the rest: embeddings, and the vocabulary that readouts [R] meet."""
+    def complete(
+        self, decode: Decoder, readouts: int, inferring: Inference | None = None
+    ) -> None:
+        """Set up the rest of the model: its embeddings and its vocabulary.
+
+        Args:
+          decode: the decoder.
+          readouts: width of what the vocabulary reads, R.
+          inferring: the inference network, where the model learns by the ELBO.
+        """
         self.decode, self.inferring = decode, inferring
         size = (self.target_size, self.embedding)
         self.target_words = self.param("target_embedding", embedding_init, size)
@@ -42,35 +52,75 @@ class Conditional(nn.Module, kw_only=True):
         self.bias = self.param("vocabulary_bias", zeros, (self.target_size,))
 
     def start(
-        self, source, source_lengths, *, train: bool = False
+        self, source: jax.Array, source_lengths: jax.Array, *, train: bool = False
     ) -> tuple[Memory, State]:
-        """The decoder's memory and its first state, a row a source."""
+        """Encode a batch.
+
+        Args:
+          source: the first axis is B.
+          source_lengths: [B].
+          train: whether there is dropout.
+
+        Returns:
+          What the decoder attends to, and its first state.
+        """
         raise NotImplementedError
 
     def parameters(self) -> None:
-        """Nothing, but `init(rng, method="parameters")` draws all parameters by it.
+        """Touch every part, so that `init(rng, method="parameters")` draws all of them.
 
-        Looking at a part sets it up; running the model for that would be compiled.
+        flax sets a part up when it is looked at; to run the model for that would
+        compile it.
         """
         raise NotImplementedError
 
     def __call__(
-        self, source, source_lengths, target, *, train: bool = False, draw=None
+        self,
+        source: jax.Array,
+        source_lengths: jax.Array,
+        target: jax.Array,
+        *,
+        train: bool = False,
+        draw: SampleSpec | None = None,
     ) -> DecoderOutputs:
-        """Teacher-forced pass; readouts [B, T, R] predict `target` [B, T].
+        """A teacher-forced pass.
 
-        Each step sees what its read draws with `draw`, or the expected value.
+        Args:
+          source: the first axis is B.
+          source_lengths: [B].
+          target: [B, T].
+          train: whether there is dropout.
+          draw: what each step's read draws; None: its expected value.
+
+        Returns:
+          The DecoderOutputs, whose readouts [B, T, R] predict the target.
         """
         memory, state = self.start(source, source_lengths, train=train)
         embedded = self.embed_inputs(target, train=train)
         unrolled = self.decode.unroll(memory, state, embedded, draw=draw, train=train)
+        # After the scan: what is fed to the next step is not dropped.
         readouts = self._drop(unrolled.readouts, train)
         return unrolled._replace(readouts=readouts)
 
     def step(
-        self, memory: Memory, state: State, tokens, *, draw=None
+        self,
+        memory: Memory,
+        state: State,
+        tokens: jax.Array,
+        *,
+        draw: SampleSpec | None = None,
     ) -> tuple[State, jax.Array, AttentionOutput]:
-        """One decoding step after `tokens` [B]: the state, logits [B, V], alignment."""
+        """One decoding step.
+
+        Args:
+          memory: from `start`.
+          state: of the step before, or from `start`.
+          tokens: the words before [B].
+          draw: what the read draws; None: its expected value.
+
+        Returns:
+          The next state, logits [B, V], and the attention's output.
+        """
         embedded = embed(self.target_words, tokens)
         state, _, readout, aligned = self.decode.step(
             memory, state, embedded, draw=draw
@@ -78,29 +128,42 @@ class Conditional(nn.Module, kw_only=True):
         return state, self.logits(readout), aligned
 
     def step_marginal(
-        self, memory: Memory, state: State, tokens, *, positions: int
+        self, memory: Memory, state: State, tokens: jax.Array, *, positions: int
     ) -> tuple[State, jax.Array, AttentionOutput]:
-        """As `step`, with the log-probabilities [B, V] of the marginal.
+        """One decoding step by the marginal, log sum_a p(a) p(word | a).
 
-        log sum_a p(a) p(word | a) over the `positions` likeliest, renormalized; the
-        state is fed the expected value.
+        The state is fed the expected value.
+
+        Args:
+          memory: from `start`.
+          state: of the step before, or from `start`.
+          tokens: the words before [B].
+          positions: how many the sum is over: the most probable, renormalized.
+
+        Returns:
+          The next state, log-probabilities [B, V], and the attention's output.
         """
         embedded = embed(self.target_words, tokens)
         state, query, _, aligned = self.decode.step(memory, state, embedded)
-        kept = min(positions, aligned.weights.shape[-1])
-        largest, slots = jax.lax.top_k(aligned.weights, kept)
+        count = min(positions, aligned.weights.shape[-1])
+        largest, slots = jax.lax.top_k(aligned.weights, count)
         places = jnp.take_along_axis(aligned.positions, slots, axis=-1)
         places = jnp.clip(places, 0, memory.values.shape[1] - 1)
-        first = jnp.arange(kept) == 0  # all there is where nothing can be looked at
+        # Where nothing can be attended, the first position stands for all; it reads
+        # zeros.
+        first = jnp.arange(count) == 0
         shares = jnp.where(
             largest[:, :1] > 0, distribution(largest), first[None].astype(largest.dtype)
         )
 
+        # Position by position: the logits of all at once would be [B, positions, V].
         def add(total, at):
             place, weight, share = at
             value = jnp.take_along_axis(memory.values, place[:, None, None], axis=1)
+            # A position without weight may be padding, whose value must not count.
             context = jnp.where(weight[:, None] > 0, value[:, 0], 0)
             logits = self.logits(self.decode.readout(query, embedded, context))
+            # A log-sum-exp over positions: a likelihood may be too small for float32.
             more = jax.nn.log_softmax(logits) + jnp.log(share)[:, None]
             return jnp.logaddexp(total, more), None
 
@@ -109,32 +172,89 @@ class Conditional(nn.Module, kw_only=True):
         total, _ = jax.lax.scan(add, nothing, each)
         return state, total, aligned
 
-    def infer(self, target, target_lengths, values, weights, positions) -> jax.Array:
-        """q(a | x, y) [B, T, W] of the inference network (see `Inference`)."""
+    def infer(
+        self,
+        target: jax.Array,
+        target_lengths: jax.Array,
+        values: jax.Array,
+        weights: jax.Array,
+        positions: jax.Array,
+    ) -> jax.Array:
+        """q(a | x, y) of the inference network.
+
+        Args:
+          target: [B, T].
+          target_lengths: [B].
+          values: annotations of the source [B, S, C].
+          weights: of the attention [B, T, W].
+          positions: [B, T, W], which source positions those are of.
+
+        Returns:
+          q [B, T, W]; see `Inference`.
+        """
         embedded = embed(self.target_words, target)
         mask = length_mask(target_lengths, target.shape[1])
+        if self.inferring is None:
+            raise ValueError("this model was built without an inference network")
         return self.inferring(embedded, mask, values, weights, positions)
 
-    def embed_inputs(self, target, *, train: bool = False) -> jax.Array:
-        """Embedded decoder inputs [B, T, E]: BOS, then target without its last."""
+    def embed_inputs(self, target: jax.Array, *, train: bool = False) -> jax.Array:
+        """Decoder inputs: BOS, then the target without its last word.
+
+        Args:
+          target: [B, T].
+          train: whether there is dropout.
+
+        Returns:
+          Embedded words [B, T, E].
+        """
+        # Step t sees word t - 1, and the first BOS.
         before = jnp.full_like(target[:, :1], BOS)
         inputs = jnp.concatenate([before, target[:, :-1]], axis=1)
         return self._drop(embed(self.target_words, inputs), train)
 
-    def readout(self, queries, embedded, contexts, *, train: bool = False) -> jax.Array:
-        """Readouts [..., R] for contexts [..., C] other than the attention's own."""
+    def readout(
+        self,
+        queries: jax.Array,
+        embedded: jax.Array,
+        contexts: jax.Array,
+        *,
+        train: bool = False,
+    ) -> jax.Array:
+        """Readouts for contexts other than the attention's own.
+
+        Args:
+          queries: [..., Q].
+          embedded: [..., E].
+          contexts: [..., C].
+          train: whether there is dropout.
+
+        Returns:
+          Readouts [..., R].
+        """
         return self._drop(self.decode.readout(queries, embedded, contexts), train)
 
     def output_layer(self) -> tuple[jax.Array, jax.Array]:
-        """Kernel [R, V] and bias [V] of the vocabulary."""
+        """The vocabulary's parameters.
+
+        Returns:
+          Kernel [R, V] and bias [V].
+        """
         return (self.target_words.T if self.tied else self.kernel), self.bias
 
-    def logits(self, readouts) -> jax.Array:
-        """Vocabulary logits [..., V] of readouts [..., R]."""
+    def logits(self, readouts: jax.Array) -> jax.Array:
+        """Scores of all words.
+
+        Args:
+          readouts: [..., R].
+
+        Returns:
+          Logits [..., V].
+        """
         kernel, bias = self.output_layer()
         return dense(readouts, kernel, bias)
 
-    def _drop(self, array, train: bool):
-        if not (train and self.dropout):
+    def _drop(self, array: jax.Array, train: bool) -> jax.Array:
+        if not (train and self.dropout):  # then no random key is asked for, either
             return array
         return dropout(self.make_rng("dropout"), array, self.dropout)

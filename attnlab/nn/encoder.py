@@ -1,4 +1,4 @@
-"""The encoder of a translation model: uni- or bidirectional, stacked, length-aware."""
+"""A recurrent encoder: uni- or bidirectional, stacked, blind to padding."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,8 @@ class Encoded(NamedTuple):
     values [B, S, C]: annotations, zero under padding; C = H * directions.
     finals: for each layer, the final carries of its directions ([B, H] each).
     summary [B, H]: where the last direction of the top layer ended. For a
-      bidirectional encoder this is the *first backward* annotation (4.11).
+      bidirectional encoder this is the *first backward* annotation, of which Bahdanau
+      et al. make the decoder's first state.
     """
 
     values: jax.Array
@@ -30,7 +31,9 @@ class Encoder(nn.Module):
 
     `reverse_source` reads a unidirectional encoder's sentence from its end (Sutskever
     et al. 2014). Only the scan turns round: annotations, windows and alignments keep
-    the order of the words (4.6).
+    the order of the words.
+
+    inputs: E. hidden: H, a direction.
     """
 
     cell: Cell
@@ -46,6 +49,7 @@ class Encoder(nn.Module):
             raise ValueError("a bidirectional encoder has no reversed source")
         directions = [False, True] if self.bidirectional else [self.reverse_source]
         self.directions = directions
+        # Layers above the first read both directions of the one below.
         widths = [self.inputs] + [self.hidden * len(directions)] * (self.layers - 1)
         self.params_of = [
             [
@@ -55,16 +59,30 @@ class Encoder(nn.Module):
             for n, width in enumerate(widths)
         ]
 
-    def __call__(self, embedded: jax.Array, mask: jax.Array, *, train=False) -> Encoded:
-        """Annotations of embedded [B, S, E]; `mask` [B, S] is true at real tokens."""
+    def __call__(
+        self, embedded: jax.Array, mask: jax.Array, *, train: bool = False
+    ) -> Encoded:
+        """Annotate a batch.
+
+        Args:
+          embedded: [B, S, E].
+          mask: [B, S], True at real tokens.
+          train: whether there is dropout, between layers.
+
+        Returns:
+          The Encoded.
+        """
         values, finals = embedded, []
         for n, layer in enumerate(self.params_of):
+            # Below the first layer the model has dropped embeddings already.
             if n > 0 and train and self.dropout:
                 values = dropout(self.make_rng("dropout"), values, self.dropout)
             runs = [
                 recur(self.cell, p, values, mask, hidden=self.hidden, reverse=reverse)
                 for p, reverse in zip(layer, self.directions, strict=True)
             ]
-            values = jnp.concatenate([outputs for outputs, _ in runs], axis=-1)
+            values = jnp.concatenate(
+                [outputs for outputs, _ in runs], axis=-1
+            )  # [B, S, C]
             finals.append(tuple(final for _, final in runs))
         return Encoded(values, tuple(finals), self.cell.output(finals[-1][-1]))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from attnlab.attention import build
+from attnlab.attention import build, options_of
 from attnlab.nn.cells import cell_named
 from attnlab.tasks.translation.model import Seq2Seq
 from tests.nn import cells_by_hand as cells
@@ -39,7 +39,11 @@ def make(case: Case, *, source=SOURCE, target=TARGET, **others) -> Seq2Seq:
     options = case._asdict()
     score, coverage = options.pop("score"), options.pop("coverage")
     window, read = others.pop("window", "global"), others.pop("read", "soft")
-    attention = build(score, window, read=read, coverage=coverage, half_width=1)
+    chosen = {"coverage": coverage, "half_width": 1}
+    takes = options_of(score, window, read=read) & set(chosen)
+    attention = build(
+        score, window, read=read, **{name: chosen[name] for name in takes}
+    )
     cell = cell_named(options.pop("cell"))
     return Seq2Seq(
         source_size=source,

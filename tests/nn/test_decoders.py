@@ -54,8 +54,8 @@ def stepwise(model, params, source, target):
 
     before = jnp.full_like(target[:, :1], BOS)
     tokens = jnp.concatenate([before, target[:, :-1]], axis=1)
-    state, found = jax.lax.scan(advance, state, tokens.T)
-    return state, *jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), found)
+    state, actual = jax.lax.scan(advance, state, tokens.T)
+    return state, *jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), actual)
 
 
 @cache
@@ -74,8 +74,8 @@ def compiled(name):
     return params, both, both(params, SOURCE, TARGET)
 
 
-def close(found, expected, rtol=1e-4):
-    np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-5)
+def close(actual, expected, rtol=1e-4):
+    np.testing.assert_allclose(actual, expected, rtol=rtol, atol=1e-5)
 
 
 @every_case
@@ -84,14 +84,14 @@ def test_teacher_forcing_is_the_papers_loop(name):
     for row in range(3):
         source = SOURCE[row, : SOURCE_LENGTHS[row]]
         length = TARGET_LENGTHS[row]
-        said = by_hand.force(CASES[name], params, source, TARGET[row, :length])
-        close(unrolled.queries[row, :length], said.queries)
-        close(unrolled.contexts[row, :length], said.contexts)
-        close(unrolled.readouts[row, :length], said.readouts)
-        close(logits[row, :length], said.logits)
-        seen = said.weights.shape[1]
+        by_loop = by_hand.force(CASES[name], params, source, TARGET[row, :length])
+        close(unrolled.queries[row, :length], by_loop.queries)
+        close(unrolled.contexts[row, :length], by_loop.contexts)
+        close(unrolled.readouts[row, :length], by_loop.readouts)
+        close(logits[row, :length], by_loop.logits)
+        seen = by_loop.weights.shape[1]
         assert seen == SOURCE_LENGTHS[row] - (not CASES[name].eos_in_memory)
-        close(weights[row, :length, :seen], said.weights)
+        close(weights[row, :length, :seen], by_loop.weights)
         np.testing.assert_array_equal(weights[row, :, seen:], 0.0)
 
 
@@ -172,16 +172,16 @@ def test_readout_of_other_contexts_takes_any_leading_axes(name):
     model = by_hand.make(CASES[name])
     embedded = model.apply(params, TARGET, method="embed_inputs")
     args = (unrolled.queries, embedded, unrolled.contexts)
-    found = model.apply(params, *args, method="readout")
-    close(found, unrolled.readouts, rtol=1e-5)
+    actual = model.apply(params, *args, method="readout")
+    close(actual, unrolled.readouts, rtol=1e-5)
     two = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), args)
-    found = model.apply(params, *two, method="readout")
-    close(found[1], unrolled.readouts, rtol=1e-5)
+    actual = model.apply(params, *two, method="readout")
+    close(actual[1], unrolled.readouts, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["bahdanau", "luong-forwards"])
 def test_every_parameter_matters_and_has_a_finite_gradient(name):
-    """Also with a filler row in the batch, whose loss is counted here (4.16)."""
+    """Also with a filler row in the batch, whose loss is counted here."""
     model = by_hand.make(CASES[name])
     params = by_hand.parameters(model)
 
@@ -214,6 +214,6 @@ def test_steps_at_once_are_steps_one_by_one(window):
         return jnp.sum(unrolled.readouts * weigh), unrolled
 
     gradient = jax.jit(jax.grad(loss, has_aux=True), static_argnums=1)
-    found, expected = gradient(params, True), gradient(params, False)
-    jax.tree.map(partial(close, rtol=1e-5), found, expected)
-    assert (jax.tree.leaves(found[0])[0] != 0).any()
+    actual, expected = gradient(params, True), gradient(params, False)
+    jax.tree.map(partial(close, rtol=1e-5), actual, expected)
+    assert (jax.tree.leaves(actual[0])[0] != 0).any()

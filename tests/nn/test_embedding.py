@@ -27,10 +27,10 @@ def test_the_places_of_a_frequent_word_are_added_up_in_float32():
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_dropout_drops_its_share_and_scales_the_rest(rate, rng):
-    found = np.asarray(dropout(rng, jnp.full((100, 200), 3.0), rate))
-    kept = found != 0.0
-    assert 1 - kept.mean() == pytest.approx(rate, abs=0.015)  # 4 deviations
-    np.testing.assert_allclose(found[kept], 3.0 / (1 - rate), rtol=1e-6)
+    actual = np.asarray(dropout(rng, jnp.full((100, 200), 3.0), rate))
+    mask = actual != 0.0
+    assert 1 - mask.mean() == pytest.approx(rate, abs=0.015)  # 4 deviations
+    np.testing.assert_allclose(actual[mask], 3.0 / (1 - rate), rtol=1e-6)
 
 
 def test_dropout_of_rate_zero_is_the_array_itself(rng):

@@ -41,33 +41,33 @@ def with_slopes(loss, mask=MASK, scale=1.0, readouts=READOUTS):
     return jax.tree.leaves(both(readouts, KERNEL, BIAS))
 
 
-def close(found, expected, rtol=1e-5):
-    for ours, theirs in zip(found, expected, strict=True):
+def close(actual, expected, rtol=1e-5):
+    for ours, theirs in zip(actual, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-6)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("rows", [1, 5, 6, 12, 256])
 def test_any_block_size_gives_the_full_formula(rows, smoothing):
-    found = with_slopes(lambda *args: cross_entropy(*args, smoothing, rows))
+    actual = with_slopes(lambda *args: cross_entropy(*args, smoothing, rows))
     expected = with_slopes(lambda *args: in_full(*args, smoothing))
-    close(found, expected)
-    assert np.all(found[1][~MASK] == 0.0)  # exactly
+    close(actual, expected)
+    assert np.all(actual[1][~MASK] == 0.0)  # exactly
 
 
 def test_the_gradient_is_scaled_by_what_comes_in():
-    found = with_slopes(lambda *args: cross_entropy(*args, 0.1, 4), scale=-2.5)
-    close(found, with_slopes(lambda *args: in_full(*args, 0.1), scale=-2.5))
+    actual = with_slopes(lambda *args: cross_entropy(*args, 0.1, 4), scale=-2.5)
+    close(actual, with_slopes(lambda *args: in_full(*args, 0.1), scale=-2.5))
 
 
 @pytest.mark.parametrize("real", [0, 1, 4, 5, COUNT])
 def test_any_number_of_real_rows(real):
     mask = np.zeros(COUNT, bool)
     mask[random.permutation(COUNT)[:real]] = True
-    found = with_slopes(lambda *args: cross_entropy(*args, 0.1, 4), mask)
-    close(found, with_slopes(lambda *args: in_full(*args, 0.1), mask))
+    actual = with_slopes(lambda *args: cross_entropy(*args, 0.1, 4), mask)
+    close(actual, with_slopes(lambda *args: in_full(*args, 0.1), mask))
     if real == 0:
-        assert all(np.all(part == 0.0) for part in found)
+        assert all(np.all(part == 0.0) for part in actual)
 
 
 def test_blocks_of_padding_are_skipped():
@@ -75,8 +75,8 @@ def test_blocks_of_padding_are_skipped():
     mask = np.zeros(COUNT, bool)
     mask[[1, 5, 6, 10]] = True
     holes = np.where(mask[:, None], READOUTS, np.nan)
-    found = with_slopes(lambda *args: cross_entropy(*args, 0.0, 4), mask, 1.0, holes)
-    close(found, with_slopes(lambda *args: in_full(*args, 0.0), mask))
+    actual = with_slopes(lambda *args: cross_entropy(*args, 0.0, 4), mask, 1.0, holes)
+    close(actual, with_slopes(lambda *args: in_full(*args, 0.0), mask))
 
 
 def test_the_default_is_no_smoothing_and_the_plain_sum():
@@ -85,20 +85,20 @@ def test_the_default_is_no_smoothing_and_the_plain_sum():
     for row in np.flatnonzero(MASK):
         p = np.exp(logits[row]) / np.exp(logits[row]).sum()
         expected -= np.log(p[TARGETS[row]])
-    found = cross_entropy(READOUTS, KERNEL, BIAS, TARGETS, MASK)
-    assert float(found) == pytest.approx(expected, rel=1e-5)
-    assert found.shape == ()
+    actual = cross_entropy(READOUTS, KERNEL, BIAS, TARGETS, MASK)
+    assert float(actual) == pytest.approx(expected, rel=1e-5)
+    assert actual.shape == ()
     compiled = jax.jit(cross_entropy)(READOUTS, KERNEL, BIAS, TARGETS, MASK)
-    assert float(compiled) == pytest.approx(float(found), rel=1e-6)
+    assert float(compiled) == pytest.approx(float(actual), rel=1e-6)
 
 
 def test_smoothing_one_asks_for_the_uniform_distribution():
     flat = cross_entropy(0 * READOUTS, KERNEL, 0 * BIAS, TARGETS, MASK, 1.0)
     assert float(flat) == pytest.approx(MASK.sum() * np.log(SIZE), rel=1e-6)
-    found = with_slopes(
+    actual = with_slopes(
         lambda r, k, b, *rest: cross_entropy(0.0 * r, k, 0.0 * b, *rest, 1.0)
     )
-    for slope in found[1:]:
+    for slope in actual[1:]:
         np.testing.assert_allclose(slope, 0.0, atol=1e-6)
 
 
@@ -111,22 +111,22 @@ def test_huge_logits_stay_finite():
 
 def test_the_masked_target_does_not_matter():
     other = np.where(MASK, TARGETS, 0)
-    found = cross_entropy(READOUTS, KERNEL, BIAS, other, MASK, 0.1, 5)
+    actual = cross_entropy(READOUTS, KERNEL, BIAS, other, MASK, 0.1, 5)
     expected = cross_entropy(READOUTS, KERNEL, BIAS, TARGETS, MASK, 0.1, 5)
-    assert float(found) == float(expected)
+    assert float(actual) == float(expected)
 
 
 def test_token_losses_are_minus_log_softmax_of_any_shape():
     logits = random.normal(size=(2, 3, SIZE)).astype(np.float32)
     targets = random.integers(0, SIZE, (2, 3))
-    found = token_losses(jnp.asarray(logits), jnp.asarray(targets))
-    assert found.shape == (2, 3)
+    actual = token_losses(jnp.asarray(logits), jnp.asarray(targets))
+    assert actual.shape == (2, 3)
     for place in np.ndindex(2, 3):
         p = np.exp(logits[place]) / np.exp(logits[place]).sum()
-        assert float(found[place]) == pytest.approx(-np.log(p[targets[place]]), 1e-5)
+        assert float(actual[place]) == pytest.approx(-np.log(p[targets[place]]), 1e-5)
 
 
-def test_sums_of_parts_are_the_sums_of_the_whole():  # 4.35
+def test_sums_of_parts_are_the_sums_of_the_whole():
     """However a batch is split, the mean per token comes out the same."""
 
     def sums(rows):
@@ -165,9 +165,9 @@ def test_log_likelihoods_of_any_block_size_are_those_of_the_full_formula(rows):
         del targets
         return SLOPES @ each_in_full(readouts, kernel, bias, mask)
 
-    found = with_slopes(ours)
-    close(found, with_slopes(full))
-    assert np.all(found[1][~MASK] == 0.0)  # exactly
+    actual = with_slopes(ours)
+    close(actual, with_slopes(full))
+    assert np.all(actual[1][~MASK] == 0.0)  # exactly
     each = log_likelihoods(READOUTS, KERNEL, BIAS, TARGETS, MASK, rows)
     np.testing.assert_allclose(
         each, each_in_full(READOUTS, KERNEL, BIAS, MASK), rtol=1e-5
@@ -179,9 +179,11 @@ def test_log_likelihoods_skip_blocks_of_padding():
     mask = np.zeros(COUNT, bool)
     mask[[1, 5, 6, 10]] = True
     holes = np.where(mask[:, None], READOUTS, np.nan)
-    found = with_slopes(lambda *args: log_likelihoods(*args, 4).sum(), mask, 1.0, holes)
+    actual = with_slopes(
+        lambda *args: log_likelihoods(*args, 4).sum(), mask, 1.0, holes
+    )
     expected = with_slopes(lambda *args: -in_full(*args, 0.0), mask)
-    close(found, expected)
+    close(actual, expected)
 
 
 def test_log_likelihoods_are_minus_the_cross_entropy():
@@ -206,17 +208,17 @@ def test_bfloat16_is_summed_in_float32(loss):
     @jax.jit
     def both(arrays):
         def total(arrays):
-            found = loss(*arrays, targets, mask, rows=16)
-            return found.sum(), found
+            actual = loss(*arrays, targets, mask, rows=16)
+            return actual.sum(), actual
 
         return jax.value_and_grad(total, has_aux=True)(arrays)
 
-    (total, found), gradients = both(arrays)
+    (total, actual), gradients = both(arrays)
     wide = [array.astype(jnp.float32) for array in arrays]
     (exact, exactly), slopes = both(wide)
-    assert found.dtype == jnp.float32
+    assert actual.dtype == jnp.float32
     np.testing.assert_allclose(total, exact, rtol=1e-5)
-    np.testing.assert_allclose(found, exactly, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(actual, exactly, rtol=1e-4, atol=1e-5)
     for gradient, slope in zip(gradients, slopes, strict=True):
         assert gradient.dtype == jnp.bfloat16
         off = np.linalg.norm(gradient.astype(jnp.float32) - slope)
@@ -235,8 +237,8 @@ def test_the_doubly_stochastic_term_is_equation_14():
             for i in range(4):
                 received = sum(float(weights[row, t, i]) for t in range(length))
                 expected += (1.0 - received) ** 2
-    found = jax.jit(doubly_stochastic)(weights, real)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    actual = jax.jit(doubly_stochastic)(weights, real)
+    np.testing.assert_allclose(actual, expected, rtol=1e-5)
     slope = np.asarray(jax.grad(doubly_stochastic)(jnp.asarray(weights), real))
     assert not slope[~real].any() and slope[real].all()
     padded = np.where(real[..., None], weights, np.nan)

@@ -50,9 +50,9 @@ def test_every_sentence_is_a_loop_over_its_own_words(name, reverse):
         expected, carry = cells_by_hand.run(
             name, params, WORDS[row, :length], HIDDEN, reverse
         )
-        found = np.asarray(outputs[row])
-        np.testing.assert_allclose(found[:length], expected, rtol=1e-5, atol=1e-6)
-        np.testing.assert_array_equal(found[length:], 0.0)
+        actual = np.asarray(outputs[row])
+        np.testing.assert_allclose(actual[:length], expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(actual[length:], 0.0)
         for ours, theirs in zip(
             jax.tree.leaves(final), jax.tree.leaves(carry), strict=True
         ):
@@ -89,12 +89,12 @@ def test_padding_gets_no_gradient_and_every_word_gets_some(reverse):
         )
         return jnp.sin(outputs).sum() + sum(jnp.cos(leaf).sum() for leaf in final)
 
-    found = np.asarray(slope(jnp.asarray(WORDS)))
-    assert np.all(found[~np.asarray(mask)] == 0.0)
-    assert np.all(np.abs(found[np.asarray(mask)]).max(axis=-1) > 0.0)
+    actual = np.asarray(slope(jnp.asarray(WORDS)))
+    assert np.all(actual[~np.asarray(mask)] == 0.0)
+    assert np.all(np.abs(actual[np.asarray(mask)]).max(axis=-1) > 0.0)
 
 
-def test_backwards_the_first_state_stands_at_the_true_end():  # 4.11, 4.36
+def test_backwards_the_first_state_stands_at_the_true_end():
     params, cell = parameters("gru"), cell_named("gru")
     outputs, _ = run("gru", params, WORDS, True)
     for row, length in enumerate(LENGTHS[:3]):

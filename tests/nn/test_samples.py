@@ -41,13 +41,13 @@ def forcing(name):
 
 @every_case
 def test_one_position_is_read_at_every_step(name):
-    found = forcing(name)(SampleSpec(jax.random.key(1)))
-    reads = np.asarray(found.reads)
+    actual = forcing(name)(SampleSpec(jax.random.key(1)))
+    reads = np.asarray(actual.reads)
     assert np.isin(reads, [0, 1]).all()
-    np.testing.assert_array_equal(reads.sum(axis=-1), found.weights.any(axis=-1))
-    assert (np.asarray(found.weights)[reads > 0] > 0).all()
-    expected = np.einsum("bts,bsc->btc", reads, found.values)
-    np.testing.assert_allclose(found.contexts, expected, rtol=1e-6)
+    np.testing.assert_array_equal(reads.sum(axis=-1), actual.weights.any(axis=-1))
+    assert (np.asarray(actual.weights)[reads > 0] > 0).all()
+    expected = np.einsum("bts,bsc->btc", reads, actual.values)
+    np.testing.assert_allclose(actual.contexts, expected, rtol=1e-6)
 
 
 @every_case
@@ -88,10 +88,10 @@ def test_no_draw_and_an_expected_one_read_the_weights(name):
 
 @every_case
 def test_without_a_key_the_likeliest_position_is_read(name):
-    found = forcing(name)(SampleSpec(None))
-    rows = np.asarray(found.weights).any(axis=-1)
+    actual = forcing(name)(SampleSpec(None))
+    rows = np.asarray(actual.weights).any(axis=-1)
     np.testing.assert_array_equal(
-        found.reads.argmax(axis=-1)[rows], found.weights.argmax(axis=-1)[rows]
+        actual.reads.argmax(axis=-1)[rows], actual.weights.argmax(axis=-1)[rows]
     )
 
 

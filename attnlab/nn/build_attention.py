@@ -1,0 +1,29 @@
+"""The attention of a run's settings."""
+
+from attnlab.attention.base import Attention
+from attnlab.attention.presets import build, options_of
+from attnlab.settings import LearningSettings
+
+
+def build_attention(settings: LearningSettings, fixed: str = "last") -> Attention:
+    """The attention that a model is built with.
+
+    Args:
+      settings: of the run; `model` has the four choices and their options. By the
+        learning rule gumbel a hard read learns relaxed, so it is built as
+        straight-through.
+      fixed: what a score "none" reads in every step, see
+        `attnlab.attention.fixed_context`.
+
+    Returns:
+      The record of functions that the model calls.
+    """
+    model = settings.model
+    relaxed = model.read == "hard" and settings.estimator.learning == "gumbel"
+    read = "straight-through" if relaxed else model.read
+    choices = (model.score, model.window, model.normalizer, read)
+    # By name: an option of a choice is a field of the settings, and nothing here.
+    options = model.model_dump(include=options_of(*choices))
+    if model.score == "none":
+        options["fixed"] = fixed  # follows from the encoder, so that it is no setting
+    return build(*choices, **options)
