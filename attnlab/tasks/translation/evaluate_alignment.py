@@ -1,12 +1,15 @@
-"""What the forced alignments of a trained model are worth against gold links."""
+"""AER and attention statistics of forced alignments against gold links."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from attnlab import runs
-from attnlab.metrics import aer, attention_stats, statistical_aligners
-from attnlab.metrics.aer import Agreement, LinkSet
-from attnlab.metrics.symmetrize import SYMMETRIZATIONS
+from attnlab.attention.base import Params
+from attnlab.metrics import alignment_error_rate as aer
+from attnlab.metrics import attention_stats, statistical_aligners
+from attnlab.metrics.alignment_error_rate import Agreement
+from attnlab.metrics.links import LinkSet, reverse
+from attnlab.metrics.symmetrization import SYMMETRIZATIONS
 from attnlab.tasks.translation.translator import Translator
 from attnlab.text.pairs import GoldPair, Pair
 
@@ -15,36 +18,46 @@ SHORT = 20  # source words: the gold pairs that are no longer than the training 
 
 def judge(
     translator: Translator,
-    params,
+    params: Params,
     gold: Sequence[GoldPair],
     *,
     local: bool = False,
     hard: bool = False,
 ) -> tuple[list[runs.AlignedSentence], dict[str, float]]:
-    """The alignments of a gold set, and what they are worth.
+    """Align a gold set, and compare with its links.
 
-    aer, precision and recall of one source word a target word by argmax; aer_shift_-1
-    and aer_shift_1 with rows read as those of the word before or after; aer_short for
-    at most 20 source words; aer_posterior where the target word was read too;
-    attention_entropy (nats), mass_on_gold and largest_weight of the weights themselves.
-    Subwords are merged in the weights, before the argmax: one link a target *word*
-    (Garg et al. 2019 link words of which any subwords are linked: `aer.merge_links`).
+    aer, precision and recall are of one source word a target word, by argmax;
+    aer_shift_-1 and aer_shift_1 with rows read as those of the word before or after;
+    aer_short of pairs of at most 20 source words; aer_posterior where the target word
+    was read too; attention_entropy (nats), mass_on_gold and largest_weight are of the
+    weights themselves. Subwords are merged in the weights, before the argmax: one link
+    a target *word* (Garg et al. 2019 link words of which any subwords are linked:
+    `aer.merge_links`).
 
-    The alignments keep the centres of a `local` window and the draws of a `hard` read.
+    Args:
+      translator: the model with its vocabularies.
+      params: its parameters.
+      gold: pairs with links.
+      local: keep the centres of the model's windows.
+      hard: keep a draw of each of the model's reads.
+
+    Returns:
+      The alignments, and what they are worth.
     """
-    looks = translator.looks(params, gold)
-    weights = [look.weights for look in looks]
+    forced = translator.forced_alignments(params, gold)
+    weights = [alignment.weights for alignment in forced]
     posterior = translator.align(params, gold, "posterior")
     links = [aer.links(rows) for rows in weights]
     pooled = agreement(links, gold)
 
-    def shifted(shift):
+    def shifted(shift: int) -> float:
         return agreement([aer.links(rows, shift=shift) for rows in weights], gold).aer
 
     numbers = {
         "aer": pooled.aer,
         "precision": pooled.precision,
         "recall": pooled.recall,
+        # Lower than `aer`, they tell of weights that belong to a neighboring word.
         "aer_shift_-1": shifted(-1),
         "aer_shift_1": shifted(1),
         "aer_short": agreement(links, gold, longest=SHORT).aer,
@@ -59,13 +72,13 @@ def judge(
         runs.AlignedSentence(
             tuple(pair.source),
             tuple(pair.target),
-            look.weights,
+            alignment.weights,
             pair.sure,
             pair.possible,
-            look.centres if local else None,
-            look.samples if hard else None,
+            alignment.centres if local else None,
+            alignment.samples if hard else None,
         )
-        for pair, look in zip(gold, looks, strict=True)
+        for pair, alignment in zip(gold, forced, strict=True)
     ]
     return aligned, {name: float(value) for name, value in numbers.items()}
 
@@ -73,13 +86,32 @@ def judge(
 def agreement(
     links: Sequence[LinkSet], gold: Sequence[GoldPair], longest: int | None = None
 ) -> Agreement:
-    """Pooled over the gold pairs of at most `longest` source words."""
+    """Counts of links, pooled over gold pairs.
+
+    Args:
+      links: of each pair.
+      gold: the pairs.
+      longest: source words of a pair that counts, at most; None: all do.
+
+    Returns:
+      The Agreement.
+    """
     chosen = [
-        n for n, pair in enumerate(gold) if longest is None or len(pair[0]) <= longest
+        (judged, pair)
+        for judged, pair in zip(links, gold, strict=True)
+        if longest is None or len(pair.source) <= longest
     ]
     return aer.corpus_agreement(
-        [links[n] for n in chosen], [(gold[n].sure, gold[n].possible) for n in chosen]
+        [judged for judged, _ in chosen],
+        [(pair.sure, pair.possible) for _, pair in chosen],
     )
+
+
+class Direction(NamedTuple):
+    """A trained model that translates one way."""
+
+    translator: Translator
+    params: Params
 
 
 Scores = dict[str, tuple[Agreement, Agreement]]  # method -> all pairs, short pairs
@@ -87,48 +119,70 @@ Scores = dict[str, tuple[Agreement, Agreement]]  # method -> all pairs, short pa
 
 def compare(
     gold: Mapping[str, Sequence[GoldPair]],
-    forward: tuple[Translator, Any],
-    backward: tuple[Translator, Any] | None = None,
+    forward: Direction,
+    backward: Direction | None = None,
     training: Sequence[Pair] = (),
     aligner: str | None = None,
 ) -> dict[str, Scores]:
-    """Every way to get links, by gold set: each direction, both, and an aligner.
+    """Every way to get links: each direction, both combined, and an aligner.
 
-    `forward` and `backward` are (translator, params); `backward` translates from the
-    target to the source. `aligner` is a model of `attnlab.metrics.statistical_aligners`, trained on
-    `training` and the gold pairs' text, once in each direction. A ValueError says where
-    there is no gold.
+    Args:
+      gold: gold sets by name.
+      forward: translates the source.
+      backward: translates from the target to the source.
+      training: what the aligner learns from, beside the text of the gold pairs.
+      aligner: a model of `attnlab.metrics.statistical_aligners`, trained once in each
+        direction.
+
+    Returns:
+      Scores by gold set.
+
+    Raises:
+      ValueError: where there is no gold, and for an unknown aligner.
     """
     if not gold:
         raise ValueError("the corpus has no gold links to judge by")
-    pairs = [pair for some in gold.values() for pair in some]
-    found: dict[str, Sequence[LinkSet]] = {}
+    # All sets at once, so that every model runs, and an aligner learns, once.
+    pairs = [pair for part in gold.values() for pair in part]
+    links: dict[str, Sequence[LinkSet]] = {}
     if aligner is not None:  # first: an unknown name costs nothing
+        # Transductive, as such aligners are used: the gold pairs' text is learned too.
         turned = [_turned(pair) for pair in (*training, *pairs)]
         theirs = statistical_aligners.align(
             turned, turned[len(training) :], model=aligner
         )
         ours = statistical_aligners.align(training, pairs, model=aligner)
-        found |= _both(aligner, ours, [aer.reverse(links) for links in theirs])
+        links |= _both(aligner, ours, _reversed(theirs))
     for kind in ("prior", "posterior"):
-        ours = [aer.links(rows) for rows in _align(forward, pairs, kind)]
+        ours = _links(forward, pairs, kind)
         if backward is None:
-            found[f"forward, {kind}"] = ours
+            links[f"forward, {kind}"] = ours
             continue
-        reversed_pairs = [_turned(pair) for pair in pairs]
-        theirs = [aer.links(rows) for rows in _align(backward, reversed_pairs, kind)]
-        found |= _both(kind, ours, [aer.reverse(links) for links in theirs])
-    return {name: _scores(gold, name, found) for name in gold}
+        theirs = _links(backward, [_turned(pair) for pair in pairs], kind)
+        links |= _both(kind, ours, _reversed(theirs))
+    return {name: _scores(gold, name, links) for name in gold}
 
 
-def _turned(pair: Any) -> Pair:
+def _reversed(links: Sequence[LinkSet]) -> list[LinkSet]:
+    """The links of the other direction as ones of this."""
+    return [reverse(sentence) for sentence in links]
+
+
+def _turned(pair: Pair | GoldPair) -> Pair:
     return Pair(pair.target, pair.source)
+
+
+def _links(
+    direction: Direction, pairs: Sequence[Pair | GoldPair], kind: str
+) -> list[LinkSet]:
+    translator, params = direction
+    return [aer.links(rows) for rows in translator.align(params, pairs, kind)]
 
 
 def _both(
     name: str, forward: Sequence[LinkSet], backward: Sequence[LinkSet]
 ) -> dict[str, Sequence[LinkSet]]:
-    """The links of either direction, and every way to put the two together."""
+    """The links of either direction, and every way to combine the two."""
     combined = {
         f"{way}, {name}": [join(a, b) for a, b in zip(forward, backward, strict=True)]
         for way, join in SYMMETRIZATIONS.items()
@@ -139,26 +193,29 @@ def _both(
 def _scores(
     gold: Mapping[str, Sequence[GoldPair]],
     name: str,
-    found: Mapping[str, Sequence[LinkSet]],
+    links: Mapping[str, Sequence[LinkSet]],
 ) -> Scores:
-    """The scores on one of the sets that `found` holds one after the other."""
+    """The scores on one of the sets, whose links stand one set after the other."""
     names = list(gold)
     start = sum(len(gold[before]) for before in names[: names.index(name)])
     pairs = gold[name]
-    parts = {way: links[start : start + len(pairs)] for way, links in found.items()}
     return {
-        way: (agreement(links, pairs), agreement(links, pairs, longest=SHORT))
-        for way, links in parts.items()
+        way: (agreement(part, pairs), agreement(part, pairs, longest=SHORT))
+        for way, every in links.items()
+        for part in [every[start : start + len(pairs)]]
     }
 
 
-def _align(model: tuple[Translator, Any], pairs, kind):
-    translator, params = model
-    return translator.align(params, pairs, kind)
-
-
 def render(name: str, scores: Scores) -> str:
-    """A gold set's scores as a table, per cent."""
+    """A gold set's scores as a table, in per cent.
+
+    Args:
+      name: of the gold set.
+      scores: from `compare`.
+
+    Returns:
+      Lines of text.
+    """
     lines = [f"{name:<30}{'AER':>8}{'prec':>8}{'recall':>8}{f'AER <={SHORT}':>10}"]
     for method, (every, short) in scores.items():
         rates = (every.aer, every.precision, every.recall)

@@ -1,8 +1,8 @@
-"""What a sweep of translations shows: scores by length and distance, and alignments."""
+"""Figures of translation: BLEU by length, AER by reordering distance, alignments."""
 
 from collections.abc import Mapping, Sequence
 
-from attnlab.metrics import aer
+from attnlab.metrics import alignment_error_rate as aer
 from attnlab.report import curves, figures, heatmaps
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.rows import Row
@@ -13,17 +13,23 @@ PANELS = 2  # sentence pairs shown under every variant
 LONGEST = 18  # words a side that a panel can show
 
 
-def draw(found: Sequence[Row], known: Mapping[str, ExampleStats], add: Add) -> None:
-    """Every figure that the runs so far allow."""
-    names = [row.name for row in found]
-    lengths = curves.by_length(known)
+def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> None:
+    """Draw every figure that the finished runs allow.
+
+    Args:
+      rows: of the table.
+      stats: what each row's runs did with the test examples, by the row's name.
+      add: takes a figure, its file name and its caption.
+    """
+    names = [row.name for row in rows]
+    lengths = curves.by_length(stats)
     if lengths is not None:
         add(
             figures.bleu_by_length(lengths, rows=names),
             "bleu-by-length",
             "BLEU by source length: mean and standard deviation over seeds.",
         )
-    distances = curves.by_distance(known)
+    distances = curves.by_distance(stats)
     if distances is not None:
         add(
             figures.aer_by_distance(distances, rows=names),
@@ -31,7 +37,7 @@ def draw(found: Sequence[Row], known: Mapping[str, ExampleStats], add: Add) -> N
             "AER by reordering distance |t - s| of a link (target word t, source word "
             "s): mean and standard deviation over seeds.",
         )
-    for number, pairs in enumerate(chosen(found, known), 1):
+    for number, pairs in enumerate(chosen(rows, stats), 1):
         gold = any(pair.possible for pair in pairs.values())
         titled = {_titled(name, pair): pair for name, pair in pairs.items()}
         add(
@@ -43,7 +49,7 @@ def draw(found: Sequence[Row], known: Mapping[str, ExampleStats], add: Add) -> N
             f"most {LONGEST} words.",
         )
         if number == 1:
-            for row in found:
+            for row in rows:
                 if row.name in pairs:
                     pair = pairs[row.name]
                     title = _titled(row.name, pair)
@@ -52,24 +58,33 @@ def draw(found: Sequence[Row], known: Mapping[str, ExampleStats], add: Add) -> N
 
 
 def chosen(
-    found: Sequence[Row], known: Mapping[str, ExampleStats], count: int = PANELS
+    rows: Sequence[Row], stats: Mapping[str, ExampleStats], count: int = PANELS
 ) -> list[dict[str, AlignedSentence]]:
-    """Sentence pairs to show, {row: pair}, chosen by gold links and never by weights.
+    """Sentence pairs to show, chosen by their gold links and never by weights.
 
     Of the pairs that every row with alignments has, at most LONGEST words a side, those
     whose sure links cross most often; without gold, the longest such pairs.
+
+    Args:
+      rows: of the table.
+      stats: of each row, by its name.
+      count: how many pairs.
+
+    Returns:
+      For each pair its alignment by every row that has one, {row: pair}.
     """
     sets = {}
-    for row in found:
-        present = [some for some in known[row.name].alignments if some is not None]
-        if present:
-            sets[row.name] = {(p.source, p.target): p for p in present[0].pairs}
+    for row in rows:
+        finished = [seed for seed in stats[row.name].alignments if seed is not None]
+        if finished:
+            sets[row.name] = {(p.source, p.target): p for p in finished[0].pairs}
     if not sets:
         return []
     first = next(iter(sets.values()))
     shared = [key for key in first if all(key in pairs for pairs in sets.values())]
     short = [key for key in shared if max(map(len, key)) <= LONGEST]
     short = [key for key in short if min(map(len, key)) > 0]
+    # Most crossings first, and of equal ones the longest source.
     ranked = sorted(short, key=lambda key: (-_crossings(first[key]), -len(key[0])))
     return [
         {name: pairs[key] for name, pairs in sets.items()} for key in ranked[:count]
@@ -77,6 +92,7 @@ def chosen(
 
 
 def _crossings(pair: AlignedSentence) -> int:
+    """How many pairs of links are in another order in source and target."""
     links = sorted(pair.sure or pair.possible)
     return sum(
         t < other_t and s > other_s

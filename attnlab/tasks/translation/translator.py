@@ -1,21 +1,23 @@
-"""A trained translation model with its vocabularies: words in, words out."""
+"""A translation model with its vocabularies: words in, words and alignments out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attnlab.decoding import replace_unknown
+from attnlab.attention.base import Params
+from attnlab.decoding import Decoded, replace_unknown
 from attnlab.estimators import prediction as predicting
 from attnlab.estimators.prediction import PREDICTIONS, Prediction, Search
-from attnlab.metrics.aer import words as merge_words
+from attnlab.metrics.alignment_error_rate import words as merge_words
 from attnlab.nn.decoder_model import Conditional
 from attnlab.text import word_positions
-from attnlab.text.batching import encode_pairs, in_order
+from attnlab.text.batching import Batch, encode_pairs, in_order
 from attnlab.text.decode_batches import queues
+from attnlab.text.pairs import GoldPair, Pair
 from attnlab.text.subwords import Codec
 from attnlab.text.vocabulary import EOS
 
@@ -25,10 +27,11 @@ ALIGNMENTS = ("prior", "posterior")
 TOKENS = 24
 
 
-class Look(NamedTuple):
-    """Where a forced pass looked, between words: see `runs.AlignedSentence`.
+class ForcedAlignment(NamedTuple):
+    """Where a teacher-forced pass looked, word by word; see `runs.AlignedSentence`.
 
-    weights [T, S], centres [T] (of no meaning without a window), samples [T].
+    weights [T, S]. centres [T]: of local windows, without meaning for global ones.
+    samples [T]: a source word drawn by each row of weights, -1 for none.
     """
 
     weights: np.ndarray
@@ -55,11 +58,20 @@ class Translator:
     """Batches sentences, runs the compiled model, cuts padding, merges subwords.
 
     Parameters are an argument of every method, so one translator serves a whole
-    training run. `edges` are the widths that sentences are padded to. `batch_size` is
-    the pairs that are scored, and the hypotheses that are searched, at once.
+    training run.
 
-    `predict` and `feed` say how a word's probability follows from what may be read: see
-    `attnlab.estimators.prediction.Prediction`.
+    Args:
+      model: the model.
+      source: the vocabulary of the source.
+      target: the vocabulary of the target.
+      batch_size: pairs that are scored, and hypotheses that are searched, at once.
+      edges: widths that sentences are padded to.
+      predict: how a word's probability follows from what may be read, one of
+        PREDICTIONS; see `attnlab.estimators.prediction.Prediction`.
+      feed: what the states saw in training, "expected" or "sampled".
+
+    Raises:
+      ValueError: for another prediction.
     """
 
     def __init__(
@@ -79,6 +91,7 @@ class Translator:
         self.model, self.source, self.target = model, source, target
         self.batch_size, self.edges = batch_size, tuple(edges)
         self.predict, self.feed = predict, feed
+        # Compiled once each, when first called, and again for every width.
         self._losses = {
             name: jax.jit(partial(predicting.losses, model, Prediction(name, feed)))
             for name in PREDICTIONS
@@ -87,104 +100,170 @@ class Translator:
             "prior": jax.jit(partial(predicting.prior, model)),
             "posterior": jax.jit(partial(predicting.after, model)),
         }
-        self._decode: dict[Search, Callable] = {}
+        self._decode: dict[Search, Callable[..., Decoded]] = {}
 
     def losses(
-        self, params, pairs: Sequence[Any], predict: str | None = None
+        self,
+        params: Params,
+        pairs: Sequence[Pair | GoldPair],
+        predict: str | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Teacher-forced nats [N] and units incl. EOS [N] of each (source, target).
+        """Score given translations (teacher forcing).
 
-        `predict` other than the translator's own gives what that one would.
+        Args:
+          params: of the model.
+          pairs: N sentences and their translations.
+          predict: one of PREDICTIONS, if other than the translator's own.
+
+        Returns:
+          Nats [N] of each target, and its units [N], EOS counted.
         """
         losses = self._losses[predict or self.predict]
         nats, units = np.zeros(len(pairs)), np.zeros(len(pairs), np.int64)
         for rows, batch in self._batches(pairs):
+            # The last batch of a width is filled up with empty rows, which are cut.
             nats[rows] = np.asarray(losses(params, batch))[: len(rows)]
             units[rows] = batch.target_lengths[: len(rows)]
         return nats, units
 
     def align(
-        self, params, pairs: Sequence[Any], kind: str = "prior"
+        self, params: Params, pairs: Sequence[Pair | GoldPair], kind: str = "prior"
     ) -> list[np.ndarray]:
-        """Alignments [T, S] between the words of each pair, the target being forced.
+        """Align sentences with given translations.
 
         "prior" are the attention's own weights, from before the target word is known.
         "posterior" reads the target word too: weights times p(word | only that
         position is read), renormalized (Shankar and Sarawagi 2019). Rows and columns
         of EOS are cut; a source word has the sum over its subwords, a target word the
         mean.
-        """
-        return [look.weights for look in self.looks(params, pairs, kind)]
 
-    def looks(self, params, pairs: Sequence[Any], kind: str = "prior") -> list[Look]:
-        """`align`, with where windows stood, and a draw of each step by its weights.
+        Args:
+          params: of the model.
+          pairs: sentences and their translations.
+          kind: "prior" or "posterior".
+
+        Returns:
+          Weights [T, S] between the words of each pair.
+
+        Raises:
+          ValueError: for another kind.
+        """
+        return [
+            alignment.weights
+            for alignment in self.forced_alignments(params, pairs, kind)
+        ]
+
+    def forced_alignments(
+        self, params: Params, pairs: Sequence[Pair | GoldPair], kind: str = "prior"
+    ) -> list[ForcedAlignment]:
+        """As `align`, with the centres of windows, and a draw of each step's weights.
 
         The chance of a draw follows from the pair's place alone: equal weights of two
         models draw equal positions.
+
+        Args:
+          params: of the model.
+          pairs: sentences and their translations.
+          kind: "prior" or "posterior".
+
+        Returns:
+          A ForcedAlignment of each pair.
+
+        Raises:
+          ValueError: for another kind.
         """
         if kind not in ALIGNMENTS:
             choices = ", ".join(ALIGNMENTS)
             raise ValueError(f"unknown alignment {kind!r}; choose {choices}")
-        found: list[Any] = [None] * len(pairs)
+        alignments: dict[int, ForcedAlignment] = {}
         for rows, batch in self._batches(pairs):
             weights, centres = map(np.asarray, self._align[kind](params, batch))
             for row, place in enumerate(rows):
-                source = self.source.encode(pairs[place].source).owner
-                target = self.target.encode(pairs[place].target).owner
-                owners = source, target
-                found[place] = Look(
+                # Encoded again: a batch holds ids and not the words that own them.
+                owners = (
+                    self.source.encode(pairs[place].source).owner,
+                    self.target.encode(pairs[place].target).owner,
+                )
+                # By the place alone, so that runs can be compared draw by draw.
+                rng = np.random.default_rng(place)
+                alignments[place] = ForcedAlignment(
                     merge_words(weights[row], *owners),
                     word_positions.of_words(centres[row], *owners),
-                    word_positions.drawn(
-                        weights[row], *owners, np.random.default_rng(place)
-                    ),
+                    word_positions.drawn(weights[row], *owners, rng),
                 )
-        return found
+        return [alignments[place] for place in range(len(pairs))]
 
     def translate(
-        self, params, sources: Sequence[Sequence[str]], search: Search = GREEDY
+        self,
+        params: Params,
+        sources: Sequence[Sequence[str]],
+        search: Search = GREEDY,
     ) -> list[Translation]:
-        """The best translation of each sentence (a sequence of words)."""
+        """Translate sentences.
+
+        Args:
+          params: of the model.
+          sources: the words of each.
+          search: how to decode.
+
+        Returns:
+          The best translation of each.
+        """
         if search not in self._decode:
-            decode = partial(_decode, self, search)
-            self._decode[search] = jax.jit(decode)
-        found: list[Any] = [None] * len(sources)
+            # By search, as dev and test may be decoded in two ways.
+            self._decode[search] = jax.jit(partial(_decode, self, search))
         ids = [self.source.encode(tuple(words)).ids for words in sources]
-        slots = self.slots(search)
-        waiting = queues(ids, TOKENS * self.batch_size, self.edges, slots)
+        waiting = queues(ids, TOKENS * self.batch_size, self.edges, self.slots(search))
         # All are under way before the first is read: reading takes time as well.
         started = [
             self._decode[search](params, queue.source, queue.source_lengths)
             for queue in waiting
         ]
+        translations: dict[int, Translation] = {}
         for queue, done in zip(waiting, started, strict=True):
             decoded = jax.tree.map(np.asarray, done)
             for row, place in enumerate(queue.members):
-                ids = decoded.tokens[row][: decoded.lengths[row]]
-                found[place] = self._read(
-                    tuple(sources[place]),
-                    ids[ids != EOS],
+                tokens = decoded.tokens[row][: decoded.lengths[row]]
+                translations[place] = self._read(
+                    sources[int(place)],
+                    tokens[tokens != EOS],  # cut at the limit it has none
                     decoded.alignments[row],
                     float(decoded.scores[row]),
                     search.replace_unknown,
                 )
-        return found
+        return [translations[place] for place in range(len(sources))]
 
     def slots(self, search: Search) -> int:
-        """How many sentences are searched at once: `batch_size` hypotheses."""
+        """How many sentences are searched at once.
+
+        Args:
+          search: how they are.
+
+        Returns:
+          As many as have `batch_size` hypotheses together, at least one.
+        """
         return max(1, self.batch_size // search.beams)
 
-    def _read(self, source, ids, weights, score, replace: bool) -> Translation:
-        words, owner = _words_of(self.target, ids)
-        source_owner = self.source.encode(source).owner
+    def _read(
+        self,
+        source: Sequence[str],
+        ids: np.ndarray,
+        weights: np.ndarray,
+        score: float,
+        replace: bool,
+    ) -> Translation:
+        words, owner = _words_of(self.target, ids.tolist())
+        source_owner = self.source.encode(tuple(source)).owner
         alignment = merge_words(weights, source_owner, owner)
         if replace:
             words = replace_unknown(words, alignment, source)
-        return Translation(source, tuple(words), alignment, score)
+        return Translation(tuple(source), tuple(words), alignment, score)
 
-    def _batches(self, pairs):
+    def _batches(
+        self, pairs: Sequence[Pair | GoldPair]
+    ) -> Iterator[tuple[np.ndarray, Batch]]:
         pairs_ids = encode_pairs(pairs, self.source, self.target)
-        return in_order(pairs_ids, self.batch_size, self.edges)
+        yield from in_order(pairs_ids, self.batch_size, self.edges)
 
 
 def _words_of(codec: Codec, ids: Sequence[int]) -> tuple[list[str], list[int]]:
@@ -197,12 +276,20 @@ def _words_of(codec: Codec, ids: Sequence[int]) -> tuple[list[str], list[int]]:
         return words, list(range(len(ids)))
     if not words:  # a lone word-start piece spells nothing
         return [], []
+    # Quadratic, but sentences are short, and only subwords come here.
     ends = [len(codec.decode(ids[: k + 1])) - 1 for k in range(len(ids))]
     return words, [max(end, 0) for end in ends]
 
 
-def _decode(translator: Translator, search: Search, params, source, lengths):
+def _decode(
+    translator: Translator,
+    search: Search,
+    params: Params,
+    source: jax.Array,
+    lengths: jax.Array,
+) -> Decoded:
     """Best hypotheses: tokens [B, L], lengths [B], scores [B], alignments [B, L, S]."""
+    # A ratio alone would leave short sentences too little room.
     limits = jnp.ceil(search.ratio * lengths).astype(jnp.int32) + 10
     return predicting.search(
         translator.model,
@@ -211,7 +298,7 @@ def _decode(translator: Translator, search: Search, params, source, lengths):
         params,
         source,
         lengths,
-        limits=jnp.where(lengths > 0, limits, 0),
+        limits=jnp.where(lengths > 0, limits, 0),  # a filler row is done at once
         longest=int(np.ceil(search.ratio * source.shape[1])) + 10,
         slots=translator.slots(search),
     )

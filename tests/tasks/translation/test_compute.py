@@ -12,25 +12,19 @@ import optax
 import pytest
 
 from attnlab.attention.presets import NORMALIZERS, SCORES, WINDOWS
-from attnlab.estimators.objective import (
-    LEARNING,
-    check_objective,
-    initial_estimator_state,
-    make_loss,
-)
+from attnlab.estimators.objective import initial_estimator_state, make_loss
+from attnlab.estimators.rules import LEARNING
 from attnlab.nn.cells import CELLS
+from attnlab.nn.init_params import init_params
+from attnlab.sweep import rows
+from attnlab.tasks import parse_settings
+from attnlab.tasks.translation.data import make_batches, make_codecs, training_pairs
 from attnlab.tasks.translation.model import DECODERS
-from attnlab.tasks.translation.task import (
-    build_model,
-    init_params,
-    load_corpus,
-    make_batches,
-    make_codecs,
-    training_pairs,
-)
+from attnlab.tasks.translation.task import build_model
 from attnlab.training.step import init_state, train_step
+from configs.translation import get_config
 from tests.estimators.toy import BATCH, FAST, SIZE
-from tests.tiny import tiny
+from tests.tiny import TINY, tiny
 
 SAMPLED = {"estimator.feed": "sampled", "estimator.credit": "to-go"}
 WAYS: list[dict[str, Any]] = [  # every read in every way it learns
@@ -60,13 +54,13 @@ def combinations() -> list[dict[str, Any]]:
     fixed = {"model.half_width": 1, "model.k": 2, "model.dropout": 0.1}
     fixed |= {"model.encoder": "uni", "estimator.entropy": 0.1}
     turns = [itertools.cycle(choices) for choices in AXES.values()]
-    found = []
+    ops = []
     for way in WAYS:
         chosen = dict(zip(AXES, map(next, turns), strict=True))
-        if chosen["model.score"] == "location":
+        if chosen["model.score"] in ("location", "uniform"):  # they see no keys
             chosen["model.coverage"] = False
-        found.append(fixed | chosen | way)
-    return found
+        ops.append(fixed | chosen | way)
+    return ops
 
 
 COMBINATIONS = combinations()
@@ -83,11 +77,12 @@ def equations(jaxpr):
 
 def traced(chosen, compute):
     """Equations and output shapes of value_and_grad of a loss; nothing is compiled."""
-    config = tiny(**chosen | {"train.compute": compute})
-    check_objective(config)
-    model = build_model(config, SIZE, SIZE)
+    # Not `tiny`, which refuses an option that the choices do not take.
+    config = rows.resolve(get_config(), {}, TINY | chosen | {"train.compute": compute})
+    settings = parse_settings(config)
+    model = build_model(settings, SIZE, SIZE)
     params = jax.eval_shape(functools.partial(init_params, model), jax.random.key(0))
-    run = jax.value_and_grad(make_loss(model, config), has_aux=True)
+    run = jax.value_and_grad(make_loss(model, settings), has_aux=True)
     given = (params, LONG, jax.random.key(1), initial_estimator_state())
     closed, shapes = jax.make_jaxpr(run, return_shape=True)(*given)
     return list(equations(closed.jaxpr)), shapes, params
@@ -106,38 +101,38 @@ def test_the_combinations_leave_no_choice_out():
 
 @pytest.mark.parametrize("chosen", COMBINATIONS, ids=names)
 def test_products_read_bfloat16_and_what_is_kept_is_float32(chosen):
-    found, outputs, params = traced(chosen, "bfloat16")
-    products = [e for e in found if e.primitive.name == "dot_general"]
+    ops, outputs, params = traced(chosen, "bfloat16")
+    products = [e for e in ops if e.primitive.name == "dot_general"]
     assert len(products) > 10
     for product in products:
         assert all(var.aval.dtype == jnp.bfloat16 for var in product.invars), product
-    for equation in found:
+    for equation in ops:
         if equation.primitive.name in ("exp", "log"):
             assert equation.outvars[0].aval.dtype == jnp.float32, equation
     (loss, (sums, estimator_state)), gradient = outputs
-    kept = (loss, sums.loss, estimator_state.average.mean, *jax.tree.leaves(gradient))
-    assert {leaf.dtype for leaf in kept} == {jnp.dtype("float32")}
+    stored = (loss, sums.loss, estimator_state.average.mean, *jax.tree.leaves(gradient))
+    assert {leaf.dtype for leaf in stored} == {jnp.dtype("float32")}
     shapes = [jax.tree.map(jnp.shape, tree) for tree in (gradient, params)]
     assert shapes[0] == shapes[1]
 
 
 def test_nothing_is_bfloat16_unless_asked_for():
-    found, _, _ = traced(COMBINATIONS[0], "float32")
-    types = {var.aval.dtype for e in found for var in e.outvars if var.aval.ndim}
+    ops, _, _ = traced(COMBINATIONS[0], "float32")
+    types = {var.aval.dtype for e in ops for var in e.outvars if var.aval.ndim}
     assert jnp.dtype("float32") in types
     assert jnp.dtype("bfloat16") not in types
 
 
 def curve(compute, state):
     """Loss a token of 60 updates, with parameters and moments of type `state`."""
-    config = tiny(**{"train.compute": compute})
-    corpus = load_corpus(config)
-    source, target = make_codecs(config, corpus)
-    model = build_model(config, source.size, target.size)
-    batches = make_batches(config, training_pairs(config, corpus, source, target))
+    settings = tiny(**{"train.compute": compute})
+    corpus = settings.data.load()
+    source, target = make_codecs(settings, corpus)
+    model = build_model(settings, source.size, target.size)
+    batches = make_batches(settings, training_pairs(settings, corpus, source, target))
     stacked = jax.tree.map(lambda *a: np.stack(a), *map(batches.at, range(60)))
     tx = optax.adam(1e-3)
-    update = functools.partial(train_step, loss=make_loss(model, config), tx=tx)
+    update = functools.partial(train_step, loss=make_loss(model, settings), tx=tx)
 
     def init(rng):
         return jax.tree.map(lambda a: a.astype(state), init_params(model, rng))

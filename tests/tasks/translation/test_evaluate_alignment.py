@@ -1,17 +1,20 @@
+"""Scores of alignments whose weights are known, and the ways to combine them."""
+
 import jax
 import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.metrics.symmetrize import SYMMETRIZATIONS
+from attnlab.metrics.symmetrization import SYMMETRIZATIONS
 from attnlab.tasks.translation.evaluate_alignment import (
+    Direction,
     agreement,
     compare,
     judge,
     render,
 )
 from attnlab.tasks.translation.task import make_task
-from attnlab.tasks.translation.translator import Look
+from attnlab.tasks.translation.translator import ForcedAlignment
 from attnlab.text.pairs import GoldPair, Pair
 from tests.tiny import tiny
 
@@ -27,14 +30,19 @@ class Fixed:
     def __init__(self, prior, posterior):
         self.weights = {"prior": prior, "posterior": posterior}
 
-    def looks(self, params, pairs, kind="prior"):
+    def forced_alignments(self, params, pairs, kind="prior"):
         assert params == "parameters"
         weights = [np.array(self.weights[kind][len(pair.source)]) for pair in pairs]
         steps = [np.arange(len(rows)) for rows in weights]
-        return [Look(*look) for look in zip(weights, steps, steps, strict=True)]
+        return [
+            ForcedAlignment(*steps) for steps in zip(weights, steps, steps, strict=True)
+        ]
 
     def align(self, params, pairs, kind="prior"):
-        return [look.weights for look in self.looks(params, pairs, kind)]
+        return [
+            alignment.weights
+            for alignment in self.forced_alignments(params, pairs, kind)
+        ]
 
 
 LAST = np.eye(21)[-1:]
@@ -80,26 +88,28 @@ def test_agreement_of_short_pairs_alone():
 
 
 def test_compare_puts_both_directions_together():
-    backward = (BACKWARD, "parameters")
-    found = compare({"set": GOLD}, (FORWARD, "parameters"), backward)["set"]
+    backward = Direction(BACKWARD, "parameters")
+    tables = compare({"set": GOLD}, Direction(FORWARD, "parameters"), backward)["set"]
     kinds = ("prior", "posterior")
     names = {f"{name}, {k}" for name in SYMMETRIZATIONS for k in kinds}
     names |= {f"{side}, {k}" for side in ("forward", "backward") for k in kinds}
-    assert set(found) == names
-    everything, short = found["backward, prior"]
+    assert set(tables) == names
+    everything, short = tables["backward, prior"]
     # turned round: (0, 1), (1, 0) and all 21 links of the long pair's one target word
     assert everything.links == 23 and everything.in_sure == 3
     assert short.aer == 0.0
-    both = found["intersection, prior"][0]
+    both = tables["intersection, prior"][0]
     assert (both.links, both.in_sure) == (2, 2)  # (1, 0) and (0, 20)
 
 
 def test_several_gold_sets_are_kept_apart():
-    found = compare({"one": GOLD[1:], "two": GOLD[:1]}, (FORWARD, "parameters"))
-    assert found["one"]["forward, prior"][0].aer == 0.0
-    assert found["two"]["forward, prior"][0].aer == pytest.approx(0.5)
+    tables = compare(
+        {"one": GOLD[1:], "two": GOLD[:1]}, Direction(FORWARD, "parameters")
+    )
+    assert tables["one"]["forward, prior"][0].aer == 0.0
+    assert tables["two"]["forward, prior"][0].aer == pytest.approx(0.5)
     with pytest.raises(ValueError, match="no gold links"):
-        compare({}, (FORWARD, "parameters"))
+        compare({}, Direction(FORWARD, "parameters"))
 
 
 def test_an_aligner_is_judged_beside_them():
@@ -109,23 +119,25 @@ def test_an_aligner_is_judged_beside_them():
     sure = frozenset({(0, 1), (1, 0)})
     gold = {"set": [GoldPair(("a1", "b2"), ("b2", "a1"), sure, sure)]}
     diagonal = Fixed({2: np.eye(2)}, {2: np.eye(2)})
-    found = compare(gold, (diagonal, "parameters"), None, training, "ibm1")["set"]
-    assert found["forward, ibm1"][0].aer == found["grow-diag, ibm1"][0].aer == 0.0
-    assert found["forward, prior"][0].aer == 1.0
+    tables = compare(gold, Direction(diagonal, "parameters"), None, training, "ibm1")[
+        "set"
+    ]
+    assert tables["forward, ibm1"][0].aer == tables["grow-diag, ibm1"][0].aer == 0.0
+    assert tables["forward, prior"][0].aer == 1.0
 
 
 def test_one_direction_alone_and_its_table():
-    found = compare({"set": GOLD}, (FORWARD, "parameters"))["set"]
-    assert list(found) == ["forward, prior", "forward, posterior"]
-    lines = render("set", found).splitlines()
+    tables = compare({"set": GOLD}, Direction(FORWARD, "parameters"))["set"]
+    assert list(tables) == ["forward, prior", "forward, posterior"]
+    lines = render("set", tables).splitlines()
     assert lines[0].split() == ["set", "AER", "prec", "recall", "AER", "<=20"]
     assert lines[1].split() == ["forward,", "prior", "33.3", "66.7", "66.7", "50.0"]
 
 
 def test_a_translation_run_keeps_centres_and_draws(tmp_path):
     overrides = {"model.window": "local-m", "model.half_width": 2, "model.read": "hard"}
-    config = tiny(**overrides, **{"estimator.learning": "marginal"})
-    task = make_task(config, tmp_path)
+    settings = tiny(**overrides, **{"estimator.learning": "marginal"})
+    task = make_task(settings, tmp_path)
     task.finish(task.init(jax.random.key(0)), tmp_path)
     sets = runs.read_alignments(tmp_path)
     assert sets

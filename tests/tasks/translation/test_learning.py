@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from attnlab import runs
-from attnlab.metrics.bleu import by_length
+from attnlab.metrics.bleu_score import by_length
 from attnlab.sweep.execute import run_all
 from attnlab.sweep.local import Local
 from attnlab.sweep.rows import plan, write_folders
@@ -45,8 +45,8 @@ def test_a_fixed_context_falls_behind_on_long_sentences(results):
             for name in (runs.SOURCES, runs.REFERENCES, runs.HYPOTHESES)
         )
         lengths = [len(line.split()) for line in sources]
-        found = by_length(hypotheses, references, lengths, edges=(8, 14))
-        return [part.bleu for part in found]
+        actual = by_length(hypotheses, references, lengths, edges=(8, 14))
+        return [part.bleu for part in actual]
 
     fixed, attended = curve("none"), curve("global (additive)")
     assert attended[-1] > 90.0

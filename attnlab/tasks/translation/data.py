@@ -1,0 +1,178 @@
+"""From a parallel corpus to training batches: checks, vocabularies, ids, buckets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from attnlab.tasks.translation.settings import TranslationSettings
+from attnlab.text import shards, streaming, vocabularies
+from attnlab.text.batching import (
+    Endless,
+    IdPair,
+    bucketed,
+    encode_pairs,
+    rows_rule,
+)
+from attnlab.text.concatenate import joined
+from attnlab.text.pairs import Corpus
+from attnlab.text.subwords import Codec, Subwords
+from attnlab.text.vocabulary import EOS, Vocabulary
+
+CODECS = ("source.codec", "target.codec")
+LONGEST = 1000  # words of a sentence that is translated, whatever training reads
+
+
+def check_corpus(settings: TranslationSettings, corpus: Corpus) -> None:
+    """Refuse what would else be noticed only after training.
+
+    Args:
+      settings: of the run.
+      corpus: the corpus that they name.
+
+    Raises:
+      ValueError: for an empty split, an unknown gold set, and a sentence to translate
+        or align of so many words that its alignment would take the memory of all
+        others.
+    """
+    for split in ("train", "dev", "test"):
+        if not getattr(corpus, split):
+            name = corpus.name
+            raise ValueError(f"corpus {name!r} has no {split} pairs: data.{name}")
+    gold = settings.evaluate.gold
+    # Hours of training would be lost to a misspelt name.
+    if gold not in ("", *corpus.gold):
+        choices = ", ".join(map(repr, ["", *corpus.gold]))
+        raise ValueError(f"evaluate.gold is {gold!r}; choose {choices}")
+    # A single huge line would need a program and memory of its own.
+    limit = max(LONGEST, 4 * settings.data.longest)
+    for name, pairs in {"dev": corpus.dev, "test": corpus.test, **corpus.gold}.items():
+        for number, pair in enumerate(pairs, 1):
+            words = max(len(pair.source), len(pair.target))
+            if words > limit:
+                raise ValueError(
+                    f"sentence {number} of {name} has {words} words, more than {limit}"
+                    " (four times data.longest, if that is more); cut it or take it out"
+                )
+
+
+def make_codecs(settings: TranslationSettings, corpus: Corpus) -> tuple[Codec, Codec]:
+    """Vocabularies of whole words or SentencePiece pieces, from the training text.
+
+    Args:
+      settings: of the run; `data` has units, sizes and the least count.
+      corpus: what they are learned from. Shards bring theirs along.
+
+    Returns:
+      Those of source and target.
+    """
+    data = settings.data
+    if isinstance(corpus.train, shards.ShardedText):
+        return corpus.train.shards.codecs  # what their ids mean is settled
+    if data.units == "subwords":
+        sources = [pair.source for pair in corpus.train]
+        targets = [pair.target for pair in corpus.train]
+        return (
+            Subwords.train(sources, data.source_vocabulary),
+            Subwords.train(targets, data.target_vocabulary),
+        )
+    sizes = data.source_vocabulary, data.target_vocabulary
+    return Vocabulary.build_both(corpus.train, sizes, data.min_count)
+
+
+def read_codecs(folder: Path) -> tuple[Codec, Codec]:
+    """The vocabularies that a run was trained with.
+
+    Args:
+      folder: the run's folder.
+
+    Returns:
+      Those of source and target.
+
+    Raises:
+      ValueError: where a file is not what was written.
+    """
+    source, target = vocabularies.load(folder, CODECS)
+    return source, target
+
+
+def training_pairs(
+    settings: TranslationSettings, corpus: Corpus, source: Codec, target: Codec
+) -> Sequence[IdPair]:
+    """The ids that a run learns from, a share `data.join` of the pairs glued in twos.
+
+    Args:
+      settings: of the run.
+      corpus: its corpus.
+      source: the vocabulary of the source. Shards are ids already, by vocabularies of
+        their own, which this and `target` must be.
+      target: the vocabulary of the target.
+
+    Returns:
+      Pairs of ids, without EOS.
+    """
+    if isinstance(corpus.train, shards.ShardedText):
+        corpus.train.shards.check_codecs(source, target)
+        return corpus.train.shards
+    return encode_pairs(joined(corpus.train, settings.data.join), source, target)
+
+
+def make_batches(settings: TranslationSettings, pairs_ids: Sequence[IdPair]) -> Endless:
+    """The training batches of a run.
+
+    Args:
+      settings: of the run.
+      pairs_ids: from `training_pairs`.
+
+    Returns:
+      Batches of a few shapes, in an order that follows from the seed.
+    """
+    data, train = settings.data, settings.train
+    sizes = {"batch_size": train.rows, "token_budget": train.token_budget or None}
+    # Shards were bucketed when they were written: only the rows are open.
+    if isinstance(pairs_ids, shards.Shards):
+        rows_of = rows_rule(**sizes, longest=pairs_ids.longest)
+        return streaming.StreamedBatches(pairs_ids, rows_of, settings.seed)
+    return bucketed(
+        pairs_ids,
+        **sizes,
+        shapes=data.shapes,
+        longest=data.longest,
+        edges=data.edges,
+        seed=settings.seed,
+    )
+
+
+def count_targets(pairs_ids: Sequence[IdPair], size: int) -> np.ndarray:
+    """How often each target unit occurs in training.
+
+    Args:
+      pairs_ids: from `training_pairs`.
+      size: of the target vocabulary, V.
+
+    Returns:
+      Counts [V], those of EOS included.
+    """
+    if isinstance(pairs_ids, shards.Shards):
+        return pairs_ids.target_counts
+    units = [unit for _, ids in pairs_ids for unit in (*ids, EOS)]
+    return np.bincount(units, minlength=size)
+
+
+def left_out(batches: Endless, setting: str | None) -> list[str]:
+    """A line on the training pairs that are too long to be batched, if there are.
+
+    Args:
+      batches: the training batches.
+      setting: what decides how long is too long; None: data.longest.
+
+    Returns:
+      No line, or one.
+    """
+    if not batches.dropped:
+        return []
+    return [
+        f"{batches.dropped} of {batches.pairs} training pairs are longer than "
+        f"{batches.longest} with the end mark ({setting or 'data.longest'}), and left "
+        "out"
+    ]

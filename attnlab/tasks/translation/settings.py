@@ -1,0 +1,177 @@
+"""The settings of translation."""
+
+from typing import Annotated, Literal, Self, cast
+
+from pydantic import model_validator
+
+from attnlab.settings import (
+    AttentionSettings,
+    Choice,
+    Count,
+    DataSettings,
+    DecoderSettings,
+    DecoderTrainSettings,
+    Fraction,
+    NonNegative,
+    PredictSettings,
+    Share,
+    Size,
+    with_corpora,
+)
+from attnlab.text.pairs import Corpus
+from attnlab.text.parallel_corpora import CORPORA
+
+
+@with_corpora(CORPORA)
+class TranslationData(DataSettings):
+    """Which parallel corpus, its vocabularies, and how its pairs are batched.
+
+    Shards, written by `experiments.shard`, bring their own units, vocabularies, shapes,
+    edges and longest; those of the settings count for nothing then.
+    """
+
+    name: str = "synthetic"
+    units: Literal["words", "subwords"] = "words"
+    """What a sentence is cut into: words, or pieces of SentencePiece."""
+    source_vocabulary: Count = 10_000
+    """Largest size, the four special tokens included."""
+    target_vocabulary: Count = 10_000
+    """Largest size, the four special tokens included."""
+    min_count: Count = 1
+    """Times that a word must occur in training to be in a vocabulary."""
+    join: Share = 0.0
+    """Share of training pairs glued in twos, to read longer sentences."""
+    shapes: Count = 6
+    """Shapes of training batches, at most; their widths follow from the text."""
+    longest: Count = 48
+    """Pairs that are longer on either side, EOS counted, are left out of training."""
+    edges: tuple[Count, ...] = ()
+    """If set: square buckets of these widths, instead of chosen ones."""
+
+    @model_validator(mode="after")
+    def _check_join(self) -> Self:
+        if self.name == "shards" and self.join:
+            raise ValueError(
+                f"data.join is {self.join}; pairs of shards stay as they were written: "
+                "make it 0"
+            )
+        return self
+
+    def load(self) -> Corpus:
+        """The chosen corpus; see `DataSettings.load`.
+
+        Returns:
+          Its training, development and test pairs, and its gold links.
+        """
+        return cast(Corpus, super().load())
+
+
+class TranslationModel(AttentionSettings):
+    """Encoder, decoder and the attention between them."""
+
+    preset: Annotated[str, Choice("attnlab.attention.presets:PRESETS", "")] = ""
+    """A paper's choices, which rows and flags outrank; "": none."""
+    decoder: Annotated[str, Choice("attnlab.tasks.translation.model:DECODERS")] = (
+        "luong"
+    )
+    """The decoder: what the query is, and where the context goes; `attnlab.nn` has
+    one a file."""
+    cell: Annotated[str, Choice("attnlab.nn.cells:CELLS")] = "lstm"
+    """The recurrent cell of encoder and decoder."""
+    encoder: Literal["bi", "uni"] = "bi"
+    """Directions that the source is read in."""
+    layers: Count = 1
+    """Layers of the encoder and of the decoder; bahdanau's decoder has one."""
+    embedding: Count = 64
+    """Width of the word embeddings, E."""
+    hidden: Count = 64
+    """Width of the decoder, H."""
+    encoder_hidden: Size = 0
+    """Width of the encoder, a direction; 0: as `hidden`. The score dot needs half of
+    that, or encoder uni."""
+    attention_hidden: Count = 64
+    """Width of the hidden layer of the scores that have one."""
+    readouts: Count = 64
+    """Width of what the vocabulary reads, R."""
+    reverse_source: bool = False
+    """Read the source from its end; for encoder uni."""
+    input_feeding: bool = True
+    """luong: the last attentional vector is an input of the next step."""
+    eos_in_memory: bool = False
+    """The decoder may also attend to the end mark of the source."""
+    tied: bool = False
+    """One matrix for the target embeddings and the vocabulary."""
+    dropout: Fraction = 0.0
+    """Share of entries that are dropped, of embeddings, between layers, of readouts."""
+
+    @model_validator(mode="after")
+    def _check_model(self) -> Self:
+        if self.decoder == "bahdanau" and self.layers != 1:
+            raise ValueError(
+                f"model.decoder bahdanau has one layer, not model.layers {self.layers}"
+            )
+        if self.encoder == "bi" and self.reverse_source:
+            raise ValueError(
+                "model.reverse_source is for model.encoder uni: a bidirectional "
+                "encoder reads from both ends"
+            )
+        if self.tied and self.readouts != self.embedding:
+            raise ValueError(
+                "model.tied needs readouts as wide as embeddings: model.readouts "
+                f"{self.readouts}, model.embedding {self.embedding}"
+            )
+        return self
+
+
+class TranslationTrain(DecoderTrainSettings):
+    """How parameters are learned."""
+
+    token_budget: Size = 0
+    """If set: padded tokens of a batch's wider side, instead of `batch_size`."""
+    stop_on: Literal["bleu", "perplexity"] = "bleu"
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of every batch; None with a token budget."""
+        return None if self.token_budget else self.batch_size
+
+
+class TranslationEvaluate(PredictSettings):
+    """How translations are searched and judged."""
+
+    sentences: Count = 128
+    """Rows of an evaluation batch, and hypotheses that are searched at once."""
+    edges: tuple[Count, ...] = ()
+    """Widths that sentences are padded to; (): `data.edges`, or 8 to 48 in 7 steps."""
+    dev_sentences: Count = 200
+    """Pairs of the development set that are evaluated during training, the first."""
+    beams: Count = 1
+    """Hypotheses of a beam search; 1: greedy."""
+    length_penalty: Annotated[str, Choice("attnlab.decoding.beam:LENGTH_PENALTIES")] = (
+        "average"
+    )
+    """What the log-probability of a hypothesis is divided by."""
+    alpha: NonNegative = 0.6
+    """Exponent of the length penalty gnmt."""
+    ratio: NonNegative = 1.5
+    """A translation has at most this many times its source's units, + 10."""
+    positions: Count = 5
+    """The most probable positions, which decoding takes the marginal over."""
+    replace_unknown: bool = False
+    """Replace <unk> by the source word of the largest weight."""
+    tokenize: Annotated[str, Choice("attnlab.metrics.bleu_score:TOKENIZERS")] = "none"
+    """sacrebleu's tokenizer, for BLEU."""
+    lowercase: bool = False
+    """Whether BLEU ignores case."""
+    gold: str = ""
+    """The gold set of the AER column; "": the corpus's first."""
+
+
+class TranslationSettings(DecoderSettings):
+    """All settings of a translation model on a parallel corpus."""
+
+    task: Literal["translation"] = "translation"
+    data: TranslationData = TranslationData()
+    model: TranslationModel = TranslationModel()
+    train: TranslationTrain = TranslationTrain()
+    evaluate: TranslationEvaluate = TranslationEvaluate()

@@ -1,0 +1,200 @@
+"""A trained translation model, ready to translate and to align: `attnlab.load(folder)`.
+
+run = attnlab.load("runs/hansards/local-p-general/0")
+run.translate("la chambre se réunit à deux heures").plot("alignment.png")
+"""
+
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, overload
+
+import numpy as np
+
+from attnlab import runs
+from attnlab.attention.base import Params
+from attnlab.estimators.objective import initial_estimator_state
+from attnlab.metrics import alignment_error_rate as aer
+from attnlab.metrics.links import reverse
+from attnlab.nn.init_params import init_params
+from attnlab.task import Loader
+from attnlab.tasks.translation.data import read_codecs
+from attnlab.tasks.translation.evaluate import search_of
+from attnlab.tasks.translation.settings import TranslationSettings
+from attnlab.tasks.translation.task import build_translator
+from attnlab.tasks.translation.translator import Translator
+from attnlab.text.pairs import Pair
+
+
+class AlignedTranslation(NamedTuple):
+    """A sentence, its translation and the attention between them.
+
+    source: S words. target: T words. alignment [T, S]: row t are the weights over the
+    source words that chose target word t. score: the log-probability, divided by the
+    length penalty where a beam searched; nan where the translation was given.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    alignment: np.ndarray
+    score: float
+
+    def __str__(self) -> str:
+        return " ".join(self.target)
+
+    def __repr__(self) -> str:
+        return f"<{' '.join(self.source)!r} → {' '.join(self.target)!r}>"
+
+    def _repr_html_(self) -> str:
+        """The heat map of the alignment, as a notebook shows it."""
+        if not self.target:
+            return html.escape(repr(self))
+        from attnlab.report import heatmaps
+
+        sentence = runs.AlignedSentence(self.source, self.target, self.alignment)
+        picture = io.StringIO()
+        heatmaps.heat_map(sentence).savefig(picture, format="svg")
+        return picture.getvalue()
+
+    def links(self) -> set[tuple[int, int]]:
+        """The most attended source word of each target word.
+
+        Returns:
+          Links (source index, target index) from 0, as in Pharaoh's format.
+        """
+        return reverse(aer.argmax_links(self.alignment))
+
+    def plot(self, path: str | Path, *, title: str = "") -> list[Path]:
+        """Draw the alignment as a heat map.
+
+        Args:
+          path: where to; .png or .pdf, or without an ending both.
+          title: of the figure.
+
+        Returns:
+          The files written.
+
+        Raises:
+          ValueError: for another ending, and for a translation without a word.
+        """
+        ending = Path(path).suffix
+        if ending not in ("", ".png", ".pdf"):
+            raise ValueError(f"cannot write {ending!r}; choose .png, .pdf, or neither")
+        if not self.target:
+            source = " ".join(self.source)
+            raise ValueError(f"the translation of {source!r} is empty: nothing to plot")
+        # Imported late: matplotlib is slow, and most runs are loaded for their numbers.
+        from attnlab.report import figures, heatmaps
+
+        sentence = runs.AlignedSentence(self.source, self.target, self.alignment)
+        figure = heatmaps.heat_map(sentence, title=title)
+        formats = [ending.removeprefix(".")] if ending else ["png", "pdf"]
+        return figures.save(figure, Path(path).with_suffix(""), formats)
+
+
+@dataclass(frozen=True)
+class TrainedTranslation:
+    """A run folder with its best parameters.
+
+    Attributes:
+      folder: the run's folder.
+      settings: all its settings.
+      step: the update that the parameters are of.
+      params: the parameters.
+      translator: the model with its vocabularies; its methods take `params`.
+    """
+
+    folder: Path
+    settings: TranslationSettings
+    step: int
+    params: Params = field(repr=False)
+    translator: Translator = field(repr=False)
+
+    def __repr__(self) -> str:
+        model, data = self.settings.model, self.settings.data
+        name = model.preset or f"{model.window} {model.score}"
+        return f"<{name} on {data.name}, step {self.step}, {self.folder}>"
+
+    @overload
+    def translate(
+        self, text: str, *, beams: int | None = None
+    ) -> AlignedTranslation: ...
+
+    @overload
+    def translate(
+        self, text: Sequence[str], *, beams: int | None = None
+    ) -> list[AlignedTranslation]: ...
+
+    def translate(
+        self, text: str | Sequence[str], *, beams: int | None = None
+    ) -> AlignedTranslation | list[AlignedTranslation]:
+        """Translate a sentence, or several.
+
+        Args:
+          text: a sentence or a list of sentences, split at blanks as the corpus was;
+            unknown words are read as <unk>.
+          beams: hypotheses of the beam search, if other than `evaluate.beams`.
+
+        Returns:
+          The translation of a sentence, or the list of those of several.
+
+        Raises:
+          ValueError: for a sentence without a word.
+        """
+        sentences = [text] if isinstance(text, str) else list(text)
+        words = [sentence.split() for sentence in sentences]
+        for sentence, split in zip(sentences, words, strict=True):
+            if not split:
+                raise ValueError(f"there is no word in {sentence!r}")
+        search = search_of(self.settings.evaluate, beams)
+        translations = self.translator.translate(self.params, words, search)
+        aligned = [AlignedTranslation(*translation) for translation in translations]
+        return aligned[0] if isinstance(text, str) else aligned
+
+    def align(
+        self, source: str, target: str, *, kind: str = "prior"
+    ) -> AlignedTranslation:
+        """Align a sentence with a given translation.
+
+        Args:
+          source: a sentence, split at blanks.
+          target: its translation, which the model is forced to say.
+          kind: "prior", the attention's own weights, or "posterior", for which the
+            target word is read too; see `Translator.align`.
+
+        Returns:
+          Both with their alignment [T, S].
+
+        Raises:
+          ValueError: for another kind, and where a side has no word.
+        """
+        pair = Pair(tuple(source.split()), tuple(target.split()))
+        if not (pair.source and pair.target):
+            raise ValueError(f"a side of the pair is empty: {source!r}, {target!r}")
+        weights = self.translator.align(self.params, [pair], kind)[0]
+        return AlignedTranslation(pair.source, pair.target, weights, float("nan"))
+
+
+def loader(settings: TranslationSettings, folder: Path) -> Loader:
+    """How a run of this task is opened.
+
+    Args:
+      settings: of the run.
+      folder: its folder, with its vocabularies.
+
+    Returns:
+      The Loader.
+
+    Raises:
+      ValueError: where a vocabulary is not what was written.
+    """
+    translator = build_translator(settings, *read_codecs(folder))
+
+    def make(folder: Path, step: int, params: Params) -> TrainedTranslation:
+        return TrainedTranslation(folder, settings, step, params, translator)
+
+    init = partial(init_params, translator.model)
+    return Loader(init, make, initial_estimator_state())
