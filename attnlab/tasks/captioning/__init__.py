@@ -1,1 +1,1 @@
-"""attnlab/tasks/captioning"""
+"""Image captioning with visual attention (Xu et al. 2015)."""

@@ -1,4 +1,4 @@
-"""The records of captioned pictures, and their batches."""
+"""Captioned pictures as records, and as padded batches."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,11 @@ from attnlab.text.subwords import Codec
 
 
 class GoldPlace(NamedTuple):
-    """Where word `word` of a caption has to look, in shares of the picture's sides."""
+    """The rectangle that a word of a caption has to look at.
+
+    word: its number in the caption. top, left, bottom, right: shares of the picture's
+    sides, in [0, 1].
+    """
 
     word: int
     top: float
@@ -19,16 +23,26 @@ class GoldPlace(NamedTuple):
     right: float
 
     def holds(self, y: float, x: float) -> bool:
-        """Is the point (y, x), in shares of the sides, in this place?"""
+        """Whether a point lies inside.
+
+        Args:
+          y: its distance from the top, a share of the picture's height.
+          x: its distance from the left, a share of the picture's width.
+
+        Returns:
+          True inside, and on the upper and left edges.
+        """
         return self.top <= y < self.bottom and self.left <= x < self.right
 
 
 class Captioned(NamedTuple):
-    """A picture, or its given features, and what is said of it.
+    """A picture, or its given features, and its captions.
 
-    picture [H, W, 3 or 1] uint8 is what a figure shows and, without features, what the
-    model sees; it may be None where there are features [rows, columns, C] float.
-    `captions` are lists of words, at least one; `places` are those of the first.
+    picture: [H, W, 3 or 1] uint8, what a figure shows and, without features, what the
+      model sees; None where there is none, which takes features.
+    features: [rows, columns, C] float, or None.
+    captions: at least one, each a tuple of words.
+    places: of words of the first caption, where they are known.
     """
 
     name: str
@@ -39,10 +53,14 @@ class Captioned(NamedTuple):
 
     @property
     def seen(self) -> np.ndarray:
-        """What the model sees: features as they are, or the picture in [0, 1]."""
+        """What the model sees, float32: features as they are, or the picture in [0, 1].
+
+        [rows, columns, C] or [H, W, colors].
+        """
         if self.features is not None:
             return np.asarray(self.features, np.float32)
         assert self.picture is not None
+        # Only when it is asked for: floats take four times the memory of bytes.
         return self.picture.astype(np.float32) / 255
 
 
@@ -57,25 +75,31 @@ class Pictures(NamedTuple):
 
     @property
     def given(self) -> bool:
-        """Are there features, so that no encoder is needed?"""
+        """Whether there are features, so that no encoder is needed."""
         return bool(self.train) and self.train[0].features is not None
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """That of what the model sees; the loaders make it the same for all."""
+        """Of what the model sees; the loaders make it the same for all pictures."""
         item = self.train[0]
-        seen = item.picture if item.features is None else item.features
-        assert seen is not None
-        height, width, depth = seen.shape
+        array = item.picture if item.features is None else item.features
+        assert array is not None
+        height, width, depth = array.shape
         return height, width, depth
 
 
 class PictureBatches:
-    """Training batches without end, `at(step)` as those of sentence pairs.
+    """Training batches without end: `at(step)`, of which `len` make an epoch.
 
-    An epoch shows each caption with its picture once: in order, shapes and plan a
-    picture is a source of one unit, its number. In a batch, `source` are then the
-    pictures [B, H, W, channels], and `source_lengths` 1, or 0 for a filler row.
+    An epoch shows each caption with its picture once. The plan is that of sentence
+    pairs (`attnlab.text.batching.bucketed`) whose source has one unit, the number of
+    the picture. In a batch, `source` holds the pictures [B, H, W, channels] instead,
+    and `source_lengths` is 1, or 0 for a filler row.
+
+    Attributes:
+      pairs: training captions.
+      dropped: how many of them are longer than `longest`.
+      longest: in words and the end mark.
     """
 
     def __init__(
@@ -89,6 +113,8 @@ class PictureBatches:
         seed: int,
     ):
         self._items = items
+        # A source of one unit, so that all of `bucketed` (order, shapes, left-overs) is
+        # shared with translation, and no picture is copied before its batch is due.
         pairs = [
             ((number,), codec.encode(caption).ids)
             for number, item in enumerate(items)
@@ -104,15 +130,32 @@ class PictureBatches:
         return len(self._numbers)
 
     def at(self, step: int) -> Batch:
-        """The batch of training step `step`, counted from 0 over all epochs."""
-        batch = self._numbers.at(step)
-        return with_pictures(batch, self._items)
+        """The batch of a training step.
+
+        Args:
+          step: counted from 0 over all epochs.
+
+        Returns:
+          Pictures and their captions.
+        """
+        return with_pictures(self._numbers.at(step), self._items)
 
 
 def with_pictures(batch: Batch, items: Sequence[Captioned]) -> Batch:
-    """`batch`, whose sources are numbers of `items`, with their pictures instead."""
-    there = batch.source_lengths > 0
-    seen = [items[number].seen for number in batch.source[there, 0]]
-    source = np.zeros((len(there), *items[0].seen.shape), np.float32)
-    source[there] = np.stack(seen)
-    return batch._replace(source=source, source_lengths=there.astype(np.int32))
+    """A batch whose sources are numbers of pictures, with the pictures instead.
+
+    Args:
+      batch: source [B, 1], the numbers.
+      items: the pictures that are numbered.
+
+    Returns:
+      The batch with source [B, H, W, channels], zero in filler rows, and source_lengths
+      of 1, or 0 for a filler row.
+    """
+    real = batch.source_lengths > 0
+    arrays = [items[number].seen for number in batch.source[real, 0]]
+    # Fillers are zero pictures; their length of 0 keeps them out of every sum.
+    source = np.zeros((len(real), *items[0].seen.shape), np.float32)
+    source[real] = np.stack(arrays)
+    # One place of the source a picture: how many cells it has the model knows.
+    return batch._replace(source=source, source_lengths=real.astype(np.int32))

@@ -1,15 +1,16 @@
-"""A captioner with its vocabulary: pictures in, words and where they looked out."""
+"""Captions of pictures: generated, forced, and where each word looked."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from attnlab.attention.alignment import dense
-from attnlab.attention.base import SampleSpec
+from attnlab.attention.base import Params, SampleSpec
+from attnlab.decoding import Decoded
 from attnlab.estimators import prediction as predict
 from attnlab.estimators.decoder_steps import forced
 from attnlab.estimators.prediction import PREDICTIONS, Prediction, Search
@@ -24,8 +25,9 @@ EDGES = (16, 32)  # widths that captions are padded to: few, as each is compiled
 
 
 class Description(NamedTuple):
-    """A caption and the weights [T, L] of its words over the cells of the grid.
+    """A generated caption.
 
+    weights: [T, L] of its words over the cells of the grid.
     score: the log-probability, divided by the length penalty where a beam searched.
     """
 
@@ -35,11 +37,16 @@ class Description(NamedTuple):
 
 
 class Captioner:
-    """Batches pictures and runs the compiled model; as `Translator` does sentences.
+    """A captioning model with its vocabulary, compiled for batches of pictures.
 
-    Parameters are an argument of every method. `batch_size` is the captions that are
-    scored, and the hypotheses that are searched, at once. A caption of `longest` words
-    ends there.
+    Parameters are an argument of every method.
+
+    Attributes:
+      model: the model.
+      codec: its vocabulary.
+      prediction: how words are predicted.
+      batch_size: captions that are scored, and hypotheses that are searched, at once.
+      longest: words after which a caption ends.
     """
 
     def __init__(
@@ -53,32 +60,59 @@ class Captioner:
     ):
         self.model, self.codec, self.prediction = model, codec, prediction
         self.batch_size, self.longest = batch_size, longest
+        # A program for each way to predict: a hard read is judged by all three.
         self._losses = {
             name: jax.jit(partial(predict.losses, model, prediction._replace(by=name)))
             for name in PREDICTIONS
         }
         self._prior = jax.jit(partial(predict.prior, model))
         self._reads = jax.jit(partial(_reads, model))
+        # Compiled when first asked for: dev and test may be decoded in two ways.
         self._search: dict[Search, Callable] = {}
 
     def losses(
-        self, params, items: Sequence[Captioned], by: str | None = None
+        self, params: Params, items: Sequence[Captioned], by: str | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Forced nats [N] and units incl. EOS [N], over all captions of a picture."""
+        """The loss of each picture, summed over all its captions, which are forced.
+
+        Args:
+          params: of the model.
+          items: N pictures.
+          by: how words are predicted, one of PREDICTIONS; `prediction.by` where not
+            given.
+
+        Returns:
+          Nats [N], and units incl. the end mark [N].
+        """
         losses = self._losses[by or self.prediction.by]
+        # In float64, as many captions may be summed.
         nats, units = np.zeros(len(items)), np.zeros(len(items), np.int64)
         pairs = [(n, words) for n, item in enumerate(items) for words in item.captions]
         for rows, batch in self._batches(items, pairs):
-            found = np.asarray(losses(params, batch))[: len(rows)]
+            # Rows beyond len(rows) are fillers.
+            batch_nats = np.asarray(losses(params, batch))[: len(rows)]
             owners = [pairs[row][0] for row in rows]
-            np.add.at(nats, owners, found)
+            # Not +=: it would add one of several captions that a picture has here.
+            np.add.at(nats, owners, batch_nats)
             np.add.at(units, owners, batch.target_lengths[: len(rows)])
         return nats, units
 
     def align(
-        self, params, items: Sequence[Captioned], captions: Sequence[Sequence[str]]
+        self,
+        params: Params,
+        items: Sequence[Captioned],
+        captions: Sequence[Sequence[str]],
     ) -> list[np.ndarray]:
-        """Weights [T, L] while a caption of each picture is forced, EOS cut."""
+        """The attention weights while a caption of each picture is forced.
+
+        Args:
+          params: of the model.
+          items: the pictures.
+          captions: the words of one for each.
+
+        Returns:
+          Weights [T, L] of each, a row a word.
+        """
 
         def weights(params, batch):
             return self._prior(params, batch)[0]
@@ -86,41 +120,72 @@ class Captioner:
         return self._forced(weights, params, items, captions)
 
     def draw(
-        self, params, items: Sequence[Captioned], captions: Sequence[Sequence[str]]
+        self,
+        params: Params,
+        items: Sequence[Captioned],
+        captions: Sequence[Sequence[str]],
     ) -> list[np.ndarray]:
-        """What is read, [T, L], while the captions are forced: for a hard read drawn.
+        """What a hard read draws while a caption of each picture is forced.
 
-        A single cell a word; the states are fed what was drawn.
+        The states are fed what was drawn.
+
+        Args:
+          params: of the model.
+          items: the pictures.
+          captions: the words of one for each.
+
+        Returns:
+          Reads [T, L] of each: a single cell a word.
         """
         return self._forced(self._reads, params, items, captions)
 
     def describe(
-        self, params, items: Sequence[Captioned], search: Search = GREEDY
+        self, params: Params, items: Sequence[Captioned], search: Search = GREEDY
     ) -> list[Description]:
-        """The best caption of each picture."""
+        """The best caption of each picture.
+
+        Args:
+          params: of the model.
+          items: the pictures.
+          search: how to decode.
+
+        Returns:
+          A caption for each.
+        """
         if search not in self._search:
             self._search[search] = jax.jit(partial(_search, self, search))
-        found: list[Any] = [None] * len(items)
+        captions: dict[int, Description] = {}
+        # The search sees no caption, so that all are empty and one width is compiled.
         for rows, batch in self._batches(items, [(n, ()) for n in range(len(items))]):
             done = self._search[search](params, batch.source, batch.source_lengths)
             decoded = jax.tree.map(np.asarray, done)
             for row, place in enumerate(rows):
                 ids = decoded.tokens[row][: decoded.lengths[row]]
+                # A caption that was cut at `longest` has no EOS.
                 ids = ids[ids != EOS]
-                words = tuple(self.codec.decode(ids.tolist()))
-                weights = decoded.alignments[row][: len(ids)]
-                score = float(decoded.scores[row])
-                found[place] = Description(words, weights, score)
-        return found
+                captions[int(place)] = Description(
+                    tuple(self.codec.decode(ids.tolist())),
+                    decoded.alignments[row][: len(ids)],
+                    float(decoded.scores[row]),
+                )
+        return [captions[n] for n in range(len(items))]
 
-    def _forced(self, run, params, items, captions) -> list[np.ndarray]:
+    def _forced(
+        self,
+        run: Callable[[Params, Batch], jax.Array],
+        params: Params,
+        items: Sequence[Captioned],
+        captions: Sequence[Sequence[str]],
+    ) -> list[np.ndarray]:
+        """run(params, batch) [B, T, L], cut to the words of each caption."""
         pairs = list(enumerate(captions))
-        found: list[Any] = [None] * len(pairs)
+        cut: dict[int, np.ndarray] = {}
         for rows, batch in self._batches(items, pairs):
             weights = np.asarray(run(params, batch))
             for row, place in enumerate(rows):
-                found[place] = weights[row, : batch.target_lengths[row] - 1]
-        return found
+                # The length counts EOS, whose weights are of no word.
+                cut[int(place)] = weights[row, : batch.target_lengths[row] - 1]
+        return [cut[n] for n in range(len(pairs))]
 
     def _batches(
         self, items: Sequence[Captioned], pairs: Sequence[tuple[int, Sequence[str]]]
@@ -131,21 +196,31 @@ class Captioner:
             yield rows, with_pictures(batch, items)
 
 
-def _reads(model: CaptionModel, params, batch: Any) -> jax.Array:
+def _reads(model: CaptionModel, params: Params, batch: Batch) -> jax.Array:
     """Reads [B, T, L] of one draw while the target is forced."""
+    # A fixed key: the figures of a run are the same whenever they are made.
     unrolled = forced(model, params, batch, draw=SampleSpec(jax.random.key(0)))
+    # From a window's positions to all cells: [B, T, W] to [B, T, L].
     return dense(unrolled.reads, unrolled.positions, unrolled.values.shape[1])
 
 
-def _search(captioner: Captioner, search: Search, params, source, there):
+def _search(
+    captioner: Captioner,
+    search: Search,
+    params: Params,
+    source: jax.Array,
+    lengths: jax.Array,
+) -> Decoded:
     return predict.search(
         captioner.model,
         search,
         captioner.prediction,
         params,
         source,
-        there,
-        limits=jnp.where(there > 0, captioner.longest, 0),
+        lengths,
+        # Fillers end at once, and their slots are given to waiting pictures.
+        limits=jnp.where(lengths > 0, captioner.longest, 0),
         longest=captioner.longest,
+        # Hypotheses searched at once, over all beams, stay at batch_size.
         slots=max(1, captioner.batch_size // search.beams),
     )

@@ -1,13 +1,22 @@
-"""Your own pictures: a folder, or given features, with a Karpathy-style JSON file."""
+"""Your own pictures: a folder, or given features, with a Karpathy-style JSON file.
+
+    {"images": [{"filename", "filepath", "split",
+                 "sentences": [{"tokens"} or {"raw"}]}]}
+
+as `dataset_flickr8k.json`. Splits are train, restval (trained on, too), val and test;
+"filepath", which may be absent, is a folder between the folder of pictures and the
+file.
+"""
 
 import json as jsons
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
 from attnlab.tasks.captioning.batches import Captioned, Pictures
 from attnlab.tasks.captioning.images import read_picture, words_of
@@ -19,76 +28,91 @@ def folder(
     json: str | None = None,
     images: str | None = None,
     features: str | None = None,
-    size: int = 64,
+    size: Annotated[int, Field(ge=8)] = 64,
 ) -> Pictures:
     """Your own pictures, with captions and splits in a Karpathy-style JSON file.
 
-    json: {"images": [{"filename", "split", "sentences": [{"tokens"} or {"raw"}]}]}, as
-      `dataset_flickr8k.json`; splits train, restval (trained on, too), val and test.
-      "filepath" is a folder between `images` and the file.
-    images: the folder of pictures, scaled to `size` as those of `flickr8k_1k`.
-    features: .npy [N, rows, columns, C], in the order of the JSON file, or .npz with an
-      array [rows, columns, C] (or [cells, C] of a square) under each file name. The
-      paper's are 14 x 14 x 512. With features the pictures are only for figures.
+    Args:
+      json: the JSON file of captions and splits.
+      images: the folder of pictures; with features they are only for figures.
+      features: .npy [N, rows, columns, C], in the order of the JSON file, or .npz with
+        an array [rows, columns, C] (or [cells, C] of a square) under each file name.
+        Those of Xu et al. 2015 are 14 x 14 x 512.
+      size: pixels a side of each picture: its shorter side is scaled to as many, and
+        its middle is kept.
 
-    A picture without a caption, a caption without a picture and features of another
-    shape are ValueErrors that name them.
+    Returns:
+      The pictures, [size, size, 3], or their features.
+
+    Raises:
+      ValueError: for a picture without a caption, a caption without a picture,
+        features of different shapes and files that cannot be read; it is named.
     """
     if json is None or (images is None and features is None):
         raise ValueError(
             "data.folder needs json, the captions, and images or features; "
             f"got json {json}, images {images}, features {features}"
         )
-    records = _karpathy(Path(json))
+    records = _read_records(Path(json))
     grids = None if features is None else _features(Path(features), records)
     splits: dict[str, list[Captioned]] = {"train": [], "dev": [], "test": []}
     for number, record in enumerate(records):
-        name, picture = record["filename"], None
+        # With features a picture is for figures alone, so that it may be absent.
+        picture = None
         if images is not None:
-            path = Path(images) / record.get("filepath", "") / name
+            path = Path(images) / record.filepath / record.filename
             if path.is_file():
                 picture = read_picture(path.read_bytes(), size, str(path))
             elif grids is None:
-                raise ValueError(f"{json} has captions of {name}, but {path} is absent")
-        item = Captioned(
-            name,
-            record["captions"],
-            picture,
-            None if grids is None else grids(number),
-        )
-        splits[SPLITS[record["split"]]].append(item)
+                raise ValueError(
+                    f"{json} has captions of {record.filename}, but {path} is absent"
+                )
+        grid = None if grids is None else grids[number]
+        item = Captioned(record.filename, record.captions, picture, grid)
+        splits[SPLITS[record.split]].append(item)
     about = f"{len(records)} pictures of {json}."
     return Pictures("folder", about=about, **splits)
 
 
-def _karpathy(path: Path) -> list[dict[str, Any]]:
-    """The records of a JSON file with `captions`, all of them looked at."""
+class _Record(NamedTuple):
+    """A picture of the JSON file."""
+
+    filename: str
+    filepath: str
+    split: str
+    captions: tuple[tuple[str, ...], ...]
+
+
+def _read_records(path: Path) -> list[_Record]:
+    """The pictures of a JSON file, all of them checked."""
     try:
-        records = jsons.loads(path.read_text(encoding="utf-8"))["images"]
-        found = [dict(record) for record in records]
+        images = jsons.loads(path.read_text(encoding="utf-8"))["images"]
+        # A record that is no object is refused here, with all that is wrong as JSON.
+        images = [dict(image) for image in images]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f'{path} is no JSON file with "images": {error}') from None
-    for number, record in enumerate(found):
-        name = record.get("filename")
-        if not name:
-            raise ValueError(f"{path}: image {number} has no filename")
-        if record.get("split") not in SPLITS:
-            choices = ", ".join(SPLITS)
-            raise ValueError(
-                f"{path}: {name} has the split {record.get('split')!r}, not {choices}"
-            )
-        try:
-            said = [_caption(sentence) for sentence in record.get("sentences", ())]
-        except (TypeError, AttributeError):
-            message = f'{path}: {name} has sentences that are not {{"tokens": [...]}}'
-            raise ValueError(message) from None
-        record["captions"] = tuple(words for words in said if words)
-        if not record["captions"]:
-            raise ValueError(f"{path}: {name} has no caption")
-    return found
+    return [_record(path, number, image) for number, image in enumerate(images)]
 
 
-def _caption(sentence: Mapping[str, Any]) -> tuple[str, ...]:
+def _record(path: Path, number: int, image: Mapping) -> _Record:
+    name, split = image.get("filename"), image.get("split")
+    if not name:
+        raise ValueError(f"{path}: image {number} has no filename")
+    if split not in SPLITS:
+        choices = ", ".join(SPLITS)
+        raise ValueError(f"{path}: {name} has the split {split!r}, not {choices}")
+    try:
+        sentences = [_caption(sentence) for sentence in image.get("sentences", ())]
+    except (TypeError, AttributeError):
+        message = f'{path}: {name} has sentences that are not {{"tokens": [...]}}'
+        raise ValueError(message) from None
+    captions = tuple(words for words in sentences if words)
+    if not captions:
+        raise ValueError(f"{path}: {name} has no caption")
+    return _Record(name, image.get("filepath", ""), split, captions)
+
+
+def _caption(sentence: Mapping) -> tuple[str, ...]:
     if "tokens" in sentence:
         return tuple(str(token) for token in sentence["tokens"])
     return words_of(str(sentence.get("raw", "")))
@@ -98,19 +122,18 @@ def _caption(sentence: Mapping[str, Any]) -> tuple[str, ...]:
 DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def _features(
-    path: Path, records: Sequence[Mapping[str, Any]]
-) -> Callable[[int], np.ndarray]:
-    """Features [rows, columns, C] by number of the picture, all of one shape."""
+def _features(path: Path, records: Sequence[_Record]) -> list[np.ndarray]:
+    """Features [rows, columns, C] of each picture, all of one shape."""
     if path.suffix not in (".npy", ".npz") or not path.is_file():
         raise ValueError(f"{path} is no .npy or .npz file of features")
-    names = [record["filename"] for record in records]
+    names = [record.filename for record in records]
     try:
+        # Mapped, not read: the paper's features of Flickr8k take 3.2 GB.
         if path.suffix == ".npy":
             arrays = np.load(path, mmap_mode="r", allow_pickle=False)
         else:  # opened here: np.load leaves a file open that is not a zip archive
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as held:
-                arrays = [held[name] if name in held else None for name in names]
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+                arrays = [arrays[name] if name in arrays else None for name in names]
     except (ValueError, *DAMAGED) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     if len(arrays) != len(names):
@@ -128,7 +151,7 @@ def _features(
                 f"{path}: features of {name} have shape {grid.shape}, those of "
                 f"{names[0]} {grids[0].shape}"
             )
-    return grids.__getitem__
+    return grids
 
 
 def _grid(array: np.ndarray, path: Path, name: str) -> np.ndarray:

@@ -1,8 +1,10 @@
-"""Captioned pictures by name: `load("scenes")`, `load("folder", json=...)`."""
+"""Corpora of captioned pictures, by name: PICTURES."""
 
-import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, validate_call
 
 from attnlab.corpora.folder import corpus_file
 from attnlab.tasks.captioning.batches import Captioned, Pictures
@@ -16,53 +18,80 @@ EMOJI = "https://www.npmjs.com/package/emoji-datasource-google"
 EVERY = 12  # one in so many training pictures is for development, where none are
 
 
-def flickr8k_1k(size: int = 64, folder: str | Path | None = None) -> Pictures:
+@validate_call
+def flickr8k_1k(
+    size: Annotated[int, Field(ge=8)] = 64, folder: str | Path | None = None
+) -> Pictures:
     """875 photographs of Flickr8k with five captions each: a demonstration.
 
-    The pictures are scaled until their shorter side has `size` pixels, and their middle
-    is kept. Of the 762 training pictures every twelfth is for development; the 113 of
-    the official development set are the test, for the official test is not here.
+    Of the 762 training pictures every twelfth is for development; the 113 of the
+    official development set are the test, for the official test is not here.
+
+    Args:
+      size: pixels a side of each picture: its shorter side is scaled to as many, and
+        its middle is kept.
+      folder: the data folder; $ATTNLAB_DATA where not given.
+
+    Returns:
+      The pictures, [size, size, 3].
+
+    Raises:
+      ValueError: where a file is broken.
+      MissingCorpus: where the files are not in the data folder.
     """
     tables = corpus_file("flickr8k_1k/captions.tsv.gz", upstream=FLICKR, folder=folder)
     images = corpus_file("flickr8k_1k/images.tar", upstream=FLICKR, folder=folder)
-    said: dict[str, list[tuple[str, ...]]] = {}
+    captions: dict[str, list[tuple[str, ...]]] = {}
     split = {}
     for row in _table(tables):
-        said.setdefault(row["image"], []).append(words_of(row["caption"]))
+        captions.setdefault(row["image"], []).append(words_of(row["caption"]))
         split[row["image"]] = row["split"]
+    # By file name alone: the archive's folders do not matter.
     with opened_tar(images) as archive:
-        found = {
+        files = {
             Path(member.name).name: archive.extractfile(member)
             for member in archive.getmembers()
             if member.isfile()
         }
         items = []
-        for name in sorted(said):
-            file = found.get(name)
+        # Sorted, so that order and splits do not depend on the archive.
+        for name in sorted(captions):
+            file = files.get(name)
             if file is None:
                 raise ValueError(f"{images} has no picture {name}, which has captions")
             picture = read_picture(file.read(), size, f"{images}: {name}")
-            items.append(Captioned(name, tuple(said[name]), picture))
-    known = [item for item in items if split[item.name] == "train"]
+            items.append(Captioned(name, tuple(captions[name]), picture))
+    training = [item for item in items if split[item.name] == "train"]
     return Pictures(
         "flickr8k_1k",
-        [item for n, item in enumerate(known) if n % EVERY],
-        known[::EVERY],
+        [item for n, item in enumerate(training) if n % EVERY],
+        training[::EVERY],
         [item for item in items if split[item.name] == "dev"],
         f"Flickr8k, 875 of 8,000 pictures at {size} x {size}; for research only.",
     )
 
 
+@validate_call
 def emoji_captions(
-    split: str = "variant", size: int = 32, folder: str | Path | None = None
+    split: Literal["variant", "base"] = "variant",
+    size: Annotated[int, Field(ge=8)] = 32,
+    folder: str | Path | None = None,
 ) -> Pictures:
     """3,781 emoji of 32 x 32 pixels with their Unicode names.
 
-    split "variant": the test are unseen combinations of a seen emoji and a skin tone;
-    "base": unseen emoji.
+    Args:
+      split: variant tests unseen combinations of a seen emoji and a skin tone; base
+        tests unseen emoji.
+      size: pixels a side of each picture.
+      folder: the data folder; $ATTNLAB_DATA where not given.
+
+    Returns:
+      The pictures, [size, size, 3].
+
+    Raises:
+      ValueError: where a file is broken.
+      MissingCorpus: where the files are not in the data folder.
     """
-    if split not in ("variant", "base"):
-        raise ValueError(f"unknown split {split!r}; choose variant, base")
     path = corpus_file("emoji_captions/captions.tsv.gz", upstream=EMOJI, folder=folder)
     sheet = corpus_file(
         "emoji_captions/sprites_32px.png", upstream=EMOJI, folder=folder
@@ -70,9 +99,11 @@ def emoji_captions(
     sprites = opened(sheet.read_bytes(), str(sheet))
     splits: dict[str, list[Captioned]] = {"train": [], "dev": [], "test": []}
     for row in _table(path):
+        # The sheet has 64 sprites a row.
         y, x = divmod(int(row["index"]), 64)
         sprite = sprites.crop((32 * x, 32 * y, 32 * x + 32, 32 * y + 32))
         caption = words_of(row["caption"])
+        # A name of symbols alone has no word to learn.
         if not caption:
             continue
         name = f"{row['index']} {row['codepoints']}"
@@ -88,23 +119,6 @@ PICTURES: dict[str, Callable[..., Pictures]] = {
     "emoji_captions": emoji_captions,
     "folder": folder,
 }
-
-
-def load(name: str, **options) -> Pictures:
-    """The pictures called `name`; `options` are the keyword arguments of its loader.
-
-    Raises ValueError for an unknown name or option (both list the choices) or broken
-    files, MissingCorpus (a FileNotFoundError) where they are not in the data folder.
-    """
-    if name not in PICTURES:
-        raise ValueError(f"unknown pictures {name!r}; choose {', '.join(PICTURES)}")
-    known = inspect.signature(PICTURES[name]).parameters
-    for option in options:
-        if option not in known:
-            raise ValueError(
-                f"unknown option {option!r} of {name!r}; choose {', '.join(known)}"
-            )
-    return PICTURES[name](**options)
 
 
 def _table(path: Path) -> Iterator[dict[str, str]]:

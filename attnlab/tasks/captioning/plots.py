@@ -1,4 +1,4 @@
-"""What a sweep of captioners shows: pictures, and where each word of a caption looked.
+"""Figures of captions: pictures, and where each word of a caption looked.
 
 A panel a word, as in Xu et al. 2015, Figs. 2 to 5: the weights of the grid's cells are
 brought up to the picture's size, smoothed, and light it up where they are large.
@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -20,17 +20,22 @@ from attnlab.report.heatmaps import GOLD
 from attnlab.report.rows import Row
 from attnlab.report.task_plots import Add
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 PICTURES = 3  # in each row's own figure
-COMPARED = 2  # pictures shown under every row
+COMPARED = 2  # pictures drawn under every row
 DARK = 0.22  # what is left of a picture where no weight is
 SIDE = 180  # pixels a picture is brought up to
 
 
 class CaptionExample(NamedTuple):
-    """A test picture [H, W, 3 or 1] uint8, the caption that was said of it, and where.
+    """A test picture with its generated caption.
 
-    weights [T, rows, columns] of each word; reads, the same, of one draw, or None where
-    the read is soft. `picture` is None where only features are known.
+    picture: [H, W, 3 or 1] uint8, or None where there are only features.
+    weights: [T, rows, columns] of each word.
+    reads: the same of one draw, or None where the read is soft.
     """
 
     name: str
@@ -40,11 +45,20 @@ class CaptionExample(NamedTuple):
     reads: np.ndarray | None
 
 
-def draw(found: Sequence[Row], known: Mapping[str, ExampleStats], add: Add) -> None:
-    """Every figure that the runs so far allow."""
-    del known  # pictures are in the run folders alone
-    examples = [(row, some) for row in found if (some := of_row(row))]
+def draw(
+    rows: Sequence[Row], example_stats: Mapping[str, ExampleStats], add: Add
+) -> None:
+    """Every figure that the runs so far allow.
+
+    Args:
+      rows: of the sweep.
+      example_stats: by the row's name; not needed.
+      add: takes a figure, its file name and its caption.
+    """
+    del example_stats  # pictures are in the run folders alone
+    examples = [(row, some) for row in rows if (some := of_row(row))]
     for number in range(COMPARED):
+        # Titles are the rows' names, in the order of the sweep.
         lines = {}
         for row, some in examples:
             spread = _spread(some, COMPARED)
@@ -79,7 +93,14 @@ def _same(example: CaptionExample, lines: Mapping[str, CaptionExample]) -> bool:
 
 
 def of_row(row: Row) -> list[CaptionExample]:
-    """The examples of a row's first finished run that kept any."""
+    """The examples of a row's first finished run that has any.
+
+    Args:
+      row: of the sweep.
+
+    Returns:
+      The examples, or [].
+    """
     for run in row.finished:
         if (run.folder / runs.EXAMPLES).exists():
             return read_examples(run.folder)
@@ -87,11 +108,21 @@ def of_row(row: Row) -> list[CaptionExample]:
 
 
 def read_examples(folder: str | Path) -> list[CaptionExample]:
-    """What `attnlab.tasks.captioning.pointing.write_examples` wrote; ValueError if damaged."""
+    """The examples of a run (`attnlab.tasks.captioning.pointing.write_examples`).
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      Its examples.
+
+    Raises:
+      ValueError: where the file is damaged.
+    """
     path = Path(folder) / runs.EXAMPLES
     arrays = runs.read_arrays(path)
     try:
-        said = json.loads(arrays["captions"].tobytes().decode())
+        captions = json.loads(arrays["captions"].tobytes().decode())
         return [
             CaptionExample(
                 name,
@@ -101,7 +132,7 @@ def read_examples(folder: str | Path) -> list[CaptionExample]:
                 arrays.get(f"reads/{n}"),
             )
             for n, (name, words) in enumerate(
-                zip(said["names"], said["words"], strict=True)
+                zip(captions["names"], captions["words"], strict=True)
             )
         ]
     except (KeyError, ValueError) as error:
@@ -109,16 +140,25 @@ def read_examples(folder: str | Path) -> list[CaptionExample]:
 
 
 @styled
-def panels(lines: Mapping[str, CaptionExample], *, columns: int = 10) -> Any:
-    """A figure: for each example its picture under its title, then a panel a word.
+def panels(lines: Mapping[str, CaptionExample], *, columns: int = 10) -> "Figure":
+    """For each example its picture under its title, then a panel a word.
 
-    At most `columns` panels stand side by side; a longer caption goes on below.
+    Args:
+      lines: the examples by their titles.
+      columns: panels side by side, at most; a longer caption goes on below.
+
+    Returns:
+      A matplotlib figure.
+
+    Raises:
+      ValueError: where there is no example.
     """
     if not lines:
         raise ValueError("there is no picture to draw")
     wide = min(columns, 1 + max(len(example.words) for example in lines.values()))
     deep = [math.ceil(len(e.words) / max(wide - 1, 1)) or 1 for e in lines.values()]
     side, gap, head = (WIDTH - 0.05 * (wide - 1)) / wide, 0.05, 0.16
+    # Inches: short captions do not make huge pictures.
     side = min(side, 1.3)
     title = 0.3
     height = sum(title + rows * (side + head) for rows in deep)
@@ -135,7 +175,8 @@ def panels(lines: Mapping[str, CaptionExample], *, columns: int = 10) -> Any:
         return axes
 
     for (name, example), rows in zip(lines.items(), deep, strict=True):
-        text = plain(f"{name}:  {' '.join(example.words) or '(says nothing)'}")
+        words = " ".join(example.words) or "(says nothing)"
+        text = plain(f"{name}:  {words}" if name else words)
         place = (0, 1 - (top + 0.1) / height)
         figure.text(*place, text, fontsize=7.5, va="top", weight="bold")
         axes = axes_at(0, 0)
@@ -153,11 +194,18 @@ def panels(lines: Mapping[str, CaptionExample], *, columns: int = 10) -> Any:
 
 
 def picture_of(example: CaptionExample) -> np.ndarray:
-    """RGB [SIDE, SIDE, 3] in [0, 1]; light gray where only features are known."""
+    """The picture of an example as it is drawn.
+
+    Args:
+      example: the example.
+
+    Returns:
+      RGB [SIDE, SIDE, 3] in [0, 1]; light gray where there are only features.
+    """
     if example.picture is None:
         return np.full((SIDE, SIDE, 3), 0.85)
     picture = np.asarray(example.picture, float) / 255
-    picture = np.broadcast_to(picture, (*picture.shape[:2], 3))
+    picture = np.broadcast_to(picture, (*picture.shape[:2], 3))  # gray as three colors
     order = 0 if picture.shape[0] < 48 else 1  # pixels stay pixels in small pictures
     zoom = (SIDE / picture.shape[0], SIDE / picture.shape[1], 1)
     large = ndimage.zoom(picture, zoom, order=order, grid_mode=True, mode="nearest")
@@ -165,34 +213,43 @@ def picture_of(example: CaptionExample) -> np.ndarray:
 
 
 def lit(picture: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """`picture` [H, W, 3] as bright as the smoothed weights [rows, columns] are large.
+    """A picture that is as bright as the smoothed weights are large.
 
-    Brightest at the largest; dark all over where nothing is looked at.
+    Args:
+      picture: RGB [H, W, 3] in [0, 1].
+      weights: [rows, columns] of its cells.
+
+    Returns:
+      RGB [H, W, 3]: brightest at the largest weight, dark all over where nothing is
+      looked at.
     """
     rows, columns = weights.shape
     sides = picture.shape[0] / rows, picture.shape[1] / columns
+    # Rounded up and cut, as a picture's side need not be a multiple of the grid's.
     large = np.kron(weights, np.ones((math.ceil(sides[0]), math.ceil(sides[1]))))
     large = large[: picture.shape[0], : picture.shape[1]]
+    # As the paper's figures do; a third of a cell keeps neighbors apart.
     smooth = ndimage.gaussian_filter(large, [0.35 * side for side in sides])
+    # No weight at all is dark, not a division by zero.
     light = smooth / max(float(smooth.max()), 1e-12)
     return picture * (DARK + (1 - DARK) * light[..., None])
 
 
-def _show(axes: Any, picture: np.ndarray) -> None:
+def _show(axes: "Axes", picture: np.ndarray) -> None:
     axes.imshow(picture, extent=(0, 1, 1, 0), interpolation="nearest")
 
 
-def _frame(axes: Any, reads: np.ndarray, color: str) -> None:
+def _frame(axes: "Axes", reads: np.ndarray, color: str) -> None:
     """The frame of the cell that was read; none where it is no single one."""
     from matplotlib.patches import Rectangle
 
     rows, columns = reads.shape
+    # A soft read, or one that was drawn nowhere.
     if reads.max() < 0.999:
         return
     row, column = divmod(int(reads.argmax()), columns)
     place = (column / columns, row / rows)
-    look: dict[str, Any] = {"facecolor": "none", "edgecolor": color, "linewidth": 0.9}
-    axes.add_patch(Rectangle(place, 1 / columns, 1 / rows, **look))
+    axes.add_patch(Rectangle(place, 1 / columns, 1 / rows, fc="none", ec=color, lw=0.9))
 
 
 def _spread(examples: Sequence[CaptionExample], count: int) -> list[CaptionExample]:

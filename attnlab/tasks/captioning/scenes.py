@@ -1,9 +1,9 @@
-"""Scenes of handwritten digits with captions, made to order: the gold is known.
+"""Scenes of handwritten digits with generated captions and exact gold places.
 
 `digits.npz` holds the 1,797 images of scikit-learn's `load_digits`, 8 x 8 pixels of 0
 to 16, and their labels. They are the test part of "Optical Recognition of Handwritten
 Digits" by E. Alpaydin and C. Kaynak (1998), https://archive.ics.uci.edu/dataset/80 ,
-CC BY 4.0; scikit-learn, which ships them, is under the 3-clause BSD licence. Made by
+CC BY 4.0; scikit-learn, which ships them, is under the 3-clause BSD license. Made by
 
     digits = sklearn.datasets.load_digits()
     images, labels = digits.images.astype("uint8"), digits.target.astype("uint8")
@@ -13,9 +13,12 @@ CC BY 4.0; scikit-learn, which ships them, is under the 3-clause BSD licence. Ma
 import random
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field, validate_call
 
+from attnlab.settings import Count, Size
 from attnlab.tasks.captioning.batches import Captioned, GoldPlace, Pictures
 
 DIGITS = Path(__file__).parent / "digits.npz"
@@ -24,44 +27,53 @@ SIDE = 8  # pixels of a digit
 SHARES = {"train": (0.0, 0.7), "dev": (0.7, 0.8), "test": (0.8, 1.0)}  # of the images
 
 
+@validate_call
 def scenes(
     *,
-    train: int = 6_000,
-    dev: int = 200,
-    test: int = 500,
-    grid: int = 3,
-    room: int = 8,
-    most: int = 3,
+    train: Size = 6_000,
+    dev: Size = 200,
+    test: Size = 500,
+    grid: Count = 3,
+    room: Annotated[int, Field(ge=SIDE)] = 8,
+    most: Count = 3,
     seed: int = 0,
 ) -> Pictures:
-    """Scenes of 1 to `most` digits on a `grid` x `grid` of places, dark on white.
+    """Scenes of a few digits on a square of places, dark on white, with captions.
 
     A caption names the digits in reading order and how each lies to the next: "a seven
     above a three", "an eight left of a two", "a one above and right of a six left of a
-    nine". A digit of 8 x 8 pixels lies anywhere inside its place of `room` x `room`,
-    which is its word's `GoldPlace`. Digits of train, dev and test are different images, 70,
-    10 and 20 % of them. The same arguments give the same scenes.
+    nine". A digit has 8 x 8 pixels, and its place is its word's `GoldPlace`. Digits of
+    train, dev and test are different images, 70, 10 and 20 % of them. The same
+    arguments give the same scenes.
+
+    Args:
+      train, dev, test: scenes of each split.
+      grid: places a side.
+      room: pixels a side of a place; beyond 8, a digit lies anywhere in it.
+      most: digits of a scene, at most.
+      seed: of the scenes.
+
+    Returns:
+      The scenes, [grid * room, grid * room, 1].
+
+    Raises:
+      ValueError: for an argument out of its range, and for more digits than places.
     """
-    for name, count in {"train": train, "dev": dev, "test": test}.items():
-        if count < 0:
-            raise ValueError(f"{name} is {count}; it must not be negative")
-    if grid < 1:
-        raise ValueError(f"grid is {grid}; it must be positive")
-    if room < SIDE:
-        raise ValueError(f"room is {room}; a digit needs {SIDE} pixels a side")
-    if not 1 <= most <= grid * grid:
+    if most > grid * grid:
         raise ValueError(
             f"most is {most}; a grid of {grid} x {grid} holds 1 to {grid * grid} digits"
         )
     images, labels = _digits()
-    order = np.random.default_rng(0).permutation(len(images))  # whatever the seed
+    # One split of the images whatever the seed: all seeds test on unseen digits.
+    order = np.random.default_rng(0).permutation(len(images))
 
     def draw(split: str, count: int) -> list[Captioned]:
         first, last = (int(share * len(order)) for share in SHARES[split])
-        own = order[first:last].tolist()
+        digits = order[first:last].tolist()
+        # A stream a split: more training scenes leave dev and test as they are.
         rng = random.Random(f"attnlab scenes {seed} {split}")
         return [
-            _scene(f"{split}-{n}", own, images, labels, grid, room, most, rng)
+            _scene(f"{split}-{n}", digits, images, labels, grid, room, most, rng)
             for n in range(count)
         ]
 
@@ -76,7 +88,15 @@ def scenes(
 
 
 def caption(labels: list[int], cells: list[tuple[int, int]]) -> tuple[str, ...]:
-    """The words on digits at `cells` (row, column), both in reading order."""
+    """The caption of a scene.
+
+    Args:
+      labels: the digits, in reading order.
+      cells: row and column of each.
+
+    Returns:
+      The words.
+    """
     words = _noun(labels[0])
     for label, before, cell in zip(labels[1:], cells, cells[1:], strict=False):
         words += [*_relation(before, cell), *_noun(label)]
@@ -98,9 +118,17 @@ def _relation(first: tuple[int, int], second: tuple[int, int]) -> list[str]:
 
 
 def _scene(
-    name, own, images, labels, grid, room, most, rng: random.Random
+    name: str,
+    digits: list[int],
+    images: np.ndarray,
+    labels: np.ndarray,
+    grid: int,
+    room: int,
+    most: int,
+    rng: random.Random,
 ) -> Captioned:
-    chosen = rng.sample(own, rng.randint(1, most))
+    chosen = rng.sample(digits, rng.randint(1, most))
+    # In reading order, in which the caption names them.
     places = sorted(rng.sample(range(grid * grid), len(chosen)))
     cells = [divmod(place, grid) for place in places]
     ink = np.zeros((grid * room, grid * room), np.float32)
@@ -109,11 +137,12 @@ def _scene(
         left = column * room + rng.randint(0, room - SIDE)
         ink[top : top + SIDE, left : left + SIDE] = images[number] / 16
     words = caption([int(labels[number]) for number in chosen], cells)
-    spoken = [t for t, word in enumerate(words) if word in WORDS]
+    named = [t for t, word in enumerate(words) if word in WORDS]
     gold = tuple(
         GoldPlace(t, row / grid, column / grid, (row + 1) / grid, (column + 1) / grid)
-        for t, (row, column) in zip(spoken, cells, strict=True)
+        for t, (row, column) in zip(named, cells, strict=True)
     )
+    # Dark on white, as a page; the last axis is the one color.
     picture = np.round(255 * (1 - ink)).astype(np.uint8)[..., None]
     return Captioned(name, (words,), picture, places=gold)
 

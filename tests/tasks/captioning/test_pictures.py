@@ -12,7 +12,8 @@ from PIL import Image
 from attnlab.corpora.folder import MissingCorpus
 from attnlab.tasks.captioning.batches import Captioned, PictureBatches
 from attnlab.tasks.captioning.images import read_picture, words_of
-from attnlab.tasks.captioning.pictures import load
+from attnlab.tasks.captioning.karpathy import folder
+from attnlab.tasks.captioning.pictures import emoji_captions, flickr8k_1k
 from attnlab.text.vocabulary import EOS, Vocabulary
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
@@ -55,9 +56,9 @@ def photos(tmp_path):
     return tmp_path, write
 
 
-def opened(folder, **options):
-    given = {"json": str(folder / "data.json"), "images": str(folder), "size": 8}
-    return load("folder", **(given | options))
+def opened(path, **options):
+    usual = {"json": str(path / "data.json"), "images": str(path), "size": 8}
+    return folder(**(usual | options))
 
 
 def test_a_folder_with_a_karpathy_file(photos):
@@ -77,8 +78,8 @@ def test_scaled_and_the_middle_kept():
     image.paste(BLUE, (10, 0, 30, 20))
     file = io.BytesIO()
     image.save(file, "PNG")
-    found = read_picture(file.getvalue(), 10, "here")
-    assert (np.abs(found[:, 2:8].astype(int) - BLUE) < 20).all()
+    picture = read_picture(file.getvalue(), 10, "here")
+    assert (np.abs(picture[:, 2:8].astype(int) - BLUE) < 20).all()
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz"])
@@ -88,9 +89,8 @@ def test_given_features(photos, kind, tmp_path):
     if kind == "npy":
         np.save(path, grids)
     else:
-        flat = grids.reshape(3, 196, 512)
-        named = {r["filename"]: flat[n] for n, r in enumerate(RECORDS)}
-        np.savez(path, **named)
+        cells = grids.reshape(3, 196, 512)
+        np.savez(path, **{r["filename"]: cells[n] for n, r in enumerate(RECORDS)})
     pictures = opened(photos[0], features=str(path))
     assert pictures.given and pictures.shape == (14, 14, 512)
     np.testing.assert_array_equal(pictures.dev[0].seen, grids[1])
@@ -106,10 +106,11 @@ def changed(number, **fields):
 @pytest.mark.parametrize(
     ("records", "message"),
     [
-        (changed(1, sentences=[]), "blue.png has no caption"),
-        (changed(1, split="dev"), "blue.png has the split 'dev', not train, restval"),
-        (changed(1, filename="gone.png"), "captions of gone.png, but .* is absent"),
-        (changed(1, filename=""), "image 1 has no filename"),
+        (changed(1, sentences=[]), "blue.png"),
+        (changed(1, sentences=[3]), "blue.png"),
+        (changed(1, split="dev"), "blue.png.*'dev'.*train, restval"),
+        (changed(1, filename="gone.png"), "gone.png"),
+        (changed(1, filename=""), "image 1 .*filename"),
     ],
 )
 def test_a_wrong_record_is_named(photos, records, message):
@@ -118,27 +119,27 @@ def test_a_wrong_record_is_named(photos, records, message):
 
 
 def test_broken_files_are_named(photos, tmp_path):
-    folder = photos[0]
-    with pytest.raises(ValueError, match='no JSON file with "images"'):
-        opened(folder, json=str(folder / "red.png"))
-    with pytest.raises(ValueError, match="needs json, .* got json None"):
-        load("folder")
-    with pytest.raises(ValueError, match="absent.npy is no .npy or .npz"):
-        opened(folder, features=str(tmp_path / "absent.npy"))
+    path = photos[0]
+    with pytest.raises(ValueError, match='red.png .*"images"'):
+        opened(path, json=str(path / "red.png"))
+    with pytest.raises(ValueError, match="data.folder .* json None"):
+        folder()
+    with pytest.raises(ValueError, match="absent.npy"):
+        opened(path, features=str(tmp_path / "absent.npy"))
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04" + bytes(40))
-    with pytest.raises(ValueError, match="cut.npz cannot be read"):
-        opened(folder, features=str(tmp_path / "cut.npz"))
-    (folder / "blue.png").write_bytes(encoded(BLUE)[:40])
-    with pytest.raises(ValueError, match="blue.png is no picture that can be read"):
-        opened(folder)
+    with pytest.raises(ValueError, match="cut.npz"):
+        opened(path, features=str(tmp_path / "cut.npz"))
+    (path / "blue.png").write_bytes(encoded(BLUE)[:40])
+    with pytest.raises(ValueError, match="blue.png"):
+        opened(path)
 
 
 @pytest.mark.parametrize(
     ("grids", "message"),
     [
-        (np.zeros((2, 4, 4, 3)), "features of 2 pictures, and there are 3"),
-        (np.zeros((3, 4, 4, 3), int), "features of red.png are int64 of shape"),
-        (np.zeros((3, 5, 3)), r"of shape \(5, 3\), not real \[rows, columns, C\]"),
+        (np.zeros((2, 4, 4, 3)), "features of 2 pictures"),
+        (np.zeros((3, 4, 4, 3), int), "red.png are int64"),
+        (np.zeros((3, 5, 3)), r"red.png .*\(5, 3\)"),
     ],
 )
 def test_features_of_another_shape_are_named(photos, grids, message, tmp_path):
@@ -151,23 +152,26 @@ def test_features_that_differ_or_lack_one_are_named(photos, tmp_path):
     path = tmp_path / "features.npz"
     some = {"red.png": np.zeros((4, 4, 3)), "blue.png": np.zeros((5, 5, 3))}
     np.savez(path, **some)
-    with pytest.raises(ValueError, match="no features of dark.jpg"):
+    with pytest.raises(ValueError, match="dark.jpg"):
         opened(photos[0], features=str(path))
     np.savez(path, **some, **{"dark.jpg": np.zeros((4, 4, 3))})
-    with pytest.raises(ValueError, match=r"of blue.png have shape \(5, 5, 3\)"):
+    with pytest.raises(ValueError, match=r"blue.png .*\(5, 5, 3\)"):
         opened(photos[0], features=str(path))
 
 
-def test_unknown_names_and_missing_files(tmp_path):
-    with pytest.raises(ValueError, match="unknown pictures 'coco'; choose scenes, fl"):
-        load("coco")
-    with pytest.raises(ValueError, match="option 'sise' of 'flickr8k_1k'; choose size"):
-        load("flickr8k_1k", sise=3)
-    with pytest.raises(ValueError, match="split 'hard'; choose variant, base"):
-        load("emoji_captions", split="hard")
-    for name in ("flickr8k_1k", "emoji_captions"):
-        with pytest.raises(MissingCorpus, match=f"{name}/captions.tsv.gz"):
-            load(name, folder=tmp_path)
+@pytest.mark.parametrize("load", [flickr8k_1k, emoji_captions])
+def test_unknown_options_and_missing_files(load, tmp_path):
+    with pytest.raises(ValueError, match="sise"):
+        load(sise=3)
+    with pytest.raises(ValueError, match="size"):
+        load(size=7)
+    with pytest.raises(MissingCorpus, match=f"{load.__name__}/captions.tsv.gz"):
+        load(folder=tmp_path)
+
+
+def test_an_unknown_split_of_the_emoji_is_named():
+    with pytest.raises(ValueError, match="'variant' or 'base'.*'hard'"):
+        emoji_captions(split="hard")
 
 
 def test_a_picture_without_a_file_in_the_archive_is_named(tmp_path):
@@ -177,13 +181,13 @@ def test_a_picture_without_a_file_in_the_archive_is_named(tmp_path):
         file.write(f"{head}a.jpg\ttrain\t0\tA dog .\n")
     with tarfile.open(tmp_path / "flickr8k_1k" / "images.tar", "w"):
         pass
-    with pytest.raises(ValueError, match="no picture a.jpg, which has captions"):
-        load("flickr8k_1k", folder=tmp_path)
+    with pytest.raises(ValueError, match="a.jpg"):
+        flickr8k_1k(folder=tmp_path)
 
 
 def test_words_are_lower_cased_without_punctuation():
-    said = "A man's dog, two-year-old; isn't 3."
-    assert words_of(said) == ("a", "man's", "dog", "two", "year", "old", "isn't", "3")
+    text = "A man's dog, two-year-old; isn't 3."
+    assert words_of(text) == ("a", "man's", "dog", "two", "year", "old", "isn't", "3")
 
 
 def test_a_batch_holds_the_pictures_of_its_captions():
@@ -199,7 +203,7 @@ def test_a_batch_holds_the_pictures_of_its_captions():
     options = dict(batch_size=4, shapes=2, longest=9, seed=3)
     batches = PictureBatches(items, codec, **options)
     assert batches.pairs == 10 and batches.dropped == 0
-    seen, shapes = [], set()
+    used, shapes = [], set()
     for step in range(len(batches)):
         batch = batches.at(step)
         shapes.add(batch.target.shape)
@@ -213,10 +217,10 @@ def test_a_batch_holds_the_pictures_of_its_captions():
             assert (batch.source[row] == np.float32(51 * number / 255)).all()
             ids = batch.target[row, :length].tolist()
             assert ids[-1] == EOS
-            seen.append((number, tuple(codec.decode(ids))))
+            used.append((number, tuple(codec.decode(ids))))
     assert len(shapes) <= 2
-    wanted = [(n, words) for n, item in enumerate(items) for words in item.captions]
-    assert sorted(seen) == sorted(wanted)
+    expected = [(n, words) for n, item in enumerate(items) for words in item.captions]
+    assert sorted(used) == sorted(expected)
     other = PictureBatches(items, codec, **options | {"seed": 4})
     steps = range(len(batches))
     assert [other.at(s).target.shape for s in steps] == [
@@ -227,7 +231,7 @@ def test_a_batch_holds_the_pictures_of_its_captions():
 
 @pytest.mark.data
 def test_the_photographs_of_flickr(data_folder):
-    pictures = load("flickr8k_1k", folder=data_folder)
+    pictures = flickr8k_1k(folder=data_folder)
     assert [len(s) for s in (pictures.train, pictures.dev, pictures.test)] == [
         698,
         64,
@@ -254,11 +258,11 @@ def test_the_photographs_of_flickr(data_folder):
     ("split", "sizes"), [("base", [3031, 350, 400]), ("variant", [3282, 281, 218])]
 )
 def test_the_emoji(data_folder, split, sizes):
-    pictures = load("emoji_captions", split=split, folder=data_folder)
+    pictures = emoji_captions(split=split, folder=data_folder)
     splits = pictures.train, pictures.dev, pictures.test
     assert list(map(len, splits)) == sizes
     assert pictures.shape == (32, 32, 3)
-    one = next(i for i in pictures.train if i.captions[0][:2] == ("grinning", "face"))
-    middle = one.picture[16, 16].astype(int)
+    face = next(i for i in pictures.train if i.captions[0][:2] == ("grinning", "face"))
+    middle = face.picture[16, 16].astype(int)
     assert middle[0] > 150 and middle[2] < 120  # yellow
-    assert (one.picture[0, 0] == 255).all()  # on white
+    assert (face.picture[0, 0] == 255).all()  # on white

@@ -1,4 +1,4 @@
-"""The caption task on tiny scenes: every row of the sweep, scores, and what is kept."""
+"""Captioning on tiny scenes: every row of the sweep, scores, files and settings."""
 
 import json
 from functools import partial
@@ -10,14 +10,15 @@ import pytest
 from attnlab import runs
 from attnlab.estimators.decoder_steps import forced, real_steps
 from attnlab.estimators.prediction import Prediction, Search
-from attnlab.metrics import bleu
+from attnlab.metrics import bleu_score as bleu
 from attnlab.sweep import rows
+from attnlab.tasks import parse_settings
 from attnlab.tasks.captioning.batches import Captioned, GoldPlace
 from attnlab.tasks.captioning.generate import Captioner
 from attnlab.tasks.captioning.plots import read_examples
 from attnlab.tasks.captioning.pointing import hits
-from attnlab.tasks.captioning.setup import build_model, load_pictures
-from attnlab.tasks.captioning.task import CODEC, make_task, penalty_of
+from attnlab.tasks.captioning.scenes import WORDS
+from attnlab.tasks.captioning.task import CODEC, build_model, make_task, penalty_of
 from attnlab.text.vocabulary import Vocabulary
 from configs.ablations import xu2015
 from configs.captioning import get_config
@@ -43,31 +44,30 @@ TINY = {
 }
 
 
-def plain(config):
-    return json.loads(config.to_json())
+def tiny(overrides=None, **settings):
+    config = rows.resolve(get_config(), settings, TINY | (overrides or {}))
+    return parse_settings(config)
 
 
-def tiny(**settings):
-    return plain(rows.resolve(get_config(), settings, TINY))
+ROWS = {
+    run.config["slug"]: run.settings
+    for run in rows.plan(xu2015.get_config(), xu2015.sweep, TINY)
+}
 
 
-def sweep_rows():
-    planned = rows.plan(xu2015.get_config(), xu2015.sweep, TINY)
-    return [run.config for run in planned if run.config["seed"] == 0]
-
-
-@pytest.mark.parametrize("config", sweep_rows(), ids=lambda config: config["slug"])
-def test_a_row_makes_an_update(config, tmp_path):
+@pytest.mark.parametrize("slug", ROWS)
+def test_a_row_makes_an_update(slug, tmp_path):
     # dot needs queries as wide as annotations, which are as wide as the last channel
-    assert_an_update_keeps_its_shapes(make_task(config, tmp_path), config["train"])
+    settings = ROWS[slug]
+    assert_an_update_keeps_its_shapes(make_task(settings, tmp_path), settings.train)
 
 
 @pytest.mark.parametrize("slug", ["soft", "hard-reinforce"])
 def test_a_row_takes_two_steps(slug, tmp_path):
-    (config,) = (config for config in sweep_rows() if config["slug"] == slug)
-    _, sums, moved = two_updates(make_task(config, tmp_path), config["train"])
-    for one in sums:
-        assert 0 < float(one.loss) / int(one.tokens) < np.log(24) + 0.5
+    settings = ROWS[slug]
+    _, batches, moved = two_updates(make_task(settings, tmp_path), settings.train)
+    for sums in batches:
+        assert 0 < float(sums.loss) / int(sums.tokens) < np.log(24) + 0.5
     assert moved > 0.8
 
 
@@ -97,13 +97,13 @@ def test_the_run_folder_holds_what_the_report_reads(finished):
     for score in ("exact", "pointing"):
         hit, counted = example_counts.counts[score].sum(axis=0)
         assert hit / counted == pytest.approx(result[score])
-    digits = sum(w not in "a an above and left right of".split() for line in references
-                 for w in line.split())  # fmt: skip
+    words = [word for line in references for word in line.split()]
+    digits = sum(word in WORDS for word in words)
     assert example_counts.counts["pointing"][:, 1].sum() == digits
     examples = read_examples(folder)
-    assert [e.name for e in examples] == sources
-    for example, said in zip(examples, hypotheses, strict=True):
-        assert " ".join(example.words) == said
+    assert [example.name for example in examples] == sources
+    for example, hypothesis in zip(examples, hypotheses, strict=True):
+        assert " ".join(example.words) == hypothesis
         assert example.picture.shape == (16, 16, 1)
         shape = (len(example.words), 4, 4)
         assert example.weights.shape == example.reads.shape == shape
@@ -130,9 +130,8 @@ PLACES = (GoldPlace(0, 0.0, 0.0, 0.5, 0.5), GoldPlace(2, 0.5, 0.0, 1.0, 0.5))
 
 
 def test_a_word_points_with_its_heaviest_cell():
-    item = Captioned(
-        "one", (tuple("abc"),), np.zeros((4, 4, 1), np.uint8), None, PLACES
-    )
+    picture = np.zeros((4, 4, 1), np.uint8)
+    item = Captioned("one", (tuple("abc"),), picture, None, PLACES)
     weights = np.zeros((3, 6))  # of 2 x 3 cells: rows split at 0.5, columns in thirds
     weights[0, 0], weights[0, 1] = 0.4, 0.3  # cell 0, middle (0.25, 0.17): inside
     weights[1, 5] = 1.0  # no place is known
@@ -147,7 +146,6 @@ def test_a_word_points_with_its_heaviest_cell():
 def test_the_penalty_is_added_to_what_is_minimized_alone(tmp_path):
     plain_task = make_task(tiny(), tmp_path)
     strict = make_task(tiny(doubly_stochastic=2.0), tmp_path)
-    model = build_model(tiny(), (16, 16, 1), 17)
     params = plain_task.init(jax.random.key(0))
     size = params["params"]["vocabulary_bias"].shape[0]
     model = build_model(tiny(), (16, 16, 1), size)
@@ -156,24 +154,23 @@ def test_the_penalty_is_added_to_what_is_minimized_alone(tmp_path):
     @partial(jax.jit, compiler_options=FAST)
     def run(params):
         rng, estimator_state = jax.random.key(1), plain_task.estimator_state
-        one, (sums, _) = plain_task.loss(params, batch, rng, estimator_state)
-        two, (strict_sums, _) = strict.loss(params, batch, rng, estimator_state)
+        loss, (sums, _) = plain_task.loss(params, batch, rng, estimator_state)
+        more, (strict_sums, _) = strict.loss(params, batch, rng, estimator_state)
         unrolled = forced(model, params, batch)
-        return one, two, sums, strict_sums, unrolled.weights
+        return loss, more, sums, strict_sums, unrolled.weights
 
-    one, two, sums, strict_sums, weights = run(params)
-    assert float(sums.loss) == float(strict_sums.loss) == float(one)
+    loss, more, sums, strict_sums, weights = run(params)
+    assert float(sums.loss) == float(strict_sums.loss) == float(loss)
     real = np.asarray(real_steps(batch))
     received = (np.asarray(weights) * real[..., None]).sum(axis=1)
     term = ((1 - received) ** 2).sum(axis=1)[real.any(axis=1)].sum()
-    assert float(two - one) == pytest.approx(2.0 * term, rel=1e-4)
+    assert float(more - loss) == pytest.approx(2.0 * term, rel=1e-4)
     assert penalty_of(0.0)(None, None) == 0.0
 
 
-def test_descriptions_keep_the_order_of_the_pictures(finished):
+def test_descriptions_keep_the_order_of_the_pictures():
     """Alone, or among others in another batch: the same captions, beam as well."""
-    task, params, *_ = finished
-    items = load_pictures(tiny()).test
+    items = tiny().data.load().test
     codec = Vocabulary.build([w for i in items for w in i.captions], None, 1)
     model = build_model(tiny(), (16, 16, 1), codec.size)
     params = jax.jit(partial(model.init, method="parameters"), compiler_options=FAST)(
@@ -186,37 +183,99 @@ def test_descriptions_keep_the_order_of_the_pictures(finished):
     together = captioner.describe(params, items, search)
     backwards = captioner.describe(params, items[::-1], search)[::-1]
     assert [d.words for d in together] == [d.words for d in backwards]
-    for one, two in zip(together, backwards, strict=True):
-        np.testing.assert_allclose(one.weights, two.weights, rtol=1e-5)
-        assert len(one.weights) == len(one.words) <= 5
-        assert one.score == pytest.approx(two.score, rel=1e-5)
+    for caption, other in zip(together, backwards, strict=True):
+        np.testing.assert_allclose(caption.weights, other.weights, rtol=1e-5)
+        assert len(caption.weights) == len(caption.words) <= 5
+        assert caption.score == pytest.approx(other.score, rel=1e-5)
     forced_weights = captioner.align(params, items, [d.words for d in together])
-    for one, weights in zip(together, forced_weights, strict=True):
-        np.testing.assert_allclose(weights, one.weights, rtol=1e-4, atol=1e-6)
+    for caption, weights in zip(together, forced_weights, strict=True):
+        np.testing.assert_allclose(weights, caption.weights, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("setting", "value", "choices"),
     [
-        ({"model.annotations": "vgg"}, "model.annotations 'vgg'; choose 'conv', 'giv"),
-        (
-            {"model.annotations": "given"},
-            "holds pictures, .*model.annotations conv",
-        ),
-        ({"model.channels": ()}, "model.channels is empty"),
-        ({"model.channels": (2,) * 5}, "16 x 16 pixels cannot be halved 5 times"),
-        ({"data.scenes.test": 0}, "'scenes' has no test pictures: data.scenes"),
-        ({"data.name": "coco"}, "unknown pictures 'coco'; choose scenes"),
-        ({"train.doubly_stochastic": -1.0}, "doubly_stochastic is -1.0"),
-        ({"evaluate.longest": 0}, "evaluate.longest is 0; it must be positive"),
-        ({"evaluate.predict": "best"}, "not by evaluate.predict best"),
-        ({"model.score": "bilinear"}, "unknown score 'bilinear'; choose dot"),
+        ("data.name", "coco", ["scenes", "flickr8k_1k", "emoji_captions", "folder"]),
+        ("data.emoji_captions.split", "hard", ["variant", "base"]),
+        ("data.flickr8k_1k.size", 7, []),
+        ("data.folder.size", 7, []),
+        ("data.scenes.room", 7, []),
+        ("data.scenes.most", 0, []),
+        ("data.scenes.test", -1, []),
+        ("data.longest", 1, []),
+        ("data.min_count", 0, []),
+        ("model.annotations", "vgg", ["conv", "given"]),
+        ("model.score", "bilinear", ["dot", "additive", "none"]),
+        ("model.cell", "rnn", ["cho-gru", "gru", "lstm"]),
+        ("model.preset", "xu2016", ["xu2015-soft"]),
+        ("model.dropout", 1.0, []),
+        ("train.doubly_stochastic", -1.0, []),
+        ("train.label_smoothing", 1.0, []),
+        ("train.steps", 0, []),
+        ("train.stop_on", "aer", ["exact", "bleu", "perplexity", "pointing"]),
+        ("evaluate.beams", 0, []),
+        ("evaluate.pictures", 0, []),
+        ("evaluate.dev_pictures", 0, []),
+        ("evaluate.longest", 0, []),
+        ("evaluate.positions", 0, []),
+        ("evaluate.length_penalty", "log", ["average", "gnmt", "none"]),
+        ("evaluate.predict", "best", ["expected", "marginal", "argmax"]),
     ],
 )
-def test_a_wrong_setting_is_named(settings, message, tmp_path):
-    config = rows.resolve(get_config(), {}, TINY | settings)
-    with pytest.raises(ValueError, match=message):
-        make_task(plain(config), tmp_path)
+def test_wrong_choices_are_answered_with_the_right_ones(setting, value, choices):
+    config = json.loads(rows.resolve(get_config(), {}, TINY).to_json())
+    *sections, name = setting.split(".")
+    section = config
+    for part in sections:
+        section = section[part]
+    section[name] = value
+    with pytest.raises(ValueError) as caught:
+        parse_settings(config)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert all(word in line for word in [setting, repr(value), *choices])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ({"model.channels": ()}, "model.channels"),
+        ({"evaluate.predict": "marginal"}, "evaluate.predict marginal"),
+        (
+            {
+                "model.read": "hard",
+                "estimator.learning": "marginal",
+                "train.label_smoothing": 0.1,
+            },
+            "train.label_smoothing",
+        ),
+        ({"model.read": "hard"}, "estimator.learning"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(overrides, named):
+    with pytest.raises(ValueError, match=named):
+        tiny(overrides)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        ({"model.annotations": "given"}, "'scenes' .*model.annotations conv"),
+        ({"model.channels": (2,) * 5}, "16 x 16 pixels .* 5 times"),
+        ({"data.scenes.test": 0}, "no test pictures: data.scenes"),
+        ({"data.scenes.most": 5}, "most is 5"),
+    ],
+)
+def test_settings_that_the_pictures_do_not_fit_are_named(overrides, named, tmp_path):
+    with pytest.raises(ValueError, match=named):
+        make_task(tiny(overrides), tmp_path)
+
+
+def test_an_option_that_a_corpus_does_not_have_is_unknown():
+    config = json.loads(get_config().to_json())
+    config["data"]["flickr8k_1k"]["sise"] = 3
+    with pytest.raises(ValueError, match=r"data.flickr8k_1k.sise.*mean .*size"):
+        parse_settings(config)
 
 
 def test_given_features_need_no_encoder(tmp_path):
@@ -227,15 +286,14 @@ def test_given_features_need_no_encoder(tmp_path):
         for n, split in enumerate(("train", "val", "test"))
     ]
     (tmp_path / "data.json").write_text(json.dumps({"images": records}))
-    settings = {
+    overrides = {
         "data.name": "folder",
         "data.folder.json": str(tmp_path / "data.json"),
         "data.folder.features": str(tmp_path / "grids.npy"),
         "model.annotations": "given",
         "train.stop_on": "bleu",
     }
-    config = rows.resolve(get_config(), {}, TINY | settings)
-    task = make_task(plain(config), tmp_path)
+    task = make_task(tiny(overrides), tmp_path)
     batch = task.batches.at(0)
     np.testing.assert_array_equal(batch.source[0], grids[0])
     params = jax.eval_shape(task.init, jax.random.key(0))
@@ -244,20 +302,16 @@ def test_given_features_need_no_encoder(tmp_path):
         task.loss, params, batch, jax.random.key(1), task.estimator_state
     )
     assert loss.shape == sums.tokens.shape == ()
-    wrong = rows.resolve(
-        get_config(), {}, TINY | settings | {"model.annotations": "conv"}
-    )
-    with pytest.raises(ValueError, match="holds features, .*model.annotations given"):
-        make_task(plain(wrong), tmp_path)
+    wrong = tiny(overrides | {"model.annotations": "conv"})
+    with pytest.raises(ValueError, match="model.annotations given"):
+        make_task(wrong, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["xu2015-soft", "xu2015-hard"])
 def test_the_papers_presets_reach_the_captioner(name):
-    config = tiny(preset=name)
-    assert config["model"]["gate"] and config["model"]["score"] == "additive"
-    assert (
-        config["model"]["annotations"] == "conv" and config["model"]["cell"] == "lstm"
-    )
-    soft = name == "xu2015-soft"
-    assert config["train"]["doubly_stochastic"] == (1.0 if soft else 0.0)
-    assert config["estimator"]["feed"] == ("expected" if soft else "sampled")
+    settings = tiny(preset=name)
+    model, soft = settings.model, name == "xu2015-soft"
+    assert model.gate and (model.score, model.cell) == ("additive", "lstm")
+    assert model.annotations == "conv"
+    assert settings.train.doubly_stochastic == (1.0 if soft else 0.0)
+    assert settings.estimator.feed == ("expected" if soft else "sampled")
