@@ -1,1 +1,1 @@
-"""attnlab/tasks/cloze"""
+"""Readers of cloze questions (Hermann et al. 2015)."""

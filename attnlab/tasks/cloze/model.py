@@ -14,13 +14,13 @@ from attnlab.nn.cells import Cell, dense
 from attnlab.nn.embedding import dropout, embed, embedding_init
 from attnlab.tasks.cloze.readers import READERS
 
-READOUTS = ("both", "context", "sum")
-
 
 class Read(NamedTuple):
-    """Scores of the answers [B, A], and where each look at the passage went [B, N, S].
+    """What a model gives.
 
-    See `attnlab.tasks.cloze.readers` for N.
+    logits: scores of the answers [B, A].
+    weights: where each look at the passage went [B, N, S]; see
+      `attnlab.tasks.cloze.readers` for N.
     """
 
     logits: jax.Array
@@ -28,16 +28,20 @@ class Read(NamedTuple):
 
 
 class Reader(nn.Module):
-    """Embedded words, a reader of READERS, and W(a) . g for every answer a.
+    """p(answer | passage, query): embedded words, a reader, and W(a) . g for answer a.
 
-    Passage [B, S] and query [B, T] are token ids, words then EOS then padding; lengths
-    count EOS. The answers are `answers` words from id `first` on. `tied` scores them by
-    their embeddings, so that g is a word to be found; else W is a matrix of its own.
-
-    The `readout` "sum" of an attentive reader needs no W, as Kadlec et al. 2016: the
+    The readout "sum" of an attentive reader needs no W, as Kadlec et al. 2016: the
     probability of a is the weight of all its places, p(a) ~ sum_t s(t) [d(t) = a].
-    `matches` adds a vector to the words that passage and query share, the exact match
-    of Chen et al. 2017 (DrQA): what a large corpus would have to teach.
+
+    Attributes:
+      words: of the vocabulary.
+      first, answers: the answers are `answers` words from id `first` on.
+      reader: one of READERS.
+      readout: "both", "context" or "sum".
+      tied: whether answers are scored by their embeddings, so that g is a word to be
+        found; else W is a matrix apart.
+      matches: whether a vector is added to the words that passage and query share, the
+        exact match of Chen et al. 2017 (DrQA): what a large corpus would have to teach.
     """
 
     words: int
@@ -57,13 +61,6 @@ class Reader(nn.Module):
     dropout: float = 0.0
 
     def setup(self):
-        for name, value, known in (
-            ("reader", self.reader, READERS),
-            ("readout", self.readout, READOUTS),
-        ):
-            if value not in known:
-                listed = ", ".join(known)
-                raise ValueError(f"unknown {name} {value!r}; choose {listed}")
         shared = dict(
             cell=self.cell,
             inputs=self.embedding,
@@ -73,10 +70,6 @@ class Reader(nn.Module):
             name="reader",
         )
         sums = self.readout == "sum" and self.reader != "deep-lstm"
-        if sums and self.reader != "attentive":
-            raise ValueError(
-                f"readout sum is for the attentive reader, not for {self.reader}"
-            )
         if self.reader != "deep-lstm":
             shared |= dict(
                 attention=self.attention,
@@ -96,14 +89,32 @@ class Reader(nn.Module):
             self.kernel = self.param("answers", glorot_uniform(), size)
 
     def __call__(
-        self, passage, passage_lengths, query, query_lengths, *, train: bool = False
+        self,
+        passage: jax.Array,
+        passage_lengths: jax.Array,
+        query: jax.Array,
+        query_lengths: jax.Array,
+        *,
+        train: bool = False,
     ) -> Read:
-        """Scores of the answers, and where the reader looked."""
+        """Scores of the answers, and where the reader looked.
+
+        Args:
+          passage: token ids [B, S]: words, then EOS, then padding.
+          passage_lengths: EOS counted [B].
+          query: token ids [B, T], as the passage.
+          query_lengths: EOS counted [B].
+          train: with dropout.
+
+        Returns:
+          Logits and weights.
+        """
         embedded = [embed(self.table, passage), embed(self.table, query)]
         if self.matches:
             lengths = passage_lengths, query_lengths
-            for n, known in enumerate(_matching(passage, query, *lengths)):
-                embedded[n] += jnp.where(known[..., None], self.shared[None], 0)
+            for n, shared in enumerate(_matching(passage, query, *lengths)):
+                # [B, S, 1] and [1, 1, E]
+                embedded[n] += jnp.where(shared[..., None], self.shared[None], 0)
         joint, weights = self.reading(
             self._drop(embedded[0], train),
             passage_lengths,
@@ -112,9 +123,12 @@ class Reader(nn.Module):
             train=train,
         )
         if self.sums:
+            # Weights of words that are no answers fall outside [0, A) and are dropped.
             mass = put(weights[:, 0], passage - self.first, self.answers)
+            # An answer that is nowhere looked at has mass 0 and a finite, large loss.
             return Read(safe_log(mass), weights)
         logits = dense(self._drop(joint, train), self.kernel)
+        # The rows of the answers: of all words, or of the entities' slots.
         if self.tied:
             answers = self.table[self.first : self.first + self.answers]
             logits = logits @ answers.T
@@ -130,13 +144,19 @@ class Reader(nn.Module):
         return dropout(self.make_rng("dropout"), array, self.dropout)
 
 
-def _matching(passage, query, passage_lengths, query_lengths):
+def _matching(
+    passage: jax.Array,
+    query: jax.Array,
+    passage_lengths: jax.Array,
+    query_lengths: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
     """Which words [B, S] of the passage the query has, and [B, T] the other way round.
 
     The end marks have no part in it.
     """
+    # Every passage and query ends alike: the end mark would always match.
     asked = length_mask(jnp.maximum(query_lengths - 1, 0), query.shape[1])
     read = length_mask(jnp.maximum(passage_lengths - 1, 0), passage.shape[1])
-    same = passage[:, :, None] == query[:, None, :]
+    same = passage[:, :, None] == query[:, None, :]  # [B, S, T]
     same &= read[:, :, None] & asked[:, None, :]
     return same.any(axis=2), same.any(axis=1)

@@ -11,9 +11,13 @@ no answer.
 """
 
 import random
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Annotated, NamedTuple
 
-from attnlab.tasks.cloze.corpora import PLACEHOLDER, Cloze, ClozeQuestion
+from pydantic import Field, validate_call
+
+from attnlab.settings import Count, Range, Share
+from attnlab.tasks.cloze.questions import PLACEHOLDER, Cloze, ClozeQuestion
 
 VERBS = {  # in the story: in the query
     "praised": "lauded",
@@ -46,43 +50,42 @@ class Fact(NamedTuple):
     day: str
 
 
+@validate_call
 def synthetic_cloze(
     *,
-    train: int = 20_000,
-    dev: int = 500,
-    test: int = 500,
-    facts: tuple[int, int] = (4, 7),
-    entities: int = 8,
-    synonyms: float = 1.0,
+    train: Count = 20_000,
+    dev: Count = 500,
+    test: Count = 500,
+    facts: Range = (4, 7),
+    entities: Annotated[int, Field(ge=3)] = 8,
+    synonyms: Share = 1.0,
     seed: int = 0,
 ) -> Cloze:
-    """Stories with the sentence that tells the answer known (`ClozeQuestion.support`).
+    """Generated stories; the sentence that tells the answer is `ClozeQuestion.support`.
 
-    The same arguments give the same questions; no story of `dev` or `test` is told
-    again there or in `train`.
+    The same arguments give the same questions; no story of dev or test occurs again
+    there or in train.
 
-    facts: fewest and most sentences of a story, drawn uniformly.
-    entities: the most in one story, at least 3; the fewest are half of that.
-    synonyms: the chance of a query to have another verb than the story.
+    Args:
+      train, dev, test: questions of each split.
+      facts: fewest and most sentences of a story, drawn uniformly.
+      entities: names of a story, at most; at least half as many.
+      synonyms: share of queries with another verb than the story.
+      seed: of the stories.
 
-    Raises ValueError naming a knob out of its range.
+    Returns:
+      The questions.
+
+    Raises:
+      ValueError: for an argument out of its range, and where there are too few stories.
     """
-    for name, count in {"train": train, "dev": dev, "test": test}.items():
-        if count < 1:
-            raise ValueError(f"{name} is {count}; it must be positive")
-    if len(facts) != 2 or not 1 <= facts[0] <= facts[1]:
-        raise ValueError(f"facts are {tuple(facts)}; give fewest and most, at least 1")
-    if entities < 3:
-        raise ValueError(f"entities is {entities}; a story needs at least 3")
-    if not 0.0 <= synonyms <= 1.0:
-        raise ValueError(f"synonyms is {synonyms}; it must be in [0, 1]")
     taken: set[tuple[str, ...]] = set()
 
     def draw(split: str, count: int) -> list[ClozeQuestion]:
         rng = random.Random(f"attnlab cloze {seed} {split}")
-        found, misses = [], 0
-        while len(found) < count:
-            name = f"{split} {len(found)}"
+        questions, misses = [], 0
+        while len(questions) < count:
+            name = f"{split} {len(questions)}"
             question = _question(name, rng, facts, entities, synonyms)
             if question is None or question.passage in taken:
                 misses += 1
@@ -93,24 +96,34 @@ def synthetic_cloze(
                     )
                 continue
             misses = 0
+            # Training stories may repeat; those that are tested are seen once.
             if split != "train":
                 taken.add(question.passage)
-            found.append(question)
-        return found
+            questions.append(question)
+        return questions
 
-    held = {"test": draw("test", test), "dev": draw("dev", dev)}
+    # Test and dev first: training stories avoid theirs, however many there are.
+    held_out = {"test": draw("test", test), "dev": draw("dev", dev)}
     return Cloze(
         "synthetic",
         train=draw("train", train),
-        **held,
+        **held_out,
         about="Generated stories; where the answer is told is known.",
     )
 
 
-def _question(name, rng, facts, entities, synonyms) -> ClozeQuestion | None:
+def _question(
+    name: str,
+    rng: random.Random,
+    facts: tuple[int, int],
+    entities: int,
+    synonyms: float,
+) -> ClozeQuestion | None:
     """A story and a question that one answer fits; None where the draw has none."""
+    # At least half of the names: few make the answer easy to guess.
     size = rng.randint(max(3, entities // 2), entities)
     cast = rng.sample([f"@entity{n}" for n in range(entities)], size)
+    # Sorted: the order of a set or dict must not decide what is drawn.
     verbs = rng.sample(sorted(VERBS), FEW)
     places, days = rng.sample(PLACES, FEW), rng.sample(DAYS, FEW)
     story = [
@@ -120,11 +133,12 @@ def _question(name, rng, facts, entities, synonyms) -> ClozeQuestion | None:
     at = rng.randrange(len(story))
     fact, hidden = story[at], rng.choice(("subject", "object"))
     answer = getattr(fact, hidden)
-    told = rng.choice(("place", "day"))
-    for cues in ((), (told,), ("place", "day")):
-        shown = {"verb", "subject", "object", *cues} - {hidden}
-        fits = [one for one in story if all(_same(one, fact, cue) for cue in shown)]
-        if all(getattr(one, hidden) == answer for one in fits):
+    first_cue = rng.choice(("place", "day"))
+    # As few cues as leave one answer.
+    for cues in ((), (first_cue,), ("place", "day")):
+        parts = {"verb", "subject", "object", *cues} - {hidden}
+        fits = [other for other in story if _agree(other, fact, parts)]
+        if all(getattr(other, hidden) == answer for other in fits):
             break
     else:
         return None
@@ -133,20 +147,24 @@ def _question(name, rng, facts, entities, synonyms) -> ClozeQuestion | None:
 
     passage: list[str] = []
     support: tuple[int, ...] = ()
-    for number, one in enumerate(story):
-        words = _sentence(one, rng)
+    for number, event in enumerate(story):
+        words = _sentence(event, rng)
         if number == at:
             support = tuple(range(len(passage), len(passage) + len(words)))
         passage += words
     query = _query(fact, hidden, cues, rng.random() < synonyms, rng)
-    where = tuple(position for position in support if passage[position] == answer)
     return ClozeQuestion(
-        name, tuple(passage), tuple(query), answer, support=support, told=where
+        name,
+        tuple(passage),
+        tuple(query),
+        answer,
+        support=support,
+        support_answer=tuple(s for s in support if passage[s] == answer),
     )
 
 
-def _same(one: Fact, other: Fact, part: str) -> bool:
-    return getattr(one, part) == getattr(other, part)
+def _agree(fact: Fact, other: Fact, parts: Collection[str]) -> bool:
+    return all(getattr(fact, part) == getattr(other, part) for part in parts)
 
 
 def _sentence(fact: Fact, rng: random.Random) -> list[str]:
@@ -160,7 +178,9 @@ def _sentence(fact: Fact, rng: random.Random) -> list[str]:
     return [*front, *_clause(fact, fact.verb, rng), *tail, "."]
 
 
-def _query(fact: Fact, hidden: str, cues, synonym: bool, rng) -> list[str]:
+def _query(
+    fact: Fact, hidden: str, cues: Sequence[str], synonym: bool, rng: random.Random
+) -> list[str]:
     """The fact in other words, `@placeholder` for one of the two, with the cues."""
     fact = fact._replace(**{hidden: PLACEHOLDER})
     verb = VERBS[fact.verb] if synonym else fact.verb

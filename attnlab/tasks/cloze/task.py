@@ -1,26 +1,30 @@
-"""The reading task: which entity of a passage does a query's placeholder stand for?"""
+"""The cloze task: which entity of a passage does a query's placeholder stand for?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from attnlab import runs
-from attnlab.attention.compose import attention as compose
-from attnlab.attention.normalizers import softmax
-from attnlab.attention.presets import build
-from attnlab.attention.windows import global_window
+from attnlab.attention.base import Params
 from attnlab.masking import zero_padding
+from attnlab.nn.build_attention import build_attention
 from attnlab.nn.cells import cell_named
 from attnlab.nn.losses import Sums
-from attnlab.precision import COMPUTE, cast
+from attnlab.precision import cast
 from attnlab.task import Task
-from attnlab.tasks.cloze import batches as questions
 from attnlab.tasks.cloze import corpora
-from attnlab.tasks.cloze.batches import QuestionBatches
-from attnlab.tasks.cloze.corpora import Cloze
+from attnlab.tasks.cloze.batches import (
+    FIRST,
+    ClozeBatch,
+    QuestionBatches,
+    encode,
+    make_vocabulary,
+    slots_of,
+)
 from attnlab.tasks.cloze.evaluate import (
     ClozeEvaluator,
     example_counts,
@@ -29,191 +33,169 @@ from attnlab.tasks.cloze.evaluate import (
     write_examples,
 )
 from attnlab.tasks.cloze.model import Reader
-from attnlab.tasks.cloze.readers import uniform
-from attnlab.tasks.cloze.synthetic import synthetic_cloze
+from attnlab.tasks.cloze.questions import Cloze
+from attnlab.tasks.cloze.settings import ClozeData, ClozeSettings
 from attnlab.text.vocabulary import Vocabulary
 
-CORPORA: dict[str, Callable[..., Cloze]] = {
-    "synthetic": synthetic_cloze,
-    "ieer": corpora.ieer,
-    "files": corpora.question_files,
-}
-# What the softmax is over: every word of the vocabulary (Hermann et al. 2015), every
-# entity that there can be, or the entities of the passage (Chen et al. 2016).
-ANSWERS = ("words", "entities", "passage")
-LEARNABLE = ("soft", "top-k")
+
+class Names(NamedTuple):
+    """What a corpus makes of words: its vocabulary, and E, the slots of entities."""
+
+    vocabulary: Vocabulary
+    slots: int
 
 
-def build_model(config: Mapping[str, Any], vocabulary: Vocabulary, slots: int):
-    """The Reader of a configuration; ValueErrors name a wrong choice."""
-    model = config["model"]
-    if model["answers"] not in ANSWERS:
-        choices = ", ".join(ANSWERS)
-        raise ValueError(
-            f"unknown model.answers {model['answers']!r}; choose {choices}"
-        )
-    if model["read"] not in LEARNABLE:
-        choices = ", ".join(LEARNABLE)
-        raise ValueError(
-            f"a reader learns by cross entropy, which model.read {model['read']!r} "
-            f"cannot; choose {choices}"
-        )
-    if model["score"] == "none":
-        raise ValueError(
-            "a reader without attention is model.reader deep-lstm; model.score none "
-            "is for translation"
-        )
-    everything = model["answers"] == "words"
+def names_of(data: ClozeData, corpus: Cloze) -> Names:
+    """The vocabulary of a run, the same at every call.
+
+    Args:
+      data: the settings.
+      corpus: the questions.
+
+    Returns:
+      The vocabulary, of the training questions, and the slots that entities need.
+    """
+    splits = (corpus.train, corpus.dev, corpus.test)
+    # Of all splits: a test question may name more entities than any trained on.
+    slots = slots_of(question for split in splits for question in split)
+    vocabulary = make_vocabulary(corpus.train, slots, data.vocabulary, data.min_count)
+    return Names(vocabulary, slots)
+
+
+def build_model(settings: ClozeSettings, names: Names) -> Reader:
+    """The model of a run's settings.
+
+    Args:
+      settings: of the run.
+      names: the vocabulary and slots.
+
+    Returns:
+      A linen module, without parameters.
+    """
+    model, words = settings.model, names.vocabulary.size
+    # Over all words the ids themselves are answers; else answer 0 is entity 0.
+    any_word = model.answers == "words"
     return Reader(
-        words=vocabulary.size,
-        first=0 if everything else questions.FIRST,
-        answers=vocabulary.size if everything else slots,
-        attention=_attention(model),
-        cell=cell_named(model["cell"]),
-        reader=model["reader"],
-        readout=model["readout"],
-        embedding=model["embedding"],
-        hidden=model["hidden"],
-        attention_hidden=model["attention_hidden"],
-        readouts=model["readouts"],
-        layers=model["layers"],
-        tied=model["tied"],
-        matches=model["matches"],
-        dropout=model["dropout"],
+        words=words,
+        first=0 if any_word else FIRST,
+        answers=words if any_word else names.slots,
+        attention=build_attention(settings),
+        cell=cell_named(model.cell),
+        reader=model.reader,
+        readout=model.readout,
+        embedding=model.embedding,
+        hidden=model.hidden,
+        attention_hidden=model.attention_hidden,
+        readouts=model.readouts,
+        layers=model.layers,
+        tied=model.tied,
+        matches=model.matches,
+        dropout=model.dropout,
     )
 
 
-def _attention(model: Mapping[str, Any]):
-    if model["score"] == "uniform":
-        return compose(uniform(), global_window(), softmax)
-    return build(
-        model["score"],
-        model["window"],
-        model["normalizer"],
-        model["read"],
-        half_width=model["half_width"],
-        gaussian=model["gaussian"],
-        coverage=model["coverage"],
-        max_length=model["max_length"],
-        k=model["k"],
-    )
+def make_loss(
+    model: Reader, settings: ClozeSettings
+) -> Callable[..., tuple[jax.Array, tuple[Sums, tuple[()]]]]:
+    """The summed -log p(answer) of a batch.
 
+    Args:
+      model: the reader.
+      settings: of the run.
 
-def load_questions(config: Mapping[str, Any]) -> Cloze:
-    """The questions of `data.name` with the options under that name in `data`."""
-    data = config["data"]
-    if data["name"] not in CORPORA:
-        choices = ", ".join(CORPORA)
-        raise ValueError(f"unknown questions {data['name']!r}; choose {choices}")
-    options = {
-        key: value
-        for key, value in dict(data.get(data["name"], {})).items()
-        if value is not None
-    }
-    return CORPORA[data["name"]](**options)
+    Returns:
+      loss(params, batch, rng, estimator_state), as `Task.loss`; Sums count questions.
+    """
+    answers, compute = settings.model.answers, settings.train.compute
+    first = FIRST if answers == "words" else 0
 
-
-def make_loss(model: Reader, config: Mapping[str, Any]):
-    """loss(params, batch, rng, learner): summed -log p(answer), over real questions."""
-    chosen, compute = config["model"]["answers"], config["train"]["compute"]
-    first = questions.FIRST if chosen == "words" else 0
-
-    def loss(params, batch: Any, rng, estimator_state):
+    def loss(params, batch: ClozeBatch, rng, estimator_state):
         params = cast(params, compute)
-        logs, _ = log_probabilities(model, params, batch, chosen, rng=rng)
+        logs, _ = log_probabilities(model, params, batch, answers, rng=rng)
+        # log p of each right answer, [B].
         right = jnp.take_along_axis(logs, first + batch.answer[:, None], axis=1)[:, 0]
-        real = batch.passage_lengths > 0
+        real = jnp.asarray(batch.passage_lengths) > 0
         total = -zero_padding(right, real).sum()
+        # A question counts as one token: the mean is one over questions.
         return total, (Sums(total, real.sum()), estimator_state)
 
     return loss
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """ValueErrors for what would else be noticed only after training."""
-    train, model = config["train"], config["model"]
-    counts = {f"train.{n}": train[n] for n in ("steps", "evaluate_every", "log_every")}
-    counts |= {f"model.{n}": model[n] for n in ("layers", "hidden", "embedding")}
-    counts["evaluate.questions"] = config["evaluate"]["questions"]
-    for name, value in counts.items():
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it must be positive")
-    if not 0.0 <= model["dropout"] < 1.0:
-        raise ValueError(f"model.dropout is {model['dropout']}; it must be in [0, 1)")
-    if train["compute"] not in COMPUTE:
-        choices = ", ".join(COMPUTE)
-        raise ValueError(
-            f"unknown train.compute {train['compute']!r}; choose {choices}"
-        )
+def make_task(settings: ClozeSettings, folder: Path) -> Task:
+    """The task of a run.
 
+    Args:
+      settings: all settings of the run.
+      folder: the run's folder; nothing is written into it before the run has finished.
 
-def make_task(config: Mapping[str, Any], folder: Path) -> Task:
-    """The task of a configuration; what it needs follows from that alone."""
+    Returns:
+      The task; an update follows the mean over questions.
+
+    Raises:
+      ValueError: for settings that the questions do not fit.
+    """
     del folder  # the vocabulary is made again, the same for the same questions
-    check(config)
-    corpus, data = load_questions(config), config["data"]
-    splits = (corpus.train, corpus.dev, corpus.test)
-    slots = questions.slots_of(one for split in splits for one in split)
-    vocabulary = questions.make_vocabulary(
-        corpus.train, slots, data["vocabulary"], data["min_count"]
-    )
+    data, corpus = settings.data, settings.data.load()
+    names = names_of(data, corpus)
     train, dev, test = (
-        [questions.encode(one, vocabulary) for one in split] for split in splits
+        [encode(question, names.vocabulary) for question in split]
+        for split in (corpus.train, corpus.dev, corpus.test)
     )
-    model = build_model(config, vocabulary, slots)
+    model = build_model(settings, names)
     batches = QuestionBatches(
         train,
-        slots=slots,
-        rows=config["train"]["batch_size"],
-        shapes=data["shapes"],
-        longest=data["longest"],
-        numbering=data["numbering"],
-        seed=config["seed"],
+        slots=names.slots,
+        rows=settings.train.batch_size,
+        shapes=data.shapes,
+        longest=data.longest,
+        numbering=data.numbering,
+        seed=settings.seed,
     )
-    evaluator = ClozeEvaluator(model, config, slots, batches.widths)
+    evaluator = ClozeEvaluator(model, settings, names.slots, batches.widths)
 
-    def init(rng):
-        return model.init(rng, method="parameters")
+    def init(rng: jax.Array) -> Params:
+        return dict(model.init(rng, method="parameters"))
 
-    def validate(params):
-        counts = example_counts(corpus.dev, dev, evaluator.answers(params, dev))
-        return scores(counts)
+    def validate(params: Params) -> dict[str, float]:
+        return scores(example_counts(corpus.dev, dev, evaluator.answers(params, dev)))
 
-    def finish(params, folder: Path):
+    def finish(params: Params, folder: Path) -> dict[str, object]:
         answers = evaluator.answers(params, test)
         counts = example_counts(corpus.test, test, answers)
-        names = [
+        ids = [
             runs.unique_id(q.name, " ".join(q.passage), " ".join(q.query), q.answer)
             for q in corpus.test
         ]
-        runs.write_example_counts(folder, names, counts)
+        runs.write_example_counts(folder, ids, counts)
         write_examples(folder, corpus.test, answers)
-        return scores(counts) | {
+        exclusive = corpora.exclusive_frequency(corpus.test)
+        return {
+            **scores(counts),
             "most_frequent": float(np.mean(corpora.most_frequent(corpus.test))),
-            "exclusive_frequency": float(
-                np.mean(corpora.exclusive_frequency(corpus.test))
-            ),
+            "exclusive_frequency": float(np.mean(exclusive)),
             "chance": corpora.chance(corpus.test),
             "training_questions": len(train),
             "dropped_questions": batches.dropped,
             "test_questions": len(test),
         }
 
-    looks = config["model"]["reader"] != "deep-lstm"
-    known = looks and any(one.support for one in corpus.dev)
+    # Early stopping by pointing needs a reader that points, and gold to point at.
+    has_attention = settings.model.reader != "deep-lstm"
+    can_point = has_attention and any(question.support for question in corpus.dev)
     notes = []
     if batches.dropped:
         notes.append(
             f"{batches.dropped} of {len(train)} training questions have passages "
-            f"longer than {data['longest']} with the end mark (data.longest), and are "
+            f"longer than {data.longest} with the end mark (data.longest), and are "
             "left out"
         )
     return Task(
         init,
-        make_loss(model, config),
+        make_loss(model, settings),
         batches,
         validate,
         finish,
-        scores=("accuracy", "loss") + (("pointing",) if known else ()),
+        scores=("accuracy", "loss") + (("pointing",) if can_point else ()),
         notes=notes,
     )

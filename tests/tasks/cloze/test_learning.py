@@ -15,13 +15,13 @@ def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sweep")
     config = hermann2015.get_config()
     config.wandb.mode = "disabled"
-    wanted = ("attentive", "uniform attention")
-    planned = [
+    names = ("attentive", "uniform attention")
+    specs = [
         run
         for run in plan(config, hermann2015.sweep)
-        if run.config["row"] in wanted and run.config["seed"] == 0
+        if run.config["row"] in names and run.settings.seed == 0
     ]
-    run_all(write_folders(planned, folder), Local(), cache=folder / "compiled")
+    run_all(write_folders(specs, folder), Local(), cache=folder / "compiled")
     return {run.row: run.result for run in runs.find(folder)}
 
 

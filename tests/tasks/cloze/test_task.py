@@ -1,6 +1,5 @@
-"""The reading task: settings, scores, every row of its sweep, what a run writes."""
+"""The cloze task: settings, scores, every row of its sweep, what a run writes."""
 
-import inspect
 import json
 
 import jax
@@ -10,11 +9,12 @@ import pytest
 
 from attnlab import runs
 from attnlab.sweep import rows
+from attnlab.tasks import parse_settings
 from attnlab.tasks.cloze.batches import ClozeBatch, EncodedQuestions
-from attnlab.tasks.cloze.corpora import ClozeQuestion
 from attnlab.tasks.cloze.evaluate import Answer, example_counts
 from attnlab.tasks.cloze.model import Read
-from attnlab.tasks.cloze.task import CORPORA, make_loss, make_task
+from attnlab.tasks.cloze.questions import ClozeQuestion
+from attnlab.tasks.cloze.task import make_loss, make_task
 from configs.ablations import hermann2015, ieer
 from configs.cloze import get_config
 from tests.updates import assert_an_update_keeps_its_shapes, two_updates
@@ -38,30 +38,28 @@ TINY = {
     "wandb.mode": "disabled",
 }
 ROWS = {
-    run.config["row"]: run.config
+    run.config["row"]: run.settings
     for run in rows.plan(get_config(), hermann2015.sweep, TINY)
 }
-QUICK = {"xla_backend_optimization_level": 0}
 
 
 def tiny(**settings):
     config = rows.resolve(get_config(), {}, TINY)
-    config = rows.resolve(config, settings)
-    return json.loads(config.to_json())
+    return parse_settings(rows.resolve(config, settings))
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_makes_an_update(row, tmp_path):
     task = make_task(ROWS[row], tmp_path)
-    assert_an_update_keeps_its_shapes(task, ROWS[row]["train"])
+    assert_an_update_keeps_its_shapes(task, ROWS[row].train)
 
 
 @pytest.mark.parametrize("row", ["attentive", "impatient"])
 def test_a_row_takes_two_steps(row, tmp_path):
     task = make_task(ROWS[row], tmp_path)
-    _, sums, moved = two_updates(task, ROWS[row]["train"])
-    assert [int(one.tokens) for one in sums] == [4, 4]
-    losses = [float(one.loss) / 4 for one in sums]
+    _, batches, moved = two_updates(task, ROWS[row].train)
+    assert [int(sums.tokens) for sums in batches] == [4, 4]
+    losses = [float(sums.loss) / 4 for sums in batches]
     assert np.isfinite(losses).all()
     assert losses[0] < np.log(4) + 0.5  # not worse than guessing
     assert moved > 0.8
@@ -69,22 +67,15 @@ def test_a_row_takes_two_steps(row, tmp_path):
 
 def test_the_rows_of_newswire_make_an_update(tmp_path):
     """The same models as above, with marked matches."""
-    planned = rows.plan(
-        ieer.get_config(), ieer.sweep, TINY | {"data.name": "synthetic"}
-    )
-    for config in {run.config["row"]: run.config for run in planned}.values():
-        assert config["data"]["ieer"]["further"] and config["model"]["matches"]
-        task = make_task(config, tmp_path)
-        assert_an_update_keeps_its_shapes(task, config["train"])
+    specs = rows.plan(ieer.get_config(), ieer.sweep, TINY | {"data.name": "synthetic"})
+    for settings in {run.config["row"]: run.settings for run in specs}.values():
+        assert settings.data.ieer.further and settings.model.matches
+        task = make_task(settings, tmp_path)
+        assert_an_update_keeps_its_shapes(task, settings.train)
 
 
-@pytest.mark.parametrize("name", CORPORA)
-def test_the_settings_of_questions_are_their_loaders(name):
-    known = inspect.signature(CORPORA[name]).parameters
-    settings = get_config().data[name]
-    assert set(settings) <= set(known)
-    given = {option: settings[option] for option in settings}
-    assert given == {option: known[option].default for option in settings}
+def test_where_the_data_folder_is_is_no_setting():
+    assert set(get_config().data.ieer) == {"further", "fold"}
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +92,10 @@ def impatient(tmp_path_factory):
 def test_a_run_writes_what_it_did(impatient):
     folder, dev, results = impatient
     assert set(dev) == {"accuracy", "loss", "pointing", "pointing_answer"}
-    known = runs.read_example_counts(folder)
-    assert len(known.examples) == 6
+    example_counts = runs.read_example_counts(folder)
+    assert len(example_counts.examples) == 6
     for score in dev:
-        hits, of = known.counts[score].sum(axis=0)
+        hits, of = example_counts.counts[score].sum(axis=0)
         assert hits / of == pytest.approx(results[score])
     assert 0 < results["chance"] < 1 and 0 <= results["most_frequent"] <= 1
     assert results["test_questions"] == 6
@@ -115,103 +106,129 @@ def test_looks_are_written_with_the_words_they_belong_to(impatient):
     folder, _, results = impatient
     looks = runs.read_alignments(folder)["test"]
     text = runs.read_arrays(folder / runs.EXAMPLES)["questions"].tobytes()
-    said = json.loads(text)
+    questions = json.loads(text)
     right = 0
-    for look, one in zip(looks, said, strict=True):
-        assert list(look.target) == one["query"]
-        assert one["answer"] in look.source
+    for look, question in zip(looks, questions, strict=True):
+        assert list(look.target) == question["query"]
+        assert question["answer"] in look.source
         np.testing.assert_allclose(look.weights.sum(axis=1), 1, rtol=1e-5)
-        ((last, told),) = look.sure
+        ((last, position),) = look.sure
         assert last == len(look.target) - 1
-        assert look.source[told] == one["answer"]
+        assert look.source[position] == question["answer"]
         assert look.sure < look.possible
-        right += one["said"] == one["answer"]
+        right += question["said"] == question["answer"]
     assert right / 6 == pytest.approx(results["accuracy"])
 
 
 def test_scores_by_hand():
-    one = ClozeQuestion("a", tuple("vwxyz"), (), "", support=(1, 2), told=(2,))
-    asked = [one, one, one, one._replace(support=(), told=())]
+    question = ClozeQuestion(
+        "a", tuple("vwxyz"), (), "", support=(1, 2), support_answer=(2,)
+    )
+    unknown = question._replace(support=(), support_answer=())
     encoded = [EncodedQuestions([], [], slot, 3) for slot in (0, 1, 2, 0)]
-    answers = [
-        Answer(0, 0.5, np.array([[0.9, 0.1, 0, 0, 0], [0, 0.2, 0.8, 0, 0]])),  # both
-        Answer(2, 2.0, np.array([[0.1, 0.5, 0.4, 0, 0]])),  # the sentence
-        Answer(2, 0.0, np.array([[0.6, 0.2, 0.2, 0, 0]])),  # neither
-        Answer(-1, 1.5, np.array([[1.0, 0, 0, 0, 0]])),  # nobody knows
+    looks = [
+        (0, 0.5, [[0.9, 0.1, 0, 0, 0], [0, 0.2, 0.8, 0, 0]]),  # both
+        (2, 2.0, [[0.1, 0.5, 0.4, 0, 0]]),  # the sentence
+        (2, 0.0, [[0.6, 0.2, 0.2, 0, 0]]),  # neither
+        (-1, 1.5, [[1.0, 0, 0, 0, 0]]),  # nobody knows
     ]
-    found = example_counts(asked, encoded, answers)
-    assert found["accuracy"].tolist() == [[1, 1], [0, 1], [1, 1], [0, 1]]
-    assert found["loss"].tolist() == [[0.5, 1], [2, 1], [0, 1], [1.5, 1]]
-    assert found["pointing"].tolist() == [[1, 1], [1, 1], [0, 1], [0, 0]]
-    assert found["pointing_answer"].tolist() == [[1, 1], [0, 1], [0, 1], [0, 0]]
+    answers = [
+        Answer(slot, nats, np.array(weights), np.zeros(3))
+        for slot, nats, weights in looks
+    ]
+    counts = example_counts([question, question, question, unknown], encoded, answers)
+    assert counts["accuracy"].tolist() == [[1, 1], [0, 1], [1, 1], [0, 1]]
+    assert counts["loss"].tolist() == [[0.5, 1], [2, 1], [0, 1], [1.5, 1]]
+    assert counts["pointing"].tolist() == [[1, 1], [1, 1], [0, 1], [0, 0]]
+    assert counts["pointing_answer"].tolist() == [[1, 1], [0, 1], [0, 1], [0, 0]]
 
 
 def test_without_attention_there_is_nothing_to_point_with():
-    one = ClozeQuestion("a", tuple("vw"), (), "", support=(1,), told=(1,))
-    blind = Answer(0, 0.5, np.zeros((0, 2)))
-    assert set(example_counts([one], [EncodedQuestions([], [], 0, 1)], [blind])) == {
-        "accuracy",
-        "loss",
-    }
+    question = ClozeQuestion("a", tuple("vw"), (), "", (), (1,), (1,))
+    blind = Answer(0, 0.5, np.zeros((0, 2)), np.zeros(1))
+    counts = example_counts([question], [EncodedQuestions([], [], 0, 1)], [blind])
+    assert set(counts) == {"accuracy", "loss"}
 
 
-class Says:
-    """A model whose parameters are what it says."""
+class Echo:
+    """A model whose logits are its parameters."""
 
     def apply(self, params, *batch, **options):
         return Read(params, jnp.zeros((len(params), 0, 1)))
 
 
-def test_only_the_passages_entities_are_answers_where_told_so():
+def test_only_the_passages_entities_are_answers_where_set_so():
     """Filler rows have none, and harm nothing."""
     lengths, ids = np.array([3, 3, 0]), np.zeros((3, 3), np.int32)
     candidates = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]], bool)
     batch = ClozeBatch(ids, lengths, ids, lengths, np.array([1, 1, 0]), candidates)
-    says = jnp.array([[1.0, 1.0, 9.0], [5.0, 0.0, 5.0], [1.0, 2.0, 3.0]])
+    logits = jnp.array([[1.0, 1.0, 9.0], [5.0, 0.0, 5.0], [1.0, 2.0, 3.0]])
 
-    def found(answers):
-        loss = make_loss(Says(), tiny(answers=answers))
+    def loss_over(answers):
+        loss = make_loss(Echo(), tiny(answers=answers))
         run = jax.value_and_grad(loss, has_aux=True)
-        (_, (sums, _)), gradient = run(says, batch, jax.random.key(0), ())
+        (_, (sums, _)), gradient = run(logits, batch, jax.random.key(0), ())
         assert sums.tokens == 2
         return sums.loss, gradient
 
-    loss, gradient = found("passage")
+    loss, gradient = loss_over("passage")
     assert loss == pytest.approx(np.log(2))  # of two alike, and of one alone
     np.testing.assert_allclose(gradient, [[0.5, -0.5, 0], [0, 0, 0], [0, 0, 0]])
-    loss, _ = found("entities")
-    every = np.log(np.exp(np.asarray(says[:2])).sum(axis=1)).sum() - 1.0 - 0.0
-    assert loss == pytest.approx(every, rel=1e-6)
+    loss, _ = loss_over("entities")
+    total = np.log(np.exp(np.asarray(logits[:2])).sum(axis=1)).sum() - 1.0 - 0.0
+    assert loss == pytest.approx(total, rel=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("setting", "value", "choices"),
     [
-        (
-            {"data.name": "cnn"},
-            "unknown questions 'cnn'; choose synthetic, ieer, files",
-        ),
-        ({"data.numbering": "never"}, "unknown numbering 'never'"),
-        ({"reader": "patient"}, "unknown reader 'patient'; choose attentive"),
-        ({"answers": "names"}, "unknown model.answers 'names'; choose words, entities"),
-        ({"score": "bilinear"}, "unknown score 'bilinear'; choose dot"),
-        ({"score": "none"}, "a reader without attention is model.reader deep-lstm"),
-        ({"read": "hard"}, "which model.read 'hard' cannot; choose soft, top-k"),
-        ({"cell": "rnn"}, "unknown cell 'rnn'"),
-        ({"dropout": 1.0}, "model.dropout is 1.0"),
-        ({"layers": 0}, "model.layers is 0"),
-        ({"evaluate.questions": 0}, "evaluate.questions is 0"),
-        ({"compute": "float16"}, "unknown train.compute 'float16'"),
+        ("data.name", "cnn", ["synthetic", "ieer", "files"]),
+        ("data.numbering", "never", ["permuted", "first"]),
+        ("data.shapes", 0, []),
+        ("data.vocabulary", -1, []),
+        ("data.synthetic.facts", [5, 4], []),
+        ("data.synthetic.entities", 2, []),
+        ("data.synthetic.synonyms", 1.5, []),
+        ("data.ieer.fold", 5, []),
+        ("model.reader", "patient", ["attentive", "impatient", "deep-lstm"]),
+        ("model.readout", "query", ["both", "context", "sum"]),
+        ("model.answers", "names", ["words", "entities", "passage"]),
+        ("model.score", "bilinear", ["dot", "additive"]),
+        ("model.score", "none", ["dot", "additive"]),
+        ("model.read", "hard", ["soft", "top-k"]),
+        ("model.cell", "rnn", ["cho-gru", "gru", "lstm"]),
+        ("model.dropout", 1.0, []),
+        ("model.layers", 0, []),
+        ("model.hidden", 0, []),
+        ("model.embedding", 0, []),
+        ("train.steps", 0, []),
+        ("train.batch_size", 0, []),
+        ("train.compute", "float16", ["float32", "bfloat16"]),
+        ("train.stop_on", "bleu", ["accuracy", "loss", "pointing"]),
+        ("evaluate.questions", 0, []),
     ],
 )
-def test_wrong_settings_are_one_clear_line(settings, expected, tmp_path):
-    with pytest.raises(ValueError, match=expected) as error:
-        task = make_task(tiny(**settings), tmp_path)
-        jax.eval_shape(task.init, jax.random.key(0))
-    assert "\n" not in str(error.value)
+def test_wrong_choices_are_answered_with_the_right_ones(setting, value, choices):
+    config = json.loads(get_config().to_json())
+    *sections, name = setting.split(".")
+    section = config
+    for part in sections:
+        section = section[part]
+    section[name] = value
+    with pytest.raises(ValueError) as caught:
+        parse_settings(config)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert all(word in line for word in [setting, repr(value), *choices])
+
+
+def test_a_sum_of_weights_is_for_the_attentive_reader():
+    with pytest.raises(ValueError, match="model.readout sum .*impatient"):
+        tiny(readout="sum", reader="impatient")
+    assert tiny(readout="sum", reader="deep-lstm").model.readout == "sum"
 
 
 def test_questions_that_are_not_there_name_the_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTNLAB_DATA", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="set ATTNLAB_DATA to the folder"):
+    with pytest.raises(FileNotFoundError, match="ATTNLAB_DATA"):
         make_task(tiny(**{"data.name": "ieer"}), tmp_path)

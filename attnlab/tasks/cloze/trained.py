@@ -1,0 +1,166 @@
+"""A trained reader: a passage and a query in, the entity that is meant out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnlab.attention.base import Params
+from attnlab.task import Loader
+from attnlab.tasks.cloze.batches import encode
+from attnlab.tasks.cloze.evaluate import ClozeEvaluator
+from attnlab.tasks.cloze.model import Reader
+from attnlab.tasks.cloze.plots import ClozeWeights, passages
+from attnlab.tasks.cloze.questions import PLACEHOLDER, Cloze, ClozeQuestion
+from attnlab.tasks.cloze.settings import ClozeSettings
+from attnlab.tasks.cloze.task import Names, build_model, names_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class ClozeAnswer:
+    """An answer to a question on a passage.
+
+    Attributes:
+      entity: the most probable answer; "" where that is no entity of the question.
+      scores: the probability of each entity of the question, in the order in which they
+        first occur.
+      passage: its S words.
+      query: its T words.
+      weights: [N, S], the looks at the passage: one, or one a word of the query, or
+        none without attention.
+    """
+
+    entity: str
+    scores: Mapping[str, float]
+    passage: tuple[str, ...]
+    query: tuple[str, ...]
+    weights: np.ndarray
+
+    def __repr__(self) -> str:
+        probability = self.scores.get(self.entity, 0.0)
+        return f"<ClozeAnswer {self.entity or 'no entity'}, p = {probability:.3f}>"
+
+    def plot(self, title: str = "") -> "Figure":
+        """The passage, each word the redder the heavier its weight in the last look.
+
+        Args:
+          title: above the passage.
+
+        Returns:
+          A matplotlib figure.
+
+        Raises:
+          ValueError: where the reader has no attention.
+        """
+        if not len(self.weights):
+            raise ValueError("a reader without attention has no weights to plot")
+        look = ClozeWeights(self.passage, self.query, "", self.entity, self.weights[-1])
+        return passages({title: look})
+
+
+@dataclass(frozen=True)
+class TrainedReader:
+    """A run folder with its best parameters.
+
+    Attributes:
+      folder: the run's folder.
+      settings: all its settings.
+      step: the update that the parameters are of.
+      params: the parameters.
+      model: the reader.
+      names: its vocabulary and slots.
+      corpus: what it learned from, and its test set.
+    """
+
+    folder: Path
+    settings: ClozeSettings
+    step: int
+    params: Params = field(repr=False)
+    model: Reader = field(repr=False)
+    names: Names = field(repr=False)
+    corpus: Cloze = field(repr=False)
+    _evaluator: ClozeEvaluator = field(repr=False)
+
+    def __repr__(self) -> str:
+        settings = self.settings
+        name = f"{settings.model.reader} reader of {settings.data.name}"
+        return f"<{name}, step {self.step}, {self.folder}>"
+
+    def answer(
+        self, passage: str | Sequence[str], query: str | Sequence[str]
+    ) -> ClozeAnswer:
+        """Which entity of the passage the query's placeholder stands for.
+
+        Args:
+          passage: text, split at blanks, or words; names are @entity0, @entity1, ...
+          query: likewise, with @placeholder for one of the names.
+
+        Returns:
+          The answer, the probabilities of all entities, and the attention weights.
+
+        Raises:
+          ValueError: where there is no entity or no placeholder, and where there are
+            more entities than the model has slots for.
+        """
+        words, asked = _words(passage), _words(query)
+        question = ClozeQuestion("", words, asked, "")
+        names, slots = question.entities, self.names.slots
+        if not question.candidates:
+            raise ValueError("the passage has no entity such as @entity0")
+        if PLACEHOLDER not in asked:
+            raise ValueError(f"the query has no {PLACEHOLDER}: {' '.join(asked)!r}")
+        if len(names) > slots:
+            raise ValueError(
+                f"the question has {len(names)} entities, and the model has {slots} "
+                "slots for them"
+            )
+        # Which answer is right is not known here: any will do, as its loss is not used.
+        encoded = encode(question._replace(answer=names[0]), self.names.vocabulary)
+        (answer,) = self._evaluator.answers(self.params, [encoded])
+        probabilities = np.exp(answer.entities[: len(names)]).tolist()
+        return ClozeAnswer(
+            names[answer.slot] if 0 <= answer.slot < len(names) else "",
+            dict(zip(names, probabilities, strict=True)),
+            words,
+            asked,
+            answer.weights,
+        )
+
+
+def _words(text: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(text.split() if isinstance(text, str) else text)
+
+
+def loader(settings: ClozeSettings, folder: Path) -> Loader:
+    """How a run of this task is opened.
+
+    Args:
+      settings: of the run.
+      folder: its folder.
+
+    Returns:
+      The Loader.
+
+    Raises:
+      MissingCorpus: where the questions, which the vocabulary is made of, are not in
+        the data folder.
+    """
+    del folder  # the vocabulary follows from the questions
+    corpus = settings.data.load()
+    names = names_of(settings.data, corpus)
+    model = build_model(settings, names)
+    # One row: a question at a time, not an evaluation batch of fillers.
+    evaluator = ClozeEvaluator(model, settings, names.slots, rows=1)
+
+    def make(folder: Path, step: int, params: Params) -> TrainedReader:
+        return TrainedReader(
+            folder, settings, step, params, model, names, corpus, evaluator
+        )
+
+    return Loader(partial(model.init, method="parameters"), make)
