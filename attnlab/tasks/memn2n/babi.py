@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, validate_call
 
 from attnlab.corpora.folder import corpus_file
 from attnlab.tasks.memn2n.batches import Sentence, Stories, StoryQuestion
@@ -17,23 +20,62 @@ TASKS = range(1, 21)
 LINE = re.compile(r"(\d+) (.*)")
 
 
+def task_numbers(tasks: str) -> list[int]:
+    """The numbers of a list of tasks: "1,3-5" gives [1, 3, 4, 5].
+
+    Args:
+      tasks: numbers and ranges, with commas between.
+
+    Returns:
+      Each number once, in the order they are first named.
+
+    Raises:
+      ValueError: for what is no such list, and for a number that is no task.
+    """
+    numbers: list[int] = []
+    for part in str(tasks).split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ValueError(f"tasks {tasks!r} is not like '3', '1,2,5' or '1-20'")
+        numbers += range(int(first), int(last or first) + 1)
+    wrong = [number for number in numbers if number not in TASKS]
+    if wrong or not numbers:
+        first = wrong[0] if wrong else "none"
+        raise ValueError(f"tasks {tasks!r} names {first}; choose from 1 to 20")
+    return list(dict.fromkeys(numbers))
+
+
+def _are_tasks(tasks: str) -> str:
+    task_numbers(tasks)
+    return tasks
+
+
+@validate_call
 def babi(
-    tasks: str = "1",
-    size: str = "1k",
-    held_out: float = 0.1,
+    tasks: Annotated[str, AfterValidator(_are_tasks)] = "1",
+    size: Literal["1k", "10k"] = "1k",
+    held_out: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1,
     folder: str | Path | None = None,
 ) -> Stories:
-    """The questions of `tasks` ("3", "1,2,5", "1-20") together.
+    """The questions of some of bAbI's tasks together.
 
     A task has 1,000 training and 1,000 test questions, or with size "10k" 10,000 of
-    the former. `held_out` of each task's training questions, its last stories, are the
-    development set. Sentences are lower-cased and lose their full stop.
+    the former. Sentences are lower-cased and lose their full stop.
+
+    Args:
+      tasks: tasks by number: "3", "1,2,5", "1-20".
+      size: training questions of a task, 1k or 10k.
+      held_out: share of each task's training questions, its last stories, that are the
+        development set.
+      folder: the data folder; None is the one that ATTNLAB_DATA names.
+
+    Returns:
+      The corpus.
+
+    Raises:
+      MissingCorpus: where the archive is not in the data folder.
+      ValueError: for a task that the archive lacks, and for lines of another form.
     """
-    if size not in ARCHIVES:
-        raise ValueError(f"unknown size {size!r} of babi; choose {', '.join(ARCHIVES)}")
-    if not 0.0 < held_out < 1.0:
-        raise ValueError(f"held_out is {held_out}; it must be between 0 and 1")
-    wanted = task_numbers(tasks)
     relative, inside = ARCHIVES[size]
     path = corpus_file(relative, upstream=UPSTREAM, folder=folder)
     train, dev, test = [], [], []
@@ -50,11 +92,11 @@ def babi(
             where = f"{path}:{name}"
             return parse(decoded(file.read(), where), str(task), where)
 
-        for task in wanted:
-            kept, held = split_off(read(task, "train"), held_out)
-            train += kept
-            dev += held
-            test += [one for story in read(task, "test") for one in story]
+        for task in task_numbers(tasks):
+            first, last = split_off(read(task, "train"), held_out)
+            train += first
+            dev += last
+            test += [question for story in read(task, "test") for question in story]
     about = f"bAbI v1.2, English, {size}, tasks {tasks}; CC BY 3.0, {UPSTREAM}"
     return Stories("babi", train, dev, test, about)
 
@@ -62,39 +104,33 @@ def babi(
 def _files(names: Iterable[str], inside: str) -> dict[tuple[int, str], str]:
     """Files of an archive's folder by (task, "train" or "test")."""
     form = re.compile(rf".*/{inside}/qa(\d+)_.*_(train|test)\.txt")
-    found = filter(None, map(form.fullmatch, names))
-    return {(int(match[1]), match[2]): match[0] for match in found}
-
-
-def task_numbers(tasks: str) -> list[int]:
-    """ "1,3-5" -> [1, 3, 4, 5]; a ValueError names what is no task."""
-    numbers: list[int] = []
-    for part in str(tasks).split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ValueError(f"tasks {tasks!r} is not like '3', '1,2,5' or '1-20'")
-        numbers += range(int(first), int(last or first) + 1)
-    wrong = [number for number in numbers if number not in TASKS]
-    if wrong or not numbers:
-        first = wrong[0] if wrong else "none"
-        raise ValueError(f"tasks {tasks!r} names {first}; choose from 1 to 20")
-    return list(dict.fromkeys(numbers))
+    matches = filter(None, map(form.fullmatch, names))
+    return {(int(match[1]), match[2]): match[0] for match in matches}
 
 
 def parse(lines: Iterable[str], task: str, where: str) -> list[list[StoryQuestion]]:
-    """The questions of each story in a file of lines `n sentence` or
-    `n question<TAB>answer<TAB>supporting n`; ValueError names a line that is neither.
+    """The questions of each story in a file of bAbI.
 
-    Questions are not part of the story that later ones are about.
+    Args:
+      lines: `n sentence` or `n question<TAB>answer<TAB>supporting n`; a story begins
+        where n is 1. Questions are not part of the story that later ones are about.
+      task: the kind of the questions.
+      where: the file's name, for errors.
+
+    Returns:
+      A list of questions for each story.
+
+    Raises:
+      ValueError: for a line that is neither; it is named.
     """
     stories: list[list[StoryQuestion]] = []
     story: list[Sentence] = []
     places: dict[int, int] = {}  # number of a line -> place of its sentence
     for count, line in enumerate(lines, 1):
-        found = LINE.fullmatch(line.strip())
-        if not found:
+        match = LINE.fullmatch(line.strip())
+        if not match:
             raise ValueError(f"{where}:{count}: no number and sentence: {line!r}")
-        number, text = int(found[1]), found[2]
+        number, text = int(match[1]), match[2]
         if number == 1:
             stories.append([])
             story, places = [], {}
@@ -118,15 +154,30 @@ def parse(lines: Iterable[str], task: str, where: str) -> list[list[StoryQuestio
 
 
 def words_of(text: str) -> Sentence:
-    """Lower-cased words without punctuation."""
+    """The words of a sentence, lower-cased and without punctuation.
+
+    Args:
+      text: the sentence as it is written.
+
+    Returns:
+      Its words.
+    """
     return tuple(re.findall(r"[\w']+", text.lower()))
 
 
 def split_off(
     stories: Sequence[Sequence[StoryQuestion]], share: float
 ) -> tuple[list[StoryQuestion], list[StoryQuestion]]:
-    """All but the last stories, and those: the fewest that hold `share` of the
-    questions."""
+    """Training and development questions: whole stories are held out, from the end.
+
+    Args:
+      stories: the questions of each story.
+      share: of the questions to hold out, in (0, 1).
+
+    Returns:
+      All but the last stories' questions, and theirs: the fewest stories that hold the
+      share.
+    """
     wanted = share * sum(map(len, stories))
     place = len(stories)
     held = 0
@@ -135,6 +186,6 @@ def split_off(
         held += len(stories[place])
 
     def flat(part):
-        return [one for story in part for one in story]
+        return [question for story in part for question in story]
 
     return flat(stories[:place]), flat(stories[place:])

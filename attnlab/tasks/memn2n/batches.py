@@ -11,10 +11,15 @@ Sentence = tuple[str, ...]
 
 
 class StoryQuestion(NamedTuple):
-    """A question after a story, oldest sentence first.
+    """A question after a story.
 
-    `facts` are the supporting sentences, 0-based; `answer` is one entry of the
-    vocabulary even where it lists several things ("apple,milk"). `task` is its kind.
+    Attributes:
+      story: its sentences, the oldest first.
+      question: the words of the question.
+      answer: one entry of the vocabulary, even where it lists several things
+        ("apple,milk").
+      facts: the sentences that support the answer, counted from 0.
+      task: the question's kind.
     """
 
     story: tuple[Sentence, ...]
@@ -25,7 +30,7 @@ class StoryQuestion(NamedTuple):
 
 
 class Stories(NamedTuple):
-    """A corpus of questions."""
+    """A corpus of questions in three splits; `about` says what it is."""
 
     name: str
     train: Sequence[StoryQuestion]
@@ -35,13 +40,17 @@ class Stories(NamedTuple):
 
 
 class StoryBatch(NamedTuple):
-    """B questions as numbers. A filler row has length 0 and the answer PAD.
+    """B questions as numbers, int32. A filler row has length 0 and the answer PAD.
 
-    texts [U, L]: the ids of all distinct sentences of the corpus, PAD behind, the empty
-      one first; a story says the same few things again and again, and each is embedded
-      once.
-    stories [B, S]: which texts the latest S sentences of a story are, oldest first, 0
-      behind; lengths [B]: how many they are; questions [B]: which text; answers [B].
+    Attributes:
+      texts: [U, L], the ids of all distinct sentences of the corpus, PAD behind, the
+        empty one first. A story says the same few things again and again, and each is
+        embedded once.
+      stories: [B, S], which texts the latest S sentences of a story are, the oldest
+        first, 0 behind.
+      lengths: [B], how many sentences those are.
+      questions: [B], which text the question is.
+      answers: [B], the id of the answer.
     """
 
     texts: np.ndarray
@@ -52,60 +61,134 @@ class StoryBatch(NamedTuple):
 
 
 def vocabulary_of(questions: Sequence[StoryQuestion]) -> Vocabulary:
-    """Every word of the stories, the questions and the answers."""
-    stories = {one.story for one in questions}
+    """Every word of the stories, the questions and the answers.
+
+    Args:
+      questions: those of the training set.
+
+    Returns:
+      The vocabulary.
+    """
+    stories = {question.story for question in questions}
     sentences = {sentence for story in stories for sentence in story}
-    sentences |= {one.question for one in questions}
-    return Vocabulary.build([*sentences, *((one.answer,) for one in questions)])
+    sentences |= {question.question for question in questions}
+    answers = ((question.answer,) for question in questions)
+    return Vocabulary.build([*sentences, *answers])
+
+
+class Widths(NamedTuple):
+    """Places of a padded story and of a padded sentence, which models depend on.
+
+    Empty places of a memory may share its weights, and the position encoding of the
+    released code counts from the longest sentence.
+
+    Attributes:
+      sentences: S.
+      words: L.
+    """
+
+    sentences: int
+    words: int
+
+
+def widths_of(splits: Sequence[Sequence[StoryQuestion]], memory: int) -> Widths:
+    """The widths that hold a whole corpus.
+
+    Args:
+      splits: questions of each split.
+      memory: sentences kept of a story; S is at most that, and at least 1.
+
+    Returns:
+      The widths.
+    """
+    questions = {question for split in splits for question in split}
+    sentences = {q.question for q in questions}
+    sentences |= {sentence for q in questions for sentence in q.story}
+    size = min(memory, max((len(q.story) for q in questions), default=0))
+    return Widths(size or 1, max(map(len, sentences), default=0))
 
 
 def encode(
-    splits: Sequence[Sequence[StoryQuestion]], vocabulary: Vocabulary, memory: int
+    splits: Sequence[Sequence[StoryQuestion]], vocabulary: Vocabulary, widths: Widths
 ) -> list[StoryBatch]:
-    """Each split as one batch, all of one width: stories beyond `memory` sentences lose
-    their oldest ones."""
+    """Each split as one batch, all with the same texts.
+
+    Args:
+      splits: questions of each split.
+      vocabulary: the words; others become UNK.
+      widths: S, of longer stories the latest sentences stay; and L, that no sentence
+        may exceed.
+
+    Returns:
+      A batch a split.
+    """
     every = [question for split in splits for question in split]
-    size = min(memory, max((len(one.story) for one in every), default=0)) or 1
+    size = widths.sentences
     places: dict[Sentence, int] = {(): 0}
-    for one in every:
-        for sentence in (*one.story, one.question):
+    for question in every:
+        for sentence in (*question.story, question.question):
             places.setdefault(sentence, len(places))
-    texts = np.full((len(places), max(map(len, places))), PAD, np.int32)
+    texts = np.full((len(places), widths.words), PAD, np.int32)
     for sentence, place in places.items():
         texts[place, : len(sentence)] = vocabulary.encode(sentence).ids
 
     def encoded(questions: Sequence[StoryQuestion]) -> StoryBatch:
         stories = np.zeros((len(questions), size), np.int32)
-        for row, one in enumerate(questions):
-            kept = [places[sentence] for sentence in one.story[first_kept(one, size) :]]
-            stories[row, : len(kept)] = kept
-        lengths = [min(len(one.story), size) for one in questions]
-        asked = [places[one.question] for one in questions]
-        answers = vocabulary.encode([one.answer for one in questions]).ids
+        for row, question in enumerate(questions):
+            latest = question.story[first_remembered(question, size) :]
+            stories[row, : len(latest)] = [places[sentence] for sentence in latest]
+        lengths = [min(len(question.story), size) for question in questions]
+        asked = [places[question.question] for question in questions]
+        answers = vocabulary.encode([question.answer for question in questions]).ids
         numbers = (np.array(part, np.int32) for part in (lengths, asked, answers))
         return StoryBatch(texts, stories, *numbers)
 
     return [encoded(split) for split in splits]
 
 
-def first_kept(question: StoryQuestion, memory: int) -> int:
-    """The oldest sentence of a story that a memory of that size still holds."""
+def first_remembered(question: StoryQuestion, memory: int) -> int:
+    """The oldest sentence of a story that a memory still holds.
+
+    Args:
+      question: the question with its story.
+      memory: sentences that the memory holds.
+
+    Returns:
+      The sentence, counted from 0.
+    """
     return max(len(question.story) - memory, 0)
 
 
 def gold_of(questions: Sequence[StoryQuestion], memory: int) -> np.ndarray:
-    """[N, memory] bool: which places of the memory hold a supporting fact."""
+    """Which places of the memory hold a supporting fact.
+
+    Args:
+      questions: N questions.
+      memory: places, S.
+
+    Returns:
+      [N, S] bool.
+    """
     gold = np.zeros((len(questions), memory), bool)
-    for row, one in enumerate(questions):
-        first = first_kept(one, memory)
-        for fact in one.facts:
+    for row, question in enumerate(questions):
+        first = first_remembered(question, memory)
+        for fact in question.facts:
             if fact >= first:
                 gold[row, fact - first] = True
     return gold
 
 
 def rows_of(batch: StoryBatch, rows: np.ndarray, size: int) -> StoryBatch:
-    """`size` rows: those numbered `rows`, then fillers."""
+    """Some rows of a batch, filled up to a size.
+
+    Args:
+      batch: the rows to choose from.
+      rows: their numbers.
+      size: rows of the result, B; fillers come last.
+
+    Returns:
+      The smaller batch.
+    """
     missing = size - len(rows)
 
     def part(array):
@@ -132,8 +215,17 @@ class StoryBatches:
         return max(len(self._questions.answers) // self._size, 1)
 
     def at(self, step: int) -> StoryBatch:
+        """The batch of an update.
+
+        Args:
+          step: updates before it.
+
+        Returns:
+          B = `size` questions, fillers among them where the corpus has fewer.
+        """
         epoch, place = divmod(step, len(self))
         if epoch != self._epoch:
+            # Seeds may be negative, which numpy's generators are not.
             rng = np.random.default_rng([self._seed % 2**32, epoch])
             self._order = rng.permutation(len(self._questions.answers))
             self._epoch = epoch

@@ -11,7 +11,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from attnlab import runs
 from attnlab.report.rows import Row, group
@@ -21,9 +20,17 @@ BY = "train_loss"
 
 
 def best_of(row: Row, by: str = BY) -> Run | None:
-    """The finished run with the least `by`, the first of several; None without one.
+    """The finished run with the least loss.
 
-    ValueError where a run has no such number, or where it is one of the test set.
+    Args:
+      row: the restarts of a model.
+      by: train_loss or dev_loss.
+
+    Returns:
+      The run, the first of several; None where none has finished.
+
+    Raises:
+      ValueError: for a score of the test set, and for a run that has no such number.
     """
     if not by.startswith(("train_", "dev_")) or not by.endswith("loss"):
         raise ValueError(f"restarts are chosen by train_loss or dev_loss, not {by!r}")
@@ -34,7 +41,15 @@ def best_of(row: Row, by: str = BY) -> Run | None:
 
 
 def table(rows: Sequence[Row], by: str = BY) -> str:
-    """Markdown: a line a row with the best run's test error, and the mean of all."""
+    """The best runs' test errors as a table in Markdown.
+
+    Args:
+      rows: of a sweep.
+      by: train_loss or dev_loss, which restarts are chosen by.
+
+    Returns:
+      A line a row, and the mean over rows.
+    """
     head = (
         "| row | restarts | error % | pointing | weight on facts | of all restarts |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -49,9 +64,9 @@ def table(rows: Sequence[Row], by: str = BY) -> str:
         error = 100 * (1 - _number(best, "accuracy"))
         errors.append(error)
         spread = f"{min(every):.1f} to {max(every):.1f}"
-        looks = " | ".join(_shown(best, key) for key in ("pointing", "mass_on_gold"))
+        columns = " | ".join(_text(best, key) for key in ("pointing", "mass_on_gold"))
         lines.append(
-            f"| {row.name} | {len(every)} | {error:.1f} | {looks} | {spread} |"
+            f"| {row.name} | {len(every)} | {error:.1f} | {columns} | {spread} |"
         )
     if errors:
         mean, failed = sum(errors) / len(errors), sum(error > 5 for error in errors)
@@ -60,17 +75,23 @@ def table(rows: Sequence[Row], by: str = BY) -> str:
 
 
 def _number(run: Run, key: str) -> float:
-    result: dict[str, Any] = run.result or {}
-    return float(result[key])
+    return float((run.result or {})[key])
 
 
-def _shown(run: Run, key: str) -> str:
+def _text(run: Run, key: str) -> str:
     value = (run.result or {}).get(key)
     return f"{value:.3f}" if isinstance(value, int | float) else "—"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0, or 2 with one line about what is wrong."""
+    """The program.
+
+    Args:
+      argv: its arguments; None are those of the command line.
+
+    Returns:
+      Exit status: 0, or 2 with one line about what is wrong.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m attnlab.tasks.memn2n.best_seed",
         description=__doc__,
@@ -82,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         print(table(group(runs.find(options.runs)), options.by), end="")
     except (FileNotFoundError, ValueError) as error:
-        print(f"restarts: {error}", file=sys.stderr)
+        print(f"best_seed: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -16,7 +16,13 @@ import jax
 import jax.numpy as jnp
 
 from attnlab.attention.alignment import dense
-from attnlab.attention.base import Attention, AttentionOutput, Dims, Memory
+from attnlab.attention.base import (
+    Attention,
+    AttentionOutput,
+    Dims,
+    Memory,
+    SampleSpec,
+)
 from attnlab.masking import length_mask, zero_padding
 from attnlab.nn.cells import lstm
 from attnlab.nn.embedding import embed
@@ -26,7 +32,7 @@ PAD = 0  # attnlab.text.vocabulary.PAD; models do not import data
 normal = jax.nn.initializers.normal(0.1)  # the paper's, of all parameters
 
 
-class Answered(NamedTuple):
+class MemN2NOutputs(NamedTuple):
     """Logits [B, V] of the answer; weights and reads [B, K, S] of every hop."""
 
     logits: jax.Array
@@ -35,25 +41,47 @@ class Answered(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Which of `count` word tables embeds the question (B), the memories and outputs of
-    hop k (A^k, C^k) and the answer (W)."""
+    """Which word table embeds what.
+
+    Attributes:
+      count: number of tables.
+      question: the table of the question (B).
+      keys: the table of the memories of each hop (A^k).
+      values: the table of the outputs of each hop (C^k).
+      answer: the table that scores the answer (W).
+      carries: u^{k+1} = H u^k + o with a linear map H, instead of u^k + o.
+    """
 
     count: int
     question: int
     keys: tuple[int, ...]
     values: tuple[int, ...]
     answer: int
-    carries: bool  # u^{k+1} = H u^k + o, instead of u^k + o
+    carries: bool
 
 
 def adjacent(hops: int) -> Tables:
-    """Section 2.2, 1: A^{k+1} = C^k, B = A^1, W^T = C^K."""
+    """Adjacent tying (section 2.2, 1): A^{k+1} = C^k, B = A^1, W^T = C^K.
+
+    Args:
+      hops: reads of the memory, K.
+
+    Returns:
+      K + 1 tables.
+    """
     places = tuple(range(hops + 1))
     return Tables(hops + 1, 0, places[:-1], places[1:], hops, False)
 
 
 def layer_wise(hops: int) -> Tables:
-    """Section 2.2, 2: one A and one C for all hops, and a linear map H between them."""
+    """Layer-wise tying (section 2.2, 2): one A and one C for all hops.
+
+    Args:
+      hops: reads of the memory, K.
+
+    Returns:
+      Four tables, and a linear map H between hops.
+    """
     return Tables(4, 2, (0,) * hops, (1,) * hops, 3, True)
 
 
@@ -64,14 +92,31 @@ TYINGS: dict[str, Callable[[int], Tables]] = {
 
 
 def bag(real: jax.Array, width: int) -> jax.Array:
-    """Bag of words: every word of `real` [..., L] alike, [..., L, E]."""
+    """Bag of words: every word counts alike.
+
+    Args:
+      real: [..., L] bool, which words are no padding.
+      width: numbers of an embedded word, E.
+
+    Returns:
+      The share of each word in each dimension, [..., L, E]; 0 for padding.
+    """
     return zero_padding(jnp.ones((*real.shape, width)), real)
 
 
 def position(real: jax.Array, width: int) -> jax.Array:
-    """Position encoding as printed (section 4.1): word j of J in dimension k of E has
+    """Position encoding as printed (section 4.1).
 
-    l_kj = (1 - j / J) - (k / E) (1 - 2 j / J), counted from 1. [..., L, E].
+    Word j of J in dimension k of E, both counted from 1, has
+
+        l_kj = (1 - j / J) - (k / E) (1 - 2 j / J)
+
+    Args:
+      real: [..., L] bool, which words are no padding.
+      width: numbers of an embedded word, E.
+
+    Returns:
+      The shares l, [..., L, E]; 0 for padding.
     """
     words = jnp.maximum(real.sum(axis=-1), 1)[..., None, None]
     order = jnp.arange(1, real.shape[-1] + 1)[:, None]
@@ -82,10 +127,20 @@ def position(real: jax.Array, width: int) -> jax.Array:
 
 
 def released(real: jax.Array, width: int) -> jax.Array:
-    """Position encoding of the released code, twice as large and centred:
+    """Position encoding of the released code, twice as large and centred.
 
-    l_kj = 1 + 4 (k - (E + 1) / 2) (j - (J + 1) / 2) / (E J), where J is L, the longest
-    sentence's length, for every sentence. [..., L, E].
+    Word j of J in dimension k of E, both counted from 1, has
+
+        l_kj = 1 + 4 (k - (E + 1) / 2) (j - (J + 1) / 2) / (E J)
+
+    where J is L, the length of the corpus's longest sentence, for every sentence.
+
+    Args:
+      real: [..., L] bool, which words are no padding.
+      width: numbers of an embedded word, E.
+
+    Returns:
+      The shares l, [..., L, E]; 0 for padding.
     """
     longest = real.shape[-1]
     order = jnp.arange(longest) - (longest - 1) / 2
@@ -102,14 +157,21 @@ ENCODINGS: dict[str, Callable[[jax.Array, int], jax.Array]] = {
 
 
 class MemN2N(nn.Module):
-    """The network; `attention` looks and reads in every hop, with parameters it shares.
+    """The network; every hop looks and reads by one attention, with shared parameters.
 
-    words: size of the vocabulary. memory: rows of the table T of times, which is added
-      to memories where `temporal` (T_A and T_C, tied as the words are). encoding: how a
-      sentence adds up its words, by name (`ENCODINGS`).
-    linear: the attention in its place while the start is linear (section 4.1), or None.
-    empty_slots: places of the memory without a sentence take part as zero vectors, as
-      in the released code, so that a hop can read next to nothing; else masked.
+    Attributes:
+      words: size of the vocabulary, V.
+      attention: what looks and reads in every hop.
+      linear: the attention in its place while the start is linear (section 4.1); None
+        where it never is.
+      hops: reads of the memory, K.
+      width: numbers of an embedded word, E.
+      memory: rows of the table T of times.
+      tying: which word tables hops share, one of TYINGS.
+      encoding: how a sentence adds up its words, one of ENCODINGS.
+      temporal: T is added to the memories (T_A and T_C, tied as the words are).
+      empty_slots: places of the memory without a sentence take part as zero vectors, as
+        in the released code, so that a hop can read next to nothing; else masked.
     """
 
     words: int
@@ -123,15 +185,7 @@ class MemN2N(nn.Module):
     temporal: bool = True
     empty_slots: bool = True
 
-    def setup(self):
-        if self.tying not in TYINGS:
-            choices = ", ".join(TYINGS)
-            raise ValueError(f"unknown tying {self.tying!r}; choose {choices}")
-        if self.encoding not in ENCODINGS:
-            choices = ", ".join(ENCODINGS)
-            raise ValueError(f"unknown encoding {self.encoding!r}; choose {choices}")
-        if self.hops < 1:
-            raise ValueError(f"hops is {self.hops}, must be at least 1")
+    def setup(self) -> None:
         self.tables = TYINGS[self.tying](self.hops)
         count, width = self.tables.count, self.width
         self.embeddings = self.param("words", normal, (count, self.words, width))
@@ -140,21 +194,39 @@ class MemN2N(nn.Module):
         if self.tables.carries:
             self.carrying = self.param("carrying", normal, (width, width))
         dims = Dims(width, width, width)
-        self.looking = self.param("attention", self.attention.init, dims)
+        self.attention_params = self.param("attention", self.attention.init, dims)
 
     def parameters(self) -> None:
-        """Nothing, but `init(rng, method="parameters")` draws all parameters by it."""
-        _ = self.looking
+        """Draws all parameters, by `init(rng, method="parameters")`, without a pass."""
+        _ = self.attention_params
 
     def __call__(
-        self, texts, stories, lengths, questions, times, *, linear=False, draw=None
-    ) -> Answered:
-        """Answers to questions [B] about stories [B, S] of `lengths` [B] sentences.
+        self,
+        texts: jax.Array,
+        stories: jax.Array,
+        lengths: jax.Array,
+        questions: jax.Array,
+        times: jax.Array,
+        *,
+        linear: jax.Array | bool = False,
+        draw: SampleSpec | None = None,
+    ) -> MemN2NOutputs:
+        """Answers to questions about stories.
 
-        texts [U, L]: word ids of the sentences that the two number. times [B, S]: when
-        each sentence was, 0 the last (see `recency`). linear: bool, the start is still
-        linear; needs the attention of that name. draw: what reads may draw with, [K, B]
-        a leaf, or None for expected values.
+        Args:
+          texts: [U, L] int, word ids of the sentences that the next two number.
+          stories: [B, S] int, the sentences of each story.
+          lengths: [B] int, how many those are.
+          questions: [B] int, which text each question is.
+          times: [B, S] int, when each sentence was, 0 the last (see `recency`).
+          linear: [] bool, the start is still linear; needs the attention of that name.
+          draw: what reads may draw with, each leaf [K, B]; None for expected values.
+
+        Returns:
+          The logits, with the weights and reads of every hop.
+
+        Raises:
+          ValueError: for a linear start without its attention.
         """
         table = self.tables
         embedded = self.embedded(texts)  # [U, tables, E]
@@ -174,98 +246,187 @@ class MemN2N(nn.Module):
             memory = jax.vmap(self.remember)(keys, values, mask, lengths)
             if carry is None:
                 carry = jax.vmap(self.attention.start)(memory)
-            found = self.look(query, memory, hop, carry, linear, draw)
-            carry = found.carry
+            read = self.look(query, memory, hop, carry, linear, draw)
+            carry = read.carry
             passed = query @ self.carrying if table.carries else query
-            query = passed + found.context
-            hops.append((found.weights, found.reads, found.positions))
+            query = passed + read.context
+            hops.append((read.weights, read.reads, read.positions))
         weights, reads, positions = (
             jnp.stack(part, 1) for part in zip(*hops, strict=True)
         )
         size = stories.shape[1]
         logits = query @ self.embeddings[table.answer].T
-        return Answered(
+        return MemN2NOutputs(
             logits, dense(weights, positions, size), dense(reads, positions, size)
         )
 
     def embedded(self, texts: jax.Array) -> jax.Array:
-        """Texts [U, L] by every table, [U, tables, E]."""
+        """Sentences as sums of their words, by every table.
+
+        Args:
+          texts: [U, L] int, word ids, PAD behind.
+
+        Returns:
+          [U, tables, E].
+        """
         rows = embed(wide_rows(self.embeddings), texts)  # [U, L, tables * E]
         real = texts != PAD
-        rows = zero_padding(rows, real)  # the embedding of nil is zero (4.33)
+        # The embedding of padding is held at zero (section 4.2).
+        rows = zero_padding(rows, real)
         rows = rows.reshape(*texts.shape, self.tables.count, self.width)
         shares = ENCODINGS[self.encoding](real, self.width)
         return jnp.einsum("ule,ulte->ute", shares, rows)
 
-    def remember(self, keys, values, mask, length) -> Memory:
-        """A memory whose keys are those of `keys` [S, E], and which reads `values`."""
-        memory = self.attention.prepare(self.looking, keys, mask, length)
+    def remember(
+        self, keys: jax.Array, values: jax.Array, mask: jax.Array, length: jax.Array
+    ) -> Memory:
+        """A story's memory in a hop, looked at by one embedding and read by another.
+
+        Args:
+          keys: [S, E], m of the paper.
+          values: [S, E], c of the paper.
+          mask: [S] bool, which places take part.
+          length: [] int, sentences of the story.
+
+        Returns:
+          The memory, its keys those of `keys`.
+        """
+        memory = self.attention.prepare(self.attention_params, keys, mask, length)
         return memory._replace(values=values)
 
-    def look(self, query, memory, hop: int, carry, linear, draw) -> AttentionOutput:
-        """What the queries [B, E] read in a hop."""
-        of_hop = jax.tree.map(lambda leaf: leaf[hop], draw)
+    def look(
+        self,
+        query: jax.Array,
+        memory: Memory,
+        hop: int,
+        carry: object,
+        linear: jax.Array | bool,
+        draw: SampleSpec | None,
+    ) -> AttentionOutput:
+        """What a batch of questions reads in a hop.
 
-        def by(attention: Attention) -> AttentionOutput:
-            def one(query, memory, carry, draw):
+        Args:
+          query: [B, E], u of the paper.
+          memory: of B stories.
+          hop: the hop, from 0.
+          carry: what the hop before left to the attention.
+          linear: as in `__call__`.
+          draw: as in `__call__`.
+
+        Returns:
+          The attention's output, with an axis B before the others.
+
+        Raises:
+          ValueError: for a linear start without its attention.
+        """
+        draw_of_hop = jax.tree.map(lambda leaf: leaf[hop], draw)
+        params = self.attention_params
+
+        def read_by(attention: Attention) -> AttentionOutput:
+            def read(query, memory, carry, draw):
                 return attention.apply(
-                    self.looking, query, memory, step=hop, carry=carry, draw=draw
+                    params, query, memory, step=hop, carry=carry, draw=draw
                 )
 
-            return jax.vmap(one)(query, memory, carry, of_hop)
+            return jax.vmap(read)(query, memory, carry, draw_of_hop)
 
-        found = by(self.attention)
+        normalized = read_by(self.attention)
         if linear is False:
-            return found
+            return normalized
         if self.linear is None:
             raise ValueError("a linear start needs an attention that is linear")
+        # Both are computed: whether the start is linear is known on the device alone.
         return jax.tree.map(
-            lambda start, usual: jnp.where(linear, start, usual), by(self.linear), found
+            lambda start, usual: jnp.where(linear, start, usual),
+            read_by(self.linear),
+            normalized,
         )
 
 
 class StoryLSTM(nn.Module):
-    """The baseline without a memory: an LSTM reads the story, then the question, and
-    its last state is scored against the words. Called as `MemN2N` is."""
+    """The baseline without a memory: an LSTM reads the story, then the question.
+
+    Its last state is scored against the words. Called as `MemN2N` is.
+
+    Attributes:
+      words: size of the vocabulary, V.
+      hidden: units, H.
+      embedding: numbers of an embedded word, E.
+    """
 
     words: int
     hidden: int = 64
     embedding: int = 20
 
-    def setup(self):
+    def setup(self) -> None:
         self.embeddings = self.param("words", normal, (self.words, self.embedding))
         self.recurrent = self.param("lstm", lstm().init, self.embedding, self.hidden)
         size = (self.hidden, self.words)
         self.answers = self.param("answers", jax.nn.initializers.glorot_uniform(), size)
 
     def parameters(self) -> None:
-        """Nothing, but `init(rng, method="parameters")` draws all parameters by it."""
+        """Draws all parameters, by `init(rng, method="parameters")`, without a pass."""
         _ = self.answers
 
     def __call__(
-        self, texts, stories, lengths, questions, times, *, linear=False, draw=None
-    ) -> Answered:
-        """As `MemN2N`, without weights: K is 0."""
+        self,
+        texts: jax.Array,
+        stories: jax.Array,
+        lengths: jax.Array,
+        questions: jax.Array,
+        times: jax.Array,
+        *,
+        linear: jax.Array | bool = False,
+        draw: SampleSpec | None = None,
+    ) -> MemN2NOutputs:
+        """Answers to questions about stories.
+
+        Args:
+          texts: [U, L] int, word ids of the sentences that the next two number.
+          stories: [B, S] int, the sentences of each story.
+          lengths: [B] int, how many those are.
+          questions: [B] int, which text each question is.
+          times: of no use here, as are the other two.
+          linear: see `times`.
+          draw: see `times`.
+
+        Returns:
+          The logits, without weights and reads: K is 0.
+        """
         del times, linear, draw
-        told = zero_padding(texts[stories], length_mask(lengths, stories.shape[1]))
-        told = told.reshape(len(stories), -1)
-        read = jnp.concatenate([told, texts[questions]], axis=1)
-        cell, inputs = lstm(), embed(self.embeddings, read)
-        mask = read != PAD  # within the story too: a step of padding changes nothing
+        words = zero_padding(texts[stories], length_mask(lengths, stories.shape[1]))
+        words = words.reshape(len(stories), -1)  # [B, S * L], padding in between
+        words = jnp.concatenate([words, texts[questions]], axis=1)
+        cell, inputs = lstm(), embed(self.embeddings, words)
+        mask = words != PAD  # within the story too: a step of padding changes nothing
         _, final = recur(cell, self.recurrent, inputs, mask, hidden=self.hidden)
         nothing = jnp.zeros((len(stories), 0, stories.shape[1]))
-        return Answered(cell.output(final) @ self.answers, nothing, nothing)
+        return MemN2NOutputs(cell.output(final) @ self.answers, nothing, nothing)
 
 
 def recency(
-    lengths: jax.Array, size: int, memory: int, rng=None, noise: float = 0.1
+    lengths: jax.Array,
+    size: int,
+    memory: int,
+    rng: jax.Array | None = None,
+    noise: float = 0.1,
 ) -> jax.Array:
-    """When each of `size` sentences was, [B, S]: 0 the last, 1 the one before.
+    """When each sentence of a story was: 0 the last, 1 the one before.
 
-    With an `rng`, random noise (section 4.1): up to `noise` of a story's length, at
-    least 1 and rounded up, of empty memories come in between at random, so that times
-    have gaps. How many is drawn uniformly from none on, as in the released code. Times
-    end at the table's last, `memory` - 1.
+    With an `rng`, random noise (section 4.1): some empty memories come in between at
+    random, so that times have gaps. How many is drawn uniformly from none on, as in the
+    released code.
+
+    Args:
+      lengths: [B] int, sentences of each story.
+      size: places of a story, S.
+      memory: rows of the table of times, at which they end.
+      rng: a key; None for no noise.
+      noise: empty memories at most, as a share of a story's length, in [0, 1): at least
+        1, and rounded up.
+
+    Returns:
+      [B, S] int in [0, memory - 1].
     """
     place = jnp.broadcast_to(jnp.arange(size), (lengths.shape[0], size))
     times = jnp.maximum(lengths[:, None] - 1 - place, 0)
@@ -275,15 +436,22 @@ def recency(
         limits = jnp.ceil(lengths * noise).astype(jnp.int32)  # of each story
         drawn = jax.random.uniform(rng_count, lengths.shape)
         counts = jnp.floor(drawn * (limits + 1)).astype(jnp.int32)
+        # A gap at g moves all sentences at least g before the last one further back.
         gaps = jax.random.uniform(rng_gap, (lengths.shape[0], most))
         gaps = jnp.floor(gaps * (lengths + 1)[:, None]).astype(jnp.int32)
-        before = length_mask(counts, most)[:, None] & (
-            gaps[:, None] <= times[..., None]
-        )
+        passed = gaps[:, None] <= times[..., None]  # [B, S, most]
+        before = length_mask(counts, most)[:, None] & passed
         times = times + before.sum(axis=-1)
     return jnp.minimum(times, memory - 1)
 
 
 def wide_rows(tables: jax.Array) -> jax.Array:
-    """[tables, N, E] -> [N, tables * E]: one lookup serves all tables."""
+    """Tables side by side, so that one lookup serves all of them.
+
+    Args:
+      tables: [tables, N, E].
+
+    Returns:
+      [N, tables * E].
+    """
     return jnp.swapaxes(tables, 0, 1).reshape(tables.shape[1], -1)

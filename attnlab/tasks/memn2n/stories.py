@@ -7,7 +7,11 @@ follows from two: who took or dropped it last, and that person's last move until
 
 import random
 from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import AfterValidator, Field, validate_call
+
+from attnlab.settings import Count, ascending
 from attnlab.tasks.memn2n.batches import Sentence, Stories, StoryQuestion
 
 PEOPLE = ("mary", "john", "sandra", "daniel", "fred", "julie")
@@ -20,58 +24,73 @@ KINDS = ("1", "2")  # supporting facts
 PATIENCE = 1_000  # stories in a row that do not serve
 
 
+def _kinds(facts: str) -> list[str]:
+    return [kind.strip() for kind in facts.split(",")]
+
+
+def _are_kinds(facts: str) -> str:
+    if not set(_kinds(facts)) <= set(KINDS):
+        raise ValueError("choose '1', '2', '1,2'")
+    return facts
+
+
+# Shorter stories hardly ever allow a question with two supporting facts.
+Length = Annotated[int, Field(ge=3)]
+
+
+@validate_call
 def stories(
     *,
-    facts: str = "1,2",
-    train: int = 4_000,
-    dev: int = 200,
-    test: int = 500,
-    sentences: tuple[int, int] = (4, 12),
-    people: int = 4,
+    facts: Annotated[str, AfterValidator(_are_kinds)] = "1,2",
+    train: Count = 4_000,
+    dev: Count = 200,
+    test: Count = 500,
+    sentences: Annotated[tuple[Length, Length], AfterValidator(ascending)] = (4, 12),
+    people: Annotated[int, Field(ge=1, le=len(PEOPLE))] = 4,
     seed: int = 0,
 ) -> Stories:
-    """Questions with as many supporting `facts` as it says ("1", "2" or "1,2" mixed).
+    """Generated stories with questions about them; the same arguments, the same text.
 
-    sentences: shortest and longest story, drawn uniformly. people: how many walk about,
-    the more the harder. The same arguments give the same questions, and none of `dev`
-    or `test` occurs twice in them or in `train`.
+    No question of `dev` or `test` occurs twice in them or in `train`.
+
+    Args:
+      facts: supporting facts of a question: 1, 2, or "1,2" for a mixture.
+      train: training questions.
+      dev: questions of the development set.
+      test: questions of the test set.
+      sentences: shortest and longest story, drawn uniformly.
+      people: how many walk about, the more the harder.
+      seed: of the text.
+
+    Returns:
+      The corpus.
+
+    Raises:
+      ValueError: where so few words do not allow so many different questions.
     """
-    kinds = [kind.strip() for kind in str(facts).split(",")]
-    for kind in kinds:
-        if kind not in KINDS:
-            raise ValueError(f"unknown facts {kind!r}; choose 1, 2 or 1,2")
-    least, most = sentences
-    if not 3 <= least <= most:
-        raise ValueError(
-            f"sentences is {tuple(sentences)}; give (shortest, longest), at least 3"
-        )
-    if not 1 <= people <= len(PEOPLE):
-        raise ValueError(f"people is {people}; it must be in [1, {len(PEOPLE)}]")
-    for name, count in {"train": train, "dev": dev, "test": test}.items():
-        if count < 1:
-            raise ValueError(f"{name} is {count}; it must be positive")
     taken: set[tuple] = set()
+    least, most = sentences
 
     def draw(split: str, count: int) -> list[StoryQuestion]:
         rng = random.Random(f"attnlab stories {seed} {split}")
-        found: list[StoryQuestion] = []
+        questions: list[StoryQuestion] = []
         misses = 0
-        while len(found) < count:
-            kind = rng.choice(kinds)
-            one = _question(rng, kind, rng.randint(least, most), PEOPLE[:people])
-            if one is None or one[:2] in taken:
+        while len(questions) < count:
+            kind = rng.choice(_kinds(facts))
+            question = _question(rng, kind, rng.randint(least, most), PEOPLE[:people])
+            if question is None or question[:2] in taken:
                 misses += 1
                 if misses > PATIENCE:
                     raise ValueError(
                         f"cannot find {count} new questions for {split}: sentences "
-                        f"{tuple(sentences)} and {people} people allow too few"
+                        f"{sentences} and {people} people allow too few"
                     )
                 continue
             misses = 0
             if split != "train":
-                taken.add(one[:2])
-            found.append(one)
-        return found
+                taken.add(question[:2])
+            questions.append(question)
+        return questions
 
     held = {"test": draw("test", test), "dev": draw("dev", dev)}
     about = f"Generated: who went where with what; {facts} supporting facts."
@@ -89,15 +108,15 @@ def _question(
     for now in range(length):
         person = rng.choice(people)
         free = [t for t in THINGS if t not in carried and _near(t, person, at, lying)]
-        own = [thing for thing, (holder, _) in carried.items() if holder == person]
+        held = [thing for thing, (holder, _) in carried.items() if holder == person]
         deed = rng.random()
         if deed < 0.25 and person in at and free:
             thing = rng.choice(free)
             carried[thing] = (person, now)
             lying.pop(thing, None)
             story.append((person, rng.choice(TAKES), "the", thing))
-        elif deed < 0.4 and own:
-            thing = rng.choice(own)
+        elif deed < 0.4 and held:
+            thing = rng.choice(held)
             del carried[thing]
             place, moved = at[person]
             lying[thing] = (place, frozenset({moved, now}))

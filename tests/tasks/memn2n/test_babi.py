@@ -19,16 +19,21 @@ TEXT = """\
 
 def test_stories_questions_and_facts_are_read():
     first, second = parse(TEXT.splitlines(), "7", "here")
-    one, two = first
-    assert one.story == (
+    question, second_question = first
+    assert question.story == (
         ("mary", "moved", "to", "the", "bathroom"),
         ("john", "went", "to", "the", "hallway"),
     )
-    assert one.question == ("where", "is", "mary") and one.answer == "bathroom"
-    assert one.facts == {0} and one.task == "7"
-    assert two.story == (*one.story, ("mary", "took", "the", "milk", "there"))
-    assert two.answer == "apple,milk"
-    assert two.facts == {2, 1}  # line 4 is the third sentence
+    assert (
+        question.question == ("where", "is", "mary") and question.answer == "bathroom"
+    )
+    assert question.facts == {0} and question.task == "7"
+    assert second_question.story == (
+        *question.story,
+        ("mary", "took", "the", "milk", "there"),
+    )
+    assert second_question.answer == "apple,milk"
+    assert second_question.facts == {2, 1}  # line 4 is the third sentence
     assert second[0].story == (("the", "box", "isn't", "big"),)
 
 
@@ -37,7 +42,7 @@ def test_stories_questions_and_facts_are_read():
     ["Mary went.", "1 a.\n2 Where?\tx", "1 a.\n2 Where?\tx\t3", "2 Where?\tx\t1"],
 )
 def test_a_line_that_is_no_such_thing_is_named(text):
-    where = f"file.txt:{len(text.splitlines())}: no "
+    where = f"file.txt:{len(text.splitlines())}:"
     with pytest.raises(ValueError, match=where):
         parse(text.splitlines(), "1", "file.txt")
 
@@ -45,13 +50,8 @@ def test_a_line_that_is_no_such_thing_is_named(text):
 def test_tasks_by_number():
     assert task_numbers("3") == [3]
     assert task_numbers("1, 5-7,6") == [1, 5, 6, 7]
-    for wrong, message in (
-        ("a", "not like"),
-        ("0", "names 0; choose from 1 to 20"),
-        ("19-22", "names 21"),
-        ("3-2", "names none"),
-    ):
-        with pytest.raises(ValueError, match=message):
+    for wrong, named in (("a", "'a'"), ("0", "0"), ("19-22", "21"), ("3-2", "none")):
+        with pytest.raises(ValueError, match=named):
             task_numbers(wrong)
 
 
@@ -73,31 +73,35 @@ def archive(folder, names):
 
 def test_an_archive_is_read_without_unpacking(tmp_path):
     archive(tmp_path, ["qa1_a_train.txt", "qa1_a_test.txt", "qa11_b_test.txt"])
-    found = babi("1", folder=tmp_path)
-    assert [len(found.train), len(found.dev), len(found.test)] == [2, 1, 3]
-    with pytest.raises(ValueError, match="task 11 is not in .*; choose 1$"):
+    corpus = babi("1", folder=tmp_path)
+    assert [len(corpus.train), len(corpus.dev), len(corpus.test)] == [2, 1, 3]
+    with pytest.raises(ValueError, match="task 11 .*choose 1$"):
         babi("11", folder=tmp_path)
 
 
 def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(MissingCorpus, match="babi_tasks_v1-2_en_1k.tar.gz"):
         babi(folder=tmp_path)
-    with pytest.raises(ValueError, match="unknown size '2k' of babi; choose 1k, 10k"):
-        babi(size="2k", folder=tmp_path)
-    with pytest.raises(ValueError, match="held_out is 1"):
-        babi(held_out=1.0, folder=tmp_path)
+    for option, value in {"size": "2k", "held_out": 1.0, "tasks": "21"}.items():
+        with pytest.raises(ValueError, match=f"(?s){option}.*{value}"):
+            babi(**{option: value}, folder=tmp_path)
 
 
 @pytest.mark.data
 def test_the_real_tasks(data_folder):
-    found = babi("1-20", folder=data_folder)
-    assert len(found.train) + len(found.dev) == len(found.test) == 20_000
-    assert {one.task for one in found.dev} == {str(task) for task in range(1, 21)}
-    assert 2_000 <= len(found.dev) < 2_100
-    assert all(one.facts and max(one.facts) < len(one.story) for one in found.test)
-    assert {one.answer for one in found.test} <= {
-        one.answer for one in (*found.train, *found.dev)
-    } | {one.answer for one in found.test if one.task == "8"}
+    corpus = babi("1-20", folder=data_folder)
+    assert len(corpus.train) + len(corpus.dev) == len(corpus.test) == 20_000
+    assert {question.task for question in corpus.dev} == {
+        str(task) for task in range(1, 21)
+    }
+    assert 2_000 <= len(corpus.dev) < 2_100
+    assert all(
+        question.facts and max(question.facts) < len(question.story)
+        for question in corpus.test
+    )
+    assert {question.answer for question in corpus.test} <= {
+        question.answer for question in (*corpus.train, *corpus.dev)
+    } | {question.answer for question in corpus.test if question.task == "8"}
     large = babi("19", size="10k", folder=data_folder)
     assert len(large.train) + len(large.dev) == 10_000
     assert large.test[0].answer.count(",") == 1

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from attnlab.tasks.memn2n import metrics as facts
+from attnlab.tasks.memn2n.metrics import fact_scores
 
 
 def test_hits_and_mass_of_a_worked_case():
@@ -14,23 +14,23 @@ def test_hits_and_mass_of_a_worked_case():
     )
     gold = np.array([[True, False, False], [True, False, True], [False] * 3])
     asked = np.array([True, True, False])
-    found = facts.found(weights, gold, asked)
+    scores = fact_scores(weights, gold, asked)
     np.testing.assert_array_equal(
-        found.hits, [[True, False], [False, False], [False] * 2]
+        scores.hits, [[True, False], [False, False], [False] * 2]
     )
-    np.testing.assert_array_equal(found.mean_hits, [True, False, False])
-    np.testing.assert_allclose(found.mass, [[0.7, 0.25], [0.2, 0.0], [0.0, 0.0]])
+    np.testing.assert_array_equal(scores.mean_hits, [True, False, False])
+    np.testing.assert_allclose(scores.mass, [[0.7, 0.25], [0.2, 0.0], [0.0, 0.0]])
 
 
 def test_the_mean_over_hops_weighs_hops_alike():
     weights = np.array([[[0.9, 0.1], [0.001, 0.009]]])  # shares .9 and .1, .1 and .9
     weights[0, 1] *= 1e-3
     gold = np.array([[False, True]])
-    found = facts.found(weights, gold, np.array([True]))
-    np.testing.assert_array_equal(found.hits, [[False, True]])
-    assert not found.mean_hits[0]  # a tie goes to the first
+    scores = fact_scores(weights, gold, np.array([True]))
+    np.testing.assert_array_equal(scores.hits, [[False, True]])
+    assert not scores.mean_hits[0]  # a tie goes to the first
 
 
 def test_shapes_are_checked():
-    with pytest.raises(ValueError, match=r"got \(2, 3\)"):
-        facts.found(np.zeros((2, 3)), np.zeros((2, 3), bool), np.ones(2))
+    with pytest.raises(ValueError, match=r"\(2, 3\)"):
+        fact_scores(np.zeros((2, 3)), np.zeros((2, 3), bool), np.ones(2))

@@ -23,18 +23,18 @@ def write(root, row, seed, order=0, story=STORY, predicted="home", **result):
         runs.AlignedSentence(story[:2], ("hop 1", "hop 2"), weights[:, :2]),
     ]
     runs.write_alignments(folder, {"test": pairs})
-    said = [
-        {"question": f"where is {who}", "memn2n": "home", "predicted": predicted}
+    labels = [
+        {"question": f"where is {who}", "answer": "home", "predicted": predicted}
         for who in ("mary", "john")
     ]
-    text = np.frombuffer(json.dumps(said).encode(), np.uint8)
+    text = np.frombuffer(json.dumps(labels).encode(), np.uint8)
     runs.write_arrays(folder / runs.EXAMPLES, {"questions": text})
     runs.write_json(folder / runs.RESULT, named | result)
 
 
 def read(root):
-    found = rows.group(runs.find(root))
-    return found, {row.name: example_stats.read(row) for row in found}
+    read_rows = rows.group(runs.find(root))
+    return read_rows, {row.name: example_stats.read(row) for row in read_rows}
 
 
 def texts(page):
@@ -48,15 +48,16 @@ def test_rows_stand_beside_each_other_over_the_questions_they_share(tmp_path):
     plots.draw(*read(tmp_path), lambda *figure: drawn.append(figure))
     assert [name for _, name, _ in drawn] == ["answers-1", "answers-2"]
     page = drawn[0][0]
-    said = texts(page)
-    assert {"one", "two", "home", "garden", "where is mary?", "gold: home"} < set(said)
-    assert "john took \\$5" in said and ".9" in said
+    labels = texts(page)
+    drawn_texts = {"one", "two", "home", "garden", "where is mary?", "gold: home"}
+    assert drawn_texts < set(labels)
+    assert "john took \\$5" in labels and ".9" in labels
     images = [axes.get_images()[0] for axes in page.axes if axes.get_images()]
     assert len(images) == 2
     np.testing.assert_allclose(images[0].get_array()[:, 0], [0.9, 0.1, 0.0])
-    told = {text.get_text(): text for axes in page.axes for text in axes.texts}
-    assert told["mary went home"].get_color() != told["mary left"].get_color()
-    assert told["garden"].get_color() == plots.WRONG != told["home"].get_color()
+    by_text = {text.get_text(): text for axes in page.axes for text in axes.texts}
+    assert by_text["mary went home"].get_color() != by_text["mary left"].get_color()
+    assert by_text["garden"].get_color() == plots.WRONG != by_text["home"].get_color()
     (path,) = figures.save(page, tmp_path / "page", formats=["png"])
     assert path.stat().st_size > 1000
 
@@ -74,9 +75,9 @@ def test_a_baseline_without_weights_is_left_out(tmp_path):
     nothing = runs.AlignedSentence(STORY, (), np.zeros((0, 3)))
     write(tmp_path, "lstm", 0, 1)
     runs.write_alignments(tmp_path / "lstm" / "0", {"test": [nothing, nothing]})
-    found, known = read(tmp_path)
+    read_rows, stats = read(tmp_path)
     drawn = []
-    plots.draw(found, known, lambda *figure: drawn.append(figure))
+    plots.draw(read_rows, stats, lambda *figure: drawn.append(figure))
     assert "lstm" not in texts(drawn[0][0]) and "one" in texts(drawn[0][0])
 
 

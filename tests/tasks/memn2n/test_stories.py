@@ -31,40 +31,41 @@ def walk(story):
 
 
 def test_answers_and_facts_follow_from_the_story():
-    found = stories(facts="1,2", sentences=(4, 15), **SMALL)
-    for one in (*found.train, *found.dev, *found.test):
-        place, facts = walk(one.story)[one.question[-1]]
-        assert (one.answer, one.facts) == (place, facts)
-        assert len(one.facts) == int(one.task)
-        assert 4 <= len(one.story) <= 15
-    assert {one.task for one in found.test} == {"1", "2"}
-    assert {one.task for one in stories(facts="2", **SMALL).test} == {"2"}
+    corpus = stories(facts="1,2", sentences=(4, 15), **SMALL)
+    for question in (*corpus.train, *corpus.dev, *corpus.test):
+        place, facts = walk(question.story)[question.question[-1]]
+        assert (question.answer, question.facts) == (place, facts)
+        assert len(question.facts) == int(question.task)
+        assert 4 <= len(question.story) <= 15
+    assert {question.task for question in corpus.test} == {"1", "2"}
+    assert {question.task for question in stories(facts="2", **SMALL).test} == {"2"}
 
 
 def test_the_same_arguments_give_the_same_questions_and_none_is_seen_twice():
-    one, two = stories(**SMALL), stories(**SMALL)
-    assert one == two
-    assert stories(seed=1, **SMALL).test != one.test
-    unseen = [question[:2] for question in (*one.dev, *one.test)]
+    corpus, again = stories(**SMALL), stories(**SMALL)
+    assert corpus == again
+    assert stories(seed=1, **SMALL).test != corpus.test
+    unseen = [question[:2] for question in (*corpus.dev, *corpus.test)]
     assert len(set(unseen)) == len(unseen)
-    assert not set(unseen) & {question[:2] for question in one.train}
+    assert not set(unseen) & {question[:2] for question in corpus.train}
 
 
 @pytest.mark.parametrize(
-    "options, message",
+    ("option", "value"),
     [
-        ({"facts": "3"}, "unknown facts '3'; choose 1, 2 or 1,2"),
-        ({"sentences": (5, 4)}, r"sentences is \(5, 4\)"),
-        ({"people": 7}, r"people is 7; it must be in \[1, 6\]"),
-        ({"test": 0}, "test is 0"),
+        ("facts", "3"),
+        ("sentences", (5, 4)),
+        ("sentences", (2, 4)),
+        ("people", 7),
+        ("test", 0),
     ],
 )
-def test_a_knob_out_of_range_is_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        stories(**SMALL | options)
+def test_an_option_out_of_range_is_named(option, value):
+    with pytest.raises(ValueError, match=option):
+        stories(**SMALL | {option: value})
 
 
 def test_too_many_questions_for_so_few_words_are_refused(monkeypatch):
     monkeypatch.setattr("attnlab.tasks.memn2n.stories.PATIENCE", 2)
-    with pytest.raises(ValueError, match="cannot find 2000 new questions for test"):
+    with pytest.raises(ValueError, match="2000 .*test"):
         stories(facts="1", people=1, sentences=(3, 3), train=9, dev=9, test=2000)

@@ -10,43 +10,29 @@ import pytest
 
 from attnlab import runs
 from attnlab.attention.base import SampleSpec
+from attnlab.corpora.folder import MissingCorpus
 from attnlab.sweep import rows
+from attnlab.tasks import make_task
 from attnlab.tasks.memn2n.batches import StoryBatch
-from attnlab.tasks.memn2n.evaluate import draws, right
-from attnlab.tasks.memn2n.task import make_task
+from attnlab.tasks.memn2n.evaluate import Answers
+from attnlab.tasks.memn2n.loss import sample_spec
 from configs.ablations import sukhbaatar2015
-from configs.memn2n import get_config
+from tests.tasks.memn2n.small import TINY, small
 from tests.updates import assert_an_update_keeps_its_shapes, two_updates
 
 FAST = {"xla_backend_optimization_level": 0}
-TINY = {
-    "data.stories.train": 12,
-    "data.stories.dev": 4,
-    "data.stories.test": 6,
-    "data.stories.sentences": (3, 4),
-    "model.width": 4,
-    "model.hidden": 4,
-    "train.steps": 2,
-    "train.batch_size": 4,
-    "evaluate.questions": 4,
-    "wandb.mode": "disabled",
-}
-
-
-def planned(**overrides):
-    return rows.plan(get_config(), lambda add: add("one"), TINY | overrides)[0].config
 
 
 def tiny_rows():
-    """{name: config} of every row of the sweep, with one hop for the time it takes to
+    """{name: settings} of every row of the sweep, with one hop for the time it takes to
     compile more; those that are equal then come once."""
-    found = {}
-    for run in rows.plan(sukhbaatar2015.get_config(), sukhbaatar2015.sweep, TINY):
-        model = run.config["model"]
-        model |= {"hops": 1, "linear_start": min(model["linear_start"], 1)}
-        chosen = json.dumps([model, run.config["estimator"]])
-        found.setdefault(chosen, (run.config["row"], run.config))
-    return dict(found.values())
+    distinct = {}
+    one_hop = TINY | {"model.hops": 1}
+    for run in rows.plan(sukhbaatar2015.get_config(), sukhbaatar2015.sweep, one_hop):
+        settings = run.settings
+        key = settings.model, settings.estimator
+        distinct.setdefault(key, (run.config["row"], settings))
+    return dict(distinct.values())
 
 
 ROWS = tiny_rows()
@@ -55,15 +41,15 @@ ROWS = tiny_rows()
 @pytest.mark.parametrize("name", ROWS)
 def test_a_row_makes_an_update(name, tmp_path):
     task = make_task(ROWS[name], tmp_path)
-    assert_an_update_keeps_its_shapes(task, ROWS[name]["train"])
+    assert_an_update_keeps_its_shapes(task, ROWS[name].train)
 
 
 @pytest.mark.parametrize("name", ["PE LS RN", "hard, reinforce"])
 def test_a_row_takes_two_steps(name, tmp_path):
     task = make_task(ROWS[name], tmp_path)
-    state, sums, moved = two_updates(task, ROWS[name]["train"])
-    for one in sums:
-        assert np.isfinite(float(one.loss)) and int(one.tokens) == 4
+    state, sums, moved = two_updates(task, ROWS[name].train)
+    for total in sums:
+        assert np.isfinite(float(total.loss)) and int(total.tokens) == 4
     assert int(state.estimator_state.updates) == 2
     assert moved == 1.0
 
@@ -73,9 +59,9 @@ def test_a_row_takes_two_steps(name, tmp_path):
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
-    config = planned(**{"model.linear_start": 3, "model.noise": 0.0, "model.hops": 2})
-    folder = tmp_path_factory.mktemp("answer")
-    made = make_task(config, folder)
+    folder = tmp_path_factory.mktemp("memn2n")
+    settings = small(**{"model.linear_start": 3, "model.noise": 0.0, "model.hops": 2})
+    made = make_task(settings, folder)
     return made, made.init(jax.random.key(1)), folder
 
 
@@ -98,7 +84,7 @@ def test_fillers_and_their_number_change_nothing(task, loss):
     assert [int(h.tokens) for h in halves] == [2, 2] and int(whole.tokens) == 4
 
 
-def test_the_start_is_linear_for_as_many_updates_as_told(task, loss):
+def test_the_start_is_linear_for_as_many_updates_as_set(task, loss):
     made, params, _ = task
     params = jax.tree.map(lambda leaf: 8 * leaf, params)  # so that a softmax matters
     losses = []
@@ -127,9 +113,10 @@ def test_a_run_leaves_scores_tallies_and_weights(task):
     assert pairs[0].target == ("hop 1", "hop 2")
     facts = {s for _, s in pairs[0].sure}
     assert facts and pairs[0].sure == {(hop, s) for hop in range(2) for s in facts}
-    said = json.loads(runs.read_arrays(folder / runs.EXAMPLES)["questions"].tobytes())
-    assert len(said) == len(pairs) == 6
-    hits = np.mean([one["predicted"] == one["answer"] for one in said])
+    text = runs.read_arrays(folder / runs.EXAMPLES)["questions"].tobytes()
+    answers = json.loads(text)
+    assert len(answers) == len(pairs) == 6
+    hits = np.mean([answer["predicted"] == answer["answer"] for answer in answers])
     np.testing.assert_allclose(hits, result["accuracy"])
     assert made.validate(params).keys() == set(made.scores)
     for name in ("train_loss", "train_accuracy", "dev_loss", "dev_accuracy"):
@@ -139,9 +126,9 @@ def test_a_run_leaves_scores_tallies_and_weights(task):
 
 def test_an_unknown_answer_is_never_right():
     probabilities = np.eye(5)[[3, 4, 4]]  # 3 is UNK
-    np.testing.assert_array_equal(
-        right(probabilities, np.array([3, 4, 0])), [False, True, False]
-    )
+    answers = Answers(np.zeros(3), probabilities, np.zeros((3, 0, 1)))
+    hits = answers.hits(np.array([3, 4, 0]))
+    np.testing.assert_array_equal(hits, [False, True, False])
 
 
 # ---- hard reads, by the sum over all paths through the hops ------------------------
@@ -152,15 +139,15 @@ def exact(params, batch: StoryBatch, row: int, size: int):
     bag of words, no times, no empty slots."""
     words = params["params"]["words"]
 
-    def told(table, text):
+    def embedded(table, text):
         real = batch.texts[text] != 0
         return (words[table][batch.texts[text]] * real[:, None]).sum(axis=0)
 
     m, c, more = (
-        jnp.stack([told(t, batch.stories[row, s]) for s in range(size)])
+        jnp.stack([embedded(t, batch.stories[row, s]) for s in range(size)])
         for t in range(3)
     )
-    first = told(0, batch.questions[row])
+    first = embedded(0, batch.questions[row])
     total = 0.0
     for one, two in itertools.product(range(size), repeat=2):
         p_one = jax.nn.softmax(m @ first)
@@ -173,7 +160,7 @@ def exact(params, batch: StoryBatch, row: int, size: int):
 
 
 def test_reinforce_follows_the_gradient_of_the_expectation(tmp_path):
-    config = planned(
+    settings = small(
         **{
             "model.read": "hard",
             "model.hops": 2,
@@ -189,7 +176,7 @@ def test_reinforce_follows_the_gradient_of_the_expectation(tmp_path):
             "estimator.samples": 4000,
         }
     )
-    task = make_task(config, tmp_path)
+    task = make_task(settings, tmp_path)
     params = jax.tree.map(lambda leaf: 5 * leaf, task.init(jax.random.key(1)))
     batch = task.batches.at(0)
 
@@ -212,64 +199,69 @@ def test_reinforce_follows_the_gradient_of_the_expectation(tmp_path):
     assert np.linalg.norm(one - two) < 0.1 * np.linalg.norm(two)
 
 
-def test_draws_without_chance_take_the_likeliest():
-    draw = draws(None, 2, 3, 0.5)
-    assert isinstance(draw, SampleSpec) and draw.rng is None
-    assert draw.temperature.shape == draw.expected.shape == (2, 3)
-    assert draws(jax.random.key(0), 2, 3).rng.shape == (2, 3)
+def test_without_a_key_the_most_probable_memory_is_read():
+    spec = sample_spec(None, 2, 3, 0.5)
+    assert isinstance(spec, SampleSpec) and spec.rng is None
+    assert spec.temperature.shape == spec.expected.shape == (2, 3)
+    assert sample_spec(jax.random.key(0), 2, 3).rng.shape == (2, 3)
+
+
+HARD = {"model.read": "hard", "estimator.learning": "reinforce"}
 
 
 @pytest.mark.parametrize(
-    "setting, value, message",
+    ("changes", "named"),
     [
-        ("data.name", "tales", "unknown corpus 'tales'; choose stories, babi"),
-        ("data.name", "babi", "babi_tasks_v1-2_en_1k.tar.gz"),
-        ("data.stories.facts", "4", "unknown facts '4'"),
-        ("model.system", "gru", "unknown model.system 'gru'; choose memn2n, lstm"),
-        ("model.score", "none", "the system without attention is model.system lstm"),
-        ("model.score", "dots", "unknown score 'dots'; choose dot, "),
-        ("model.tying", "loose", "unknown tying 'loose'"),
-        ("model.noise", 1.0, "model.noise is 1.0"),
-        ("model.window", "local-m", "linear_start is for window global"),
-        ("model.read", "hard", "a hard read cannot learn by cross-entropy"),
-        ("estimator.learning", "marginal", "a soft read cannot learn by marginal"),
-        ("estimator.coin", 0.5, "estimator.coin is 0.5"),
-        ("train.compute", "bfloat16", "train.compute is 'bfloat16'"),
-        ("evaluate.questions", 0, "evaluate.questions is 0"),
+        ({"data.name": "tales"}, ["data.name", "tales", "stories", "babi"]),
+        ({"data.stories.facts": "4"}, ["data.stories.facts", "4", "1,2"]),
+        ({"data.stories.sentences": (5, 4)}, ["data.stories.sentences", "5", "4"]),
+        ({"data.stories.people": 7}, ["data.stories.people", "7", "6"]),
+        ({"data.babi.tasks": "21"}, ["data.babi.tasks", "21", "1 to 20"]),
+        ({"data.babi.size": "2k"}, ["data.babi.size", "2k", "1k", "10k"]),
+        ({"data.babi.held_out": 1.0}, ["data.babi.held_out", "1.0"]),
+        ({"model.system": "gru"}, ["model.system", "gru", "memn2n", "lstm"]),
+        ({"model.score": "none"}, ["model.score", "none", "model.system lstm"]),
+        ({"model.score": "dots"}, ["model.score", "dots", "scaled-dot"]),
+        ({"model.tying": "loose"}, ["model.tying", "loose", "layer-wise"]),
+        ({"model.encoding": "sum"}, ["model.encoding", "sum", "released", "bag"]),
+        ({"model.noise": 1.0}, ["model.noise", "1.0"]),
+        ({"model.hops": 0}, ["model.hops", "0"]),
+        ({"model.memory": 0}, ["model.memory", "0"]),
+        ({"model.width": 0}, ["model.width", "0"]),
+        ({"model.linear_start": -1}, ["model.linear_start", "-1"]),
+        ({"model.window": "local-m"}, ["model.linear_start", "local-m"]),
+        ({"model.coverage": True}, ["model.linear_start", "coverage"]),
+        ({"model.read": "hard"}, ["cross-entropy", "reinforce"]),
+        ({"estimator.learning": "marginal"}, ["estimator.learning", "marginal"]),
+        ({"estimator.learning": "gumbel"}, ["soft", "gumbel"]),
+        ({"estimator.coin": 0.5}, ["estimator.coin", "0.5"]),
+        ({"estimator.entropy": 0.1}, ["estimator.entropy", "0.1"]),
+        (HARD | {"estimator.learning": "marginal"}, ["estimator.learning", "gumbel"]),
+        (HARD, ["estimator.feed", "expected", "sampled"]),
+        (
+            HARD | {"estimator.baseline": "self-critical"},
+            ["estimator.baseline", "self-critical", "moving-average"],
+        ),
+        ({"train.compute": "bfloat16"}, ["train.compute", "bfloat16", "float32"]),
+        ({"train.steps": 0}, ["train.steps", "0"]),
+        ({"train.batch_size": 0}, ["train.batch_size", "0"]),
+        ({"train.stop_on": "bleu"}, ["train.stop_on", "bleu", "accuracy", "loss"]),
+        ({"evaluate.questions": 0}, ["evaluate.questions", "0"]),
     ],
 )
-def test_a_wrong_setting_is_named_at_once(
-    tmp_path, monkeypatch, setting, value, message
-):
+def test_a_wrong_setting_is_named_with_the_choices(changes, named):
+    with pytest.raises(ValueError) as caught:
+        small(**changes)
+    assert all(word in str(caught.value) for word in named)
+
+
+def test_a_start_without_linear_updates_may_be_local():
+    changes = {"model.window": "local-m", "model.linear_start": 0}
+    assert small(**changes).model.window == "local-m"
+    assert small(**{"model.window": "local-m", "model.system": "lstm"})
+
+
+def test_a_missing_corpus_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("ATTNLAB_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises((ValueError, OSError), match=message):
-        make_task(planned(**{setting: value}), tmp_path).init(jax.random.key(0))
-
-
-def test_the_baselines_of_hops_are_named(tmp_path):
-    settings = {
-        "model.read": "hard",
-        "estimator.learning": "reinforce",
-        "estimator.feed": "sampled",
-        "estimator.credit": "to-go",
-        "estimator.baseline": "self-critical",
-    }
-    with pytest.raises(ValueError, match="'self-critical' is not for answer; choose"):
-        make_task(planned(**settings), tmp_path)
-
-
-@pytest.mark.parametrize(
-    "learning, feed, message",
-    [
-        ("marginal", "expected", "hops read one after the other"),
-        ("reinforce", "expected", "estimator.feed sampled"),
-    ],
-)
-def test_hard_reads_of_several_hops_learn_by_samples(tmp_path, learning, feed, message):
-    settings = {
-        "model.read": "hard",
-        "estimator.learning": learning,
-        "estimator.feed": feed,
-    }
-    with pytest.raises(ValueError, match=message):
-        make_task(planned(**settings), tmp_path)
+    with pytest.raises(MissingCorpus, match="babi_tasks_v1-2_en_1k.tar.gz"):
+        make_task(small(**{"data.name": "babi"}), tmp_path)
