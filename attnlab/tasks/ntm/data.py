@@ -7,19 +7,27 @@ batch have one size. Inputs show the problem, and are zero where the answer is d
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import AfterValidator, Field, validate_call
 
+from attnlab.settings import Count, Range, ascending
 from attnlab.text.bucket_widths import choose_widths
 
-Size = tuple[int, ...]
+SequenceSize = tuple[int, ...]
 STREAMS = {"train": 0, "dev": 1, "test": 2}
+AtLeastTwo = Annotated[int, Field(ge=2)]
 
 
 class SequenceBatch(NamedTuple):
-    """B sequences of T steps: inputs [B, T, X], targets [B, T, Y] of 0 and 1 and
-    scored [B, T] bool, False in the padding after the last step too."""
+    """B sequences of T steps.
+
+    Attributes:
+      inputs: [B, T, X].
+      targets: [B, T, Y] of 0 and 1.
+      scored: [B, T] bool, False in the padding after the last step too.
+    """
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -27,30 +35,47 @@ class SequenceBatch(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A family of sequences: X inputs and Y outputs a step.
+    """A family of sequences.
 
-    training: the sizes learned from, each as likely as the others, the largest last
-    test: the sizes to be tested at
-    steps(size) -> T
-    draw(rng, rows, size) -> Batch of `rows` sequences
+    Attributes:
+      inputs: numbers that a step takes, X.
+      outputs: bits that it puts out, Y.
+      training: the sizes learned from, each as likely as the others, the largest last.
+      test: the sizes to be tested at.
+      steps: steps(size) -> T.
+      draw: draw(rng, rows, size) -> SequenceBatch of `rows` sequences.
+      optimal: optimal(batch) -> bits [B] that the best estimator needs for each
+        sequence; None where all can be learned without error.
     """
 
     inputs: int
     outputs: int
-    training: list[Size]
-    test: list[Size]
-    steps: Callable[[Size], int]
-    draw: Callable[[np.random.Generator, int, Size], SequenceBatch]
+    training: list[SequenceSize]
+    test: list[SequenceSize]
+    steps: Callable[[SequenceSize], int]
+    draw: Callable[[np.random.Generator, int, SequenceSize], SequenceBatch]
+    optimal: Callable[[SequenceBatch], np.ndarray] | None = None
 
 
+@validate_call
 def copy(
     *,
-    bits: int = 8,
-    lengths: Sequence[int] = (1, 20),
-    test: Sequence[Any] = (10, 20, 30, 50, 120),
+    bits: Count = 8,
+    lengths: Range = (1, 20),
+    test: tuple[Count, ...] = (10, 20, 30, 50, 120),
 ) -> Problem:
-    """4.1: items, a delimiter, then the items again. A size is (items,)."""
-    _check(bits=bits, lengths=lengths)
+    """Copying (Graves et al. 2014, section 4.1): items, a delimiter, the items again.
+
+    A size is (items,).
+
+    Args:
+      bits: width of an item.
+      lengths: least and most items of a training sequence.
+      test: numbers of items that are tested.
+
+    Returns:
+      The problem: X = bits + 1 inputs and Y = bits outputs a step.
+    """
 
     def steps(size):
         return 2 * size[0] + 1
@@ -63,24 +88,34 @@ def copy(
         batch.inputs[:, length, bits] = 1
         return _answer(batch, items)
 
-    return Problem(bits + 1, bits, _sizes(lengths), _test(test, 1), steps, draw)
+    return Problem(bits + 1, bits, _sizes(lengths), _single(test), steps, draw)
 
 
+@validate_call
 def repeat_copy(
     *,
-    bits: int = 6,
-    lengths: Sequence[int] = (1, 10),
-    repeats: Sequence[int] = (1, 10),
-    test: Sequence[Any] = ((10, 10), (20, 10), (10, 20)),
+    bits: Count = 6,
+    lengths: Range = (1, 10),
+    repeats: Range = (1, 10),
+    test: tuple[tuple[Count, Count], ...] = ((10, 10), (20, 10), (10, 20)),
 ) -> Problem:
-    """4.2: items, a step with their number of repeats, the items that often, an end.
+    """Repeat copy (Graves et al. 2014, section 4.2): items, answered that many times.
 
-    A size is (items, repeats). The number stands in a channel of its own, with mean
-    zero and variance one over training; the end is a channel of the output. 6 bits give
-    the inputs and outputs of the paper's count of parameters.
+    After the items a step has their number of repeats; the answer closes with an end
+    mark, a channel of the output. A size is (items, repeats). 6 bits give the inputs
+    and outputs of the paper's count of parameters.
+
+    Args:
+      bits: width of an item.
+      lengths: least and most items of a training sequence.
+      repeats: least and most repeats of a training sequence.
+      test: pairs (items, repeats) that are tested.
+
+    Returns:
+      The problem: X = bits + 2 inputs and Y = bits + 1 outputs a step.
     """
-    _check(bits=bits, lengths=lengths, repeats=repeats)
     low, high = repeats
+    # The number of repeats is given with mean zero and variance one over training.
     deviation = np.sqrt(((high - low + 1) ** 2 - 1) / 12) or 1.0
 
     def steps(size):
@@ -98,60 +133,77 @@ def repeat_copy(
         answer[:, -1, bits] = 1
         return _answer(batch, answer)
 
-    sizes = _sizes(lengths, repeats)
-    return Problem(bits + 2, bits + 1, sizes, _test(test, 2), steps, draw)
+    return Problem(
+        bits + 2, bits + 1, _sizes(lengths, repeats), list(test), steps, draw
+    )
 
 
+@validate_call
 def recall(
     *,
-    bits: int = 6,
-    vectors: int = 3,
-    items: Sequence[int] = (2, 6),
-    test: Sequence[Any] = (6, 8, 10, 12, 15),
+    bits: Count = 6,
+    vectors: Count = 3,
+    items: Annotated[tuple[AtLeastTwo, AtLeastTwo], AfterValidator(ascending)] = (2, 6),
+    test: tuple[AtLeastTwo, ...] = (6, 8, 10, 12, 15),
 ) -> Problem:
-    """4.3: items of `vectors` each, then one of them again: answer the one after it.
+    """Associative recall (Graves et al. 2014, section 4.3): which item came next?
 
-    A delimiter before each item, another one before and after the query. A size is
-    (items,), at least two.
+    Items, a delimiter before each, then one of them again between two other delimiters:
+    the answer is the item after it. A size is (items,).
+
+    Args:
+      bits: width of a vector.
+      vectors: vectors of an item.
+      items: least and most items of a training sequence.
+      test: numbers of items that are tested.
+
+    Returns:
+      The problem: X = bits + 2 inputs and Y = bits outputs a step.
     """
-    _check(bits=bits, items=items, vectors=(vectors, vectors))
-    if items[0] < 2:
-        raise ValueError(f"items is {tuple(items)}; an item after another takes 2")
 
     def steps(size):
         return size[0] * (vectors + 1) + 2 * vectors + 2
 
     def draw(rng, rows, size):
         (count,) = size
-        shown = rng.integers(0, 2, (rows, count, vectors, bits))
+        drawn = rng.integers(0, 2, (rows, count, vectors, bits))
         asked = rng.integers(0, count - 1, rows)
         batch = _blank(rows, steps(size), bits + 2, bits)
         end = count * (vectors + 1)
         parts = batch.inputs[:, :end].reshape(rows, count, vectors + 1, bits + 2)
         parts[:, :, 0, bits] = 1
-        parts[:, :, 1:, :bits] = shown
+        parts[:, :, 1:, :bits] = drawn
         each = np.arange(rows)
         batch.inputs[:, [end, end + vectors + 1], bits + 1] = 1
-        batch.inputs[:, end + 1 : end + vectors + 1, :bits] = shown[each, asked]
-        return _answer(batch, shown[each, asked + 1])
+        batch.inputs[:, end + 1 : end + vectors + 1, :bits] = drawn[each, asked]
+        return _answer(batch, drawn[each, asked + 1])
 
-    return Problem(bits + 2, bits, _sizes(items), _test(test, 1, 2), steps, draw)
+    return Problem(bits + 2, bits, _sizes(items), _single(test), steps, draw)
 
 
+@validate_call
 def ngrams(
-    *, order: int = 6, length: int = 200, test: Sequence[Any] = (200,)
+    *, order: AtLeastTwo = 6, length: Count = 200, test: tuple[Count, ...] = (200,)
 ) -> Problem:
-    """4.4: a binary source whose next bit depends on the last order - 1, to be learned.
+    """Dynamic n-grams (Graves et al. 2014, section 4.4): predict a binary source.
 
-    The 2^(order - 1) chances of a one are drawn for each sequence from Beta(1/2, 1/2),
-    the first order - 1 bits are fair. Each step shows a bit and asks for the next,
-    scored from where the context is complete. A size is (bits,).
+    The next bit depends on the last order - 1. The 2^(order - 1) chances of a one are
+    drawn for each sequence from Beta(1/2, 1/2), the first order - 1 bits are fair. Each
+    step has a bit and asks for the next, scored from where the context is complete. A
+    size is (bits,).
+
+    Args:
+      order: bits of an n-gram, n.
+      length: bits of a training sequence, at least `order`.
+      test: numbers of bits that are tested, each at least `order`.
+
+    Returns:
+      The problem: X = 1 input and Y = 1 output a step.
+
+    Raises:
+      ValueError: for a length below the order.
     """
-    _check(order=(order, order), length=(length, length))
-    if order < 2:
-        raise ValueError(f"order is {order}; a bit depends on at least one before it")
-    if length < order:
-        raise ValueError(f"length is {length}; order {order} takes at least as many")
+    _at_least(order, "order", length=(length,), test=test)
     context = order - 1
 
     def steps(size):
@@ -170,40 +222,54 @@ def ngrams(
         batch.inputs[..., 0] = bits[:, :-1]
         return _answer(batch, bits[:, context:, None])
 
-    return Problem(1, 1, [(length,)], _test(test, 1, order), steps, draw)
+    def optimal(batch):
+        return optimal_bits(batch, order)
+
+    return Problem(1, 1, [(length,)], _single(test), steps, draw, optimal)
 
 
+@validate_call
 def sort(
     *,
-    bits: int = 8,
-    items: Sequence[int] = (20, 20),
-    kept: int = 16,
-    test: Sequence[Any] = (20,),
+    bits: Count = 8,
+    items: Range = (20, 20),
+    kept: Count = 16,
+    test: tuple[Count, ...] = (20,),
 ) -> Problem:
-    """4.5: items, each with a priority in [-1, 1]; then the `kept` highest in order.
+    """Priority sort (Graves et al. 2014, section 4.5): the highest items in order.
 
-    The priority has a channel, and so has the delimiter after the items. A size is
-    (items,).
+    Items, each with a priority in [-1, 1], which has a channel as the delimiter after
+    the items has. A size is (items,).
+
+    Args:
+      bits: width of an item.
+      items: least and most items of a training sequence, at least `kept`.
+      kept: items of the answer, those of the highest priority.
+      test: numbers of items that are tested, each at least `kept`.
+
+    Returns:
+      The problem: X = bits + 2 inputs and Y = bits outputs a step.
+
+    Raises:
+      ValueError: for fewer items than are to be answered.
     """
-    _check(bits=bits, items=items, kept=(kept, kept))
-    if kept > items[0]:
-        raise ValueError(f"kept is {kept}; there may be only {items[0]} items")
+    _at_least(kept, "kept", items=items, test=test)
 
     def steps(size):
         return size[0] + 1 + kept
 
     def draw(rng, rows, size):
         (count,) = size
-        shown = rng.integers(0, 2, (rows, count, bits))
+        drawn = rng.integers(0, 2, (rows, count, bits))
         priority = rng.uniform(-1, 1, (rows, count))
         batch = _blank(rows, steps(size), bits + 2, bits)
-        batch.inputs[:, :count, :bits] = shown
+        batch.inputs[:, :count, :bits] = drawn
         batch.inputs[:, :count, bits] = priority
         batch.inputs[:, count, bits + 1] = 1
         first = np.argsort(-priority, axis=1)[:, :kept, None]
-        return _answer(batch, np.take_along_axis(shown, first, axis=1))
+        return _answer(batch, np.take_along_axis(drawn, first, axis=1))
 
-    return Problem(bits + 2, bits, _sizes(items), _test(test, 1, kept), steps, draw)
+    return Problem(bits + 2, bits, _sizes(items), _single(test), steps, draw)
 
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
@@ -216,7 +282,7 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
 
 
 class SequenceBatches:
-    """Training batches without end: `batches.at(step)`, padded to at most `shapes` T.
+    """Training batches without end: `batches.at(step)`.
 
     Over the first `curriculum` steps the sizes drawn from grow evenly from the shortest
     to all. The size of a step's sequences is the same for all seeds. An epoch is what
@@ -236,24 +302,57 @@ class SequenceBatches:
     def __len__(self) -> int:
         return self.EPOCH
 
-    def size_at(self, step: int) -> Size:
+    def size_at(self, step: int) -> SequenceSize:
+        """The size of an update's sequences.
+
+        Args:
+          step: updates before it.
+
+        Returns:
+          One of the training sizes.
+        """
         share = (step + 1) / self.curriculum if step < self.curriculum else 1.0
         allowed = math.ceil(share * len(self.sizes))
         return self.sizes[int(np.random.default_rng(step).integers(allowed))]
 
     def at(self, step: int) -> SequenceBatch:
+        """The batch of an update, padded to one of at most `shapes` widths T.
+
+        Args:
+          step: updates before it.
+
+        Returns:
+          `rows` sequences of one size.
+        """
+        # Seeds may be negative, which numpy's generators are not.
         rng = stream("train", self.seed % 2**32, step)
         batch = self.problem.draw(rng, self.rows, self.size_at(step))
         return padded(batch, self.widths)
 
 
 def stream(name: str, *numbers: int) -> np.random.Generator:
-    """The randomness of what these numbers tell apart, in training, dev or test."""
+    """A random generator of its own for each split and list of numbers.
+
+    Args:
+      name: train, dev or test.
+      *numbers: what tells it apart from others: a seed and a step, or a size.
+
+    Returns:
+      The generator.
+    """
     return np.random.default_rng([STREAMS[name], *numbers])
 
 
 def padded_widths(problem: Problem, shapes: int) -> list[int]:
-    """At most `shapes` widths T for the training sizes, with the least padding."""
+    """The widths T that training batches are padded to, with the least padding.
+
+    Args:
+      problem: whose training sizes they hold.
+      shapes: how many, at most.
+
+    Returns:
+      The widths, the least first.
+    """
     steps = np.array([problem.steps(size) for size in problem.training])
     if len(set(steps)) <= shapes:
         return sorted({int(width) for width in steps})
@@ -262,7 +361,15 @@ def padded_widths(problem: Problem, shapes: int) -> list[int]:
 
 
 def padded(batch: SequenceBatch, widths: Sequence[int]) -> SequenceBatch:
-    """The batch with zeros up to the first of `widths` that holds it; scored: False."""
+    """The batch with zeros up to a width; the padding is not scored.
+
+    Args:
+      batch: of T steps.
+      widths: to choose from, the least first.
+
+    Returns:
+      The batch in the first width that holds it; as it is where none does.
+    """
     steps = batch.scored.shape[1]
     width = next((width for width in widths if width >= steps), steps)
 
@@ -273,28 +380,43 @@ def padded(batch: SequenceBatch, widths: Sequence[int]) -> SequenceBatch:
     return SequenceBatch(*map(wider, batch))
 
 
-def label(size: Size) -> str:
-    """How a size is called in results: "20", "10x20"."""
+def label(size: SequenceSize) -> str:
+    """The name of a size in results: "20", "10x20".
+
+    Args:
+      size: its numbers.
+
+    Returns:
+      The name.
+    """
     return "x".join(map(str, size))
 
 
 def optimal_bits(batch: SequenceBatch, order: int = 6) -> np.ndarray:
-    """Bits that the optimal estimator of n-grams needs for each sequence, [B].
+    """Bits that the optimal estimator of n-grams needs for each sequence.
 
     Murphy 2012; Graves et al. 2014, eq. 10: after a context seen before n1 ones and n0
     zeros, the chance of a one is (n1 + 1/2) / (n1 + n0 + 1).
+
+    Args:
+      batch: B sequences of `ngrams`.
+      order: that of the problem.
+
+    Returns:
+      [B].
     """
     context = order - 1
-    shown, rows = batch.inputs[..., 0].astype(int), np.arange(len(batch.inputs))
+    inputs, rows = batch.inputs[..., 0].astype(int), np.arange(len(batch.inputs))
     ones, seen = np.zeros((2, len(rows), 2**context))
     last, bits = np.zeros(len(rows), int), np.zeros(len(rows))
-    for t in range(shown.shape[1]):
-        last = (2 * last + shown[:, t]) % 2**context
+    for t in range(inputs.shape[1]):
+        last = (2 * last + inputs[:, t]) % 2**context
         scored = batch.scored[:, t]
-        one = batch.targets[:, t, 0] == 1
+        is_one = batch.targets[:, t, 0] == 1
         chance = (ones[rows, last] + 0.5) / (seen[rows, last] + 1.0)
-        bits -= np.where(scored, np.log2(np.where(one, chance, 1 - chance)), 0.0)
-        ones[rows, last] += scored & one
+        logs = np.log2(np.where(is_one, chance, 1 - chance))
+        bits -= np.where(scored, logs, 0.0)
+        ones[rows, last] += scored & is_one
         seen[rows, last] += scored
     return bits
 
@@ -314,26 +436,20 @@ def _answer(batch: SequenceBatch, answer: np.ndarray) -> SequenceBatch:
     return batch
 
 
-def _sizes(*ranges: Sequence[int]) -> list[Size]:
+def _sizes(*ranges: tuple[int, int]) -> list[SequenceSize]:
     """All sizes whose parts lie within the ranges, both ends counted."""
-    sizes: list[Size] = [()]
+    sizes: list[SequenceSize] = [()]
     for low, high in ranges:
         sizes = [(*size, part) for size in sizes for part in range(low, high + 1)]
     return sizes
 
 
-def _test(sizes: Sequence[Any], parts: int, least: int = 1) -> list[Size]:
-    """Sizes as tuples of `parts` numbers; a number stands for a size of one part."""
-    found = [(size,) if isinstance(size, int) else tuple(size) for size in sizes]
-    for size in found:
-        if len(size) != parts or min(size) < least:
-            numbers = f"{parts} number{'s' if parts > 1 else ''} of at least {least}"
-            raise ValueError(f"test size {size}; it takes {numbers}")
-    return found
+def _single(numbers: Sequence[int]) -> list[SequenceSize]:
+    """Sizes of one part."""
+    return [(number,) for number in numbers]
 
 
-def _check(**ranges: Any) -> None:
-    for name, given in ranges.items():
-        pair = (given, given) if isinstance(given, int) else tuple(given)
-        if len(pair) != 2 or not 1 <= pair[0] <= pair[1]:
-            raise ValueError(f"{name} is {given}; it must be positive, (least, most)")
+def _at_least(least: int, name: str, **options: Sequence[int]) -> None:
+    for option, numbers in options.items():
+        if min(numbers, default=least) < least:
+            raise ValueError(f"{option} is {numbers}; {name} {least} takes as many")

@@ -16,6 +16,12 @@ class StackedLSTM(nn.Module):
     The outputs are of all layers, and first states are learned: with 10 inputs and 9
     outputs, 3 layers of 256 have the 1,352,969 parameters of Graves et al. 2014's
     baseline for copying, and its other sizes come out as well.
+
+    Attributes:
+      inputs: numbers a step, X.
+      outputs: bits a step, Y.
+      hidden: units of a layer, H.
+      layers: how many.
     """
 
     inputs: int
@@ -23,7 +29,7 @@ class StackedLSTM(nn.Module):
     hidden: int = 256
     layers: int = 3
 
-    def setup(self):
+    def setup(self) -> None:
         cell, hidden = lstm(), self.hidden
         widths = [self.inputs] + [self.inputs + hidden] * (self.layers - 1)
         self.stack = [
@@ -36,11 +42,18 @@ class StackedLSTM(nn.Module):
         self.output_bias = self.param("output_bias", zeros, size[1:])
 
     def parameters(self) -> None:
-        """As `NTM.parameters`."""
+        """Draws all parameters, by `init(rng, method="parameters")`, without a pass."""
         _ = self.output
 
     def __call__(self, inputs: jax.Array) -> NTMOutputs:
-        """Runs over inputs [B, T, X]; there are no heads, so R = W = S = 0."""
+        """Runs over sequences.
+
+        Args:
+          inputs: [B, T, X].
+
+        Returns:
+          Logits [B, T, Y]; there are no heads, so that R = W = S = 0.
+        """
         cell, steps = lstm(), time_major(inputs)
         below, outputs = steps, []
         for params, first in zip(self.stack, self.first, strict=True):

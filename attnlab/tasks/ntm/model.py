@@ -4,7 +4,7 @@ Graves et al. 2014. The memory is what an attention attends to; unlike a sentenc
 changes with every step, so that the attention prepares it anew.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import flax.linen as nn
 import jax
@@ -12,17 +12,29 @@ import jax.numpy as jnp
 from jax.nn.initializers import constant, glorot_uniform, zeros
 
 from attnlab.attention.addressing import CLIP
-from attnlab.attention.base import Attention, AttentionOutput, Dims
+from attnlab.attention.base import (
+    Attention,
+    AttentionOutput,
+    Dims,
+    Memory,
+    Params,
+)
 from attnlab.nn.cells import Cell, dense, lstm, project
 from attnlab.nn.recurrence import time_major
 
 FIRST = 1e-6  # what every cell of the memory starts with (Collier & Beel 2018)
 MEMORIES = ("constant", "learned")
+Carry: TypeAlias = Any  # a pytree of arrays, that only its owner looks into
 
 
 class NTMOutputs(NamedTuple):
-    """All steps of a batch: logits [B, T, Y]; where they read and wrote, [B, T, R, S]
-    and [B, T, W, S], with R read heads and W write heads."""
+    """All steps of a batch.
+
+    Attributes:
+      logits: [B, T, Y].
+      reads: [B, T, R, S], where R read heads read.
+      writes: [B, T, W, S], where W write heads wrote.
+    """
 
     logits: jax.Array
     reads: jax.Array
@@ -32,20 +44,27 @@ class NTMOutputs(NamedTuple):
 class Machine(NamedTuple):
     """What a machine carries from step to step, of one sequence.
 
-    cell: the controller's carry. seen [R, C]: what the read heads read last. reading,
-    writing: the heads' own carries, with leading axes R and W. memory [C, S]: a CPU is
-    faster along the slots, of which there are more.
+    Attributes:
+      cell: the controller's carry.
+      seen: [R, C], what the read heads read last.
+      reading: the carries of the read heads, with a leading axis R.
+      writing: the carries of the write heads, with a leading axis W.
+      memory: [C, S]; a CPU is faster along the slots, of which there are more.
     """
 
-    cell: Any
+    cell: Carry
     seen: jax.Array
-    reading: Any
-    writing: Any
+    reading: Carry
+    writing: Carry
     memory: jax.Array
 
 
 def feed_forward() -> Cell:
-    """One layer of tanh units as a controller; its carry is only its output."""
+    """One layer of tanh units as a controller; its carry is only its output.
+
+    Returns:
+      The Cell.
+    """
 
     def init(rng, inputs, hidden):
         return {
@@ -71,6 +90,18 @@ class NTM(nn.Module):
     paper leaves the order open; Collier & Beel do so). Outputs are of what the
     controller puts out and what has just been read. Any attention that weighs all S
     slots can be the heads, each with its own parameters.
+
+    Attributes:
+      inputs: numbers a step, X.
+      outputs: bits a step, Y.
+      attention: what the heads address the memory by.
+      controller: what emits the heads.
+      hidden: units of the controller, H.
+      slots: rows of the memory, S.
+      width: numbers of a row, C.
+      read_heads: R.
+      write_heads: W.
+      memory: how it starts, one of MEMORIES.
     """
 
     inputs: int
@@ -84,7 +115,7 @@ class NTM(nn.Module):
     write_heads: int = 1
     memory: str = "constant"
 
-    def setup(self):
+    def setup(self) -> None:
         if self.memory not in MEMORIES:
             choices = ", ".join(MEMORIES)
             raise ValueError(f"unknown memory {self.memory!r}; choose {choices}")
@@ -114,8 +145,16 @@ class NTM(nn.Module):
             self.first = self.param("memory", constant(FIRST), size)
 
     def __call__(self, inputs: jax.Array) -> NTMOutputs:
-        """Runs over inputs [B, T, X]; an output depends on no step after its own."""
+        """Runs over sequences; an output depends on no step after its own.
+
+        Args:
+          inputs: [B, T, X].
+
+        Returns:
+          Logits, and where the heads were.
+        """
         steps = time_major(inputs)
+        # The inputs of all steps make one product; what was read comes in step by step.
         given = {**self.control, "input": self.control["input"][: self.inputs]}
         projected = self.controller.project(given, steps)
         machines = jax.vmap(lambda _: self.start())(steps[0])
@@ -125,16 +164,20 @@ class NTM(nn.Module):
         _, scanned = jax.lax.scan(step, machines, projected)
         states, seen, reads, writes = jax.tree.map(time_major, scanned)
         seen = seen.reshape(*seen.shape[:2], -1)
-        shown = jnp.concatenate([states, seen], axis=-1)
-        logits = dense(shown, self.output, self.output_bias)
+        joined = jnp.concatenate([states, seen], axis=-1)
+        logits = dense(joined, self.output, self.output_bias)
         return NTMOutputs(jnp.clip(logits, -CLIP, CLIP), reads, writes)
 
     def parameters(self) -> None:
-        """Nothing, but `init(rng, method="parameters")` draws all parameters by it."""
-        _ = self.output  # sets it up, without compiling a pass
+        """Draws all parameters, by `init(rng, method="parameters")`, without a pass."""
+        _ = self.output
 
     def start(self) -> Machine:
-        """The machine before the first step; it has read nothing."""
+        """The machine before the first step; it has read nothing.
+
+        Returns:
+          Its state, of one sequence.
+        """
         size = (self.slots, self.width)
         memory = self.first if self.memory == "learned" else jnp.full(size, FIRST)
 
@@ -149,13 +192,32 @@ class NTM(nn.Module):
             memory=memory.T,
         )
 
-    def prepare(self, head, memory: jax.Array):
-        """The memory [S, C] as a head sees it."""
+    def prepare(self, head: Params, memory: jax.Array) -> Memory:
+        """The memory as a head sees it.
+
+        Args:
+          head: the head's parameters.
+          memory: [S, C].
+
+        Returns:
+          The Memory that its attention takes.
+        """
         full = jnp.ones(self.slots, bool)
         return self.attention.prepare(head, memory, full, self.slots)
 
-    def step(self, machine: Machine, projected: jax.Array):
-        """The next machine; state [H], reads [R, C], weights [R, S] and [W, S]."""
+    def step(
+        self, machine: Machine, projected: jax.Array
+    ) -> tuple[Machine, tuple[jax.Array, ...]]:
+        """One step of one sequence.
+
+        Args:
+          machine: the state before.
+          projected: the inputs as the controller's gates see them.
+
+        Returns:
+          The state after; the controller's output [H], reads [R, C], weights of the
+          read heads [R, S] and of the write heads [W, S].
+        """
         old = self.control["input"][self.inputs :]
         gates = projected + machine.seen.reshape(-1) @ old
         cell = self.controller.step(self.control, machine.cell, gates)
@@ -176,10 +238,21 @@ class NTM(nn.Module):
         return machine, (state, read.context, read.weights, written.weights)
 
 
-def write(memory, weights, erase, add):
-    """Eqs. 3-4: memory [C, S] after all erases, then all adds, at weights [W, S].
+def write(
+    memory: jax.Array, weights: jax.Array, erase: jax.Array, add: jax.Array
+) -> jax.Array:
+    """The memory after all erases, then all adds (Graves et al. 2014, eqs. 3-4).
 
-    erase [W, C] in [0, 1], add [W, C]. Within either, no order of heads matters.
+    Within either, no order of heads matters.
+
+    Args:
+      memory: [C, S].
+      weights: [W, S], where each head writes.
+      erase: [W, C] in [0, 1], the share it erases.
+      add: [W, C], what it adds.
+
+    Returns:
+      [C, S].
     """
     for where, what in zip(weights, erase, strict=True):
         memory = memory * (1 - jnp.outer(what, where))

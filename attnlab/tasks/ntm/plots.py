@@ -1,7 +1,7 @@
 """What a sweep of the algorithmic tasks shows: learning, generalization, memory use."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,16 +11,20 @@ from attnlab.report.figures import (
     WIDTH,
     Bins,
     Series,
-    _row_legend,
     band,
     blank,
     look_of,
     plain,
+    row_legend,
     styled,
 )
 from attnlab.report.rows import Row
 from attnlab.report.task_plots import Add
 from attnlab.runs import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FLOOR = 1e-4  # bits; curves do not go below
 LONGEST = 110  # steps that a picture of a sequence can show
@@ -32,13 +36,19 @@ TALLEST = 1.9  # inches of a picture of weights
 def draw(
     rows: Sequence[Row], example_stats: Mapping[str, ExampleStats], add: Add
 ) -> None:
-    """Every figure that the runs so far allow."""
+    """Draws the figures that the runs so far allow.
+
+    Args:
+      rows: of the task.
+      example_stats: what the runs did with each example, by the row's name.
+      add: takes a figure, its file name and its caption.
+    """
     del example_stats  # the figures are of single sequences, and of result.json
     names = [row.name for row in rows]
-    learnt = by_sequences(rows)
-    if learnt:
+    curves = by_sequences(rows)
+    if curves:
         add(
-            bits_by_sequences(learnt, rows=names),
+            bits_by_sequences(curves, rows=names),
             "bits-by-sequences",
             "Bits a sequence of the development set by sequences seen: mean and range "
             "over seeds.",
@@ -52,7 +62,7 @@ def draw(
             "and standard deviation over seeds.",
         )
     for row in rows:
-        for size, arrays in shown(row):
+        for size, arrays in pictured(row):
             add(
                 sequence(arrays),
                 f"sequence-{size}-{row.slug}",
@@ -63,21 +73,36 @@ def draw(
 
 
 def by_sequences(rows: Sequence[Row]) -> dict[str, list[Series]]:
-    """{row: [(sequences seen, bits) a seed]}, of finished runs or of those so far."""
-    found: dict[str, list[Series]] = {}
+    """Learning curves against sequences seen, which batch sizes do not change.
+
+    Args:
+      rows: of the task.
+
+    Returns:
+      {row: [(sequences seen, bits) of each seed]}, of finished runs, or where there are
+      none of those so far.
+    """
+    curves: dict[str, list[Series]] = {}
     for row in rows:
+        batch = float(str(row.setting("train.batch_size")))
         for run in row.finished or [run for run in row.runs if not run.error]:
-            batch = run.config["train"]["batch_size"]
             lines = [line for line in run.metrics("dev") if line.get("bits")]
             if lines:
                 seen = [line["step"] * batch for line in lines]
                 bits = [line["bits"] for line in lines]
-                found.setdefault(row.name, []).append((seen, bits))
-    return found
+                curves.setdefault(row.name, []).append((seen, bits))
+    return curves
 
 
 def by_size(rows: Sequence[Row]) -> Bins | None:
-    """Bits an item by size, for the sizes that the first finished run was tested at."""
+    """Bits an item by size, for the sizes that the first finished run was tested at.
+
+    Args:
+      rows: of the task.
+
+    Returns:
+      The curves; None before a run has finished.
+    """
     results = {
         row.name: [(run.result or {})["bits_per_item_by_size"] for run in row.finished]
         for row in rows
@@ -88,15 +113,22 @@ def by_size(rows: Sequence[Row]) -> Bins | None:
     first = next(iter(results.values()))[0]
     sizes = sorted(first, key=lambda size: [int(part) for part in size.split("x")])
     values = {
-        name: np.array([[one.get(size, np.nan) for size in sizes] for one in seeds])
+        name: np.array([[bits.get(size, np.nan) for size in sizes] for bits in seeds])
         for name, seeds in results.items()
     }
     return Bins(sizes, [0] * len(sizes), values)
 
 
-def shown(row: Row) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """(size, arrays) of the first finished run: its largest training size, and the
-    longest sequence that a picture can show."""
+def pictured(row: Row) -> list[tuple[str, dict[str, np.ndarray]]]:
+    """The sequences of a row that are drawn, of its first finished run.
+
+    Args:
+      row: of the task.
+
+    Returns:
+      (size, arrays) of its largest training size, and of the longest sequence that a
+      picture can show.
+    """
     for run in row.finished:
         examples = _examples(run)
         size = str((run.result or {}).get("size"))
@@ -111,25 +143,30 @@ def shown(row: Row) -> list[tuple[str, dict[str, np.ndarray]]]:
 def _examples(run: Run) -> dict[str, dict[str, np.ndarray]]:
     """examples.npz by size; {} without the file."""
     path = run.folder / runs.EXAMPLES
-    found: dict[str, dict[str, np.ndarray]] = {}
+    by_size: dict[str, dict[str, np.ndarray]] = {}
     for key, array in runs.read_arrays(path).items() if path.exists() else ():
         size, name = key.split("/")
-        found.setdefault(size, {})[name] = array
-    return found
+        by_size.setdefault(size, {})[name] = array
+    return by_size
 
 
 @styled
 def bits_by_sequences(
     curves: Mapping[str, Sequence[Series]], *, rows: Sequence[str]
-) -> Any:
+) -> "Figure":
     """Bits a sequence against sequences seen, after Graves et al. 2014, Fig. 3.
 
-    As far as all seeds of a row reach. `rows`: all rows of the sweep in order.
+    Args:
+      curves: of `by_sequences`; each is drawn as far as all seeds of its row reach.
+      rows: all rows of the sweep in order.
+
+    Returns:
+      The figure.
     """
     figure = blank(WIDTH * 0.62, 2.6)
     axes = figure.add_axes((0, 0, 1, 1))
     for row, series in curves.items():
-        seeds = [dict(zip(*one, strict=True)) for one in series]
+        seeds = [dict(zip(*curve, strict=True)) for curve in series]
         shared = sorted(set.intersection(*map(set, seeds)))
         table = np.array([[seed[at] for at in shared] for seed in seeds])
         look = look_of(list(rows).index(row))
@@ -144,13 +181,21 @@ def bits_by_sequences(
     axes.set_ylabel("bits per sequence")
     axes.set_ylim(bottom=0)
     axes.margins(x=0.02)
-    _row_legend(axes)
+    row_legend(axes)
     return figure
 
 
 @styled
-def bits_by_size(bins: Bins, *, rows: Sequence[str]) -> Any:
-    """Bits an item by the size of the sequences, logarithmic, not below FLOOR."""
+def bits_by_size(bins: Bins, *, rows: Sequence[str]) -> "Figure":
+    """Bits an item by the size of the sequences, logarithmic, not below FLOOR.
+
+    Args:
+      bins: of `by_size`.
+      rows: all rows of the sweep in order.
+
+    Returns:
+      The figure.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     figure = blank(WIDTH * 0.62, 2.6)
@@ -171,16 +216,20 @@ def bits_by_size(bins: Bins, *, rows: Sequence[str]) -> Any:
     axes.set_xticks(x, bins.labels)
     axes.set_xlabel("size of the sequences")
     axes.set_ylabel("bits per item")
-    _row_legend(axes)
+    row_legend(axes)
     return figure
 
 
 @styled
-def sequence(arrays: Mapping[str, np.ndarray]) -> Any:
+def sequence(arrays: Mapping[str, np.ndarray]) -> "Figure":
     """One sequence, after Graves et al. 2014, Figs. 4 and 6: time runs to the right.
 
-    arrays: inputs [T, X], targets and outputs [T, Y], scored [T], reads [T, R, S] and
-    writes [T, W, S], R = W = 0 for a model without a memory.
+    Args:
+      arrays: inputs [T, X], targets and outputs [T, Y], scored [T], reads [T, R, S] and
+        writes [T, W, S], where R = W = 0 for a model without a memory.
+
+    Returns:
+      The figure, a panel an array.
     """
     scored = arrays["scored"][:, None]
     panels = {
@@ -216,7 +265,12 @@ def sequence(arrays: Mapping[str, np.ndarray]) -> Any:
 def used(*weights: np.ndarray) -> np.ndarray:
     """The slots, in order round the circle, without the longest run of unused ones.
 
-    weights [T, heads, S]; a slot is used if any head ever gave it a weight of USED.
+    Args:
+      *weights: each [T, heads, S]; a slot is used if any head ever gave it a weight of
+        USED.
+
+    Returns:
+      Their numbers; all S where none is used, or where none would be left out.
     """
     slots = weights[0].shape[-1]
     largest = [part.max(axis=(0, 1)) for part in weights if part.size]
@@ -226,11 +280,11 @@ def used(*weights: np.ndarray) -> np.ndarray:
     gaps = np.diff(where, append=where[0] + slots)  # from a used slot to the next
     gap = int(np.argmax(gaps))
     last, first = int(where[gap]), int(where[gap] + gaps[gap]) - slots
-    shown = np.arange(first - MARGIN, last + MARGIN + 1)
-    return shown % slots if len(shown) < slots else np.arange(slots)
+    near = np.arange(first - MARGIN, last + MARGIN + 1)
+    return near % slots if len(near) < slots else np.arange(slots)
 
 
-def _image(axes: Any, numbers: np.ndarray) -> None:
+def _image(axes: "Axes", numbers: np.ndarray) -> None:
     """White = 1 on black = 0; what is not scored is gray."""
     from matplotlib import colormaps
 

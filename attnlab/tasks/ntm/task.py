@@ -1,8 +1,8 @@
 """The algorithmic tasks: machines with and without a memory, judged by their bits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -10,24 +10,23 @@ import numpy as np
 
 from attnlab import runs
 from attnlab.attention.addressing import addressing
+from attnlab.attention.base import Params
 from attnlab.attention.presets import NORMALIZERS, build
 from attnlab.masking import zero_padding
 from attnlab.nn.losses import Sums
 from attnlab.task import Task
 from attnlab.tasks.ntm.data import (
-    PROBLEMS,
     Problem,
     SequenceBatch,
     SequenceBatches,
     label,
-    optimal_bits,
     padded,
     stream,
 )
 from attnlab.tasks.ntm.lstm_baseline import StackedLSTM
-from attnlab.tasks.ntm.model import CONTROLLERS, MEMORIES, NTM, NTMOutputs
+from attnlab.tasks.ntm.model import CONTROLLERS, NTM, NTMOutputs
+from attnlab.tasks.ntm.settings import NTMModel, NTMSettings
 
-SYSTEMS = ("ntm", "lstm")
 DEV_SIZES = 10  # that the development set has
 # Graves et al. 2014; by content alone is what is left without sections 3.3.2's stages.
 ADDRESSING = {
@@ -36,90 +35,74 @@ ADDRESSING = {
 }
 
 
-def make_problem(config: Mapping[str, Any]) -> Problem:
-    """The problem of `data.name` with the options under that name in `data`."""
-    data = config["data"]
-    return PROBLEMS[data["name"]](**data[data["name"]])
+def build_model(model: NTMModel, problem: Problem) -> NTM | StackedLSTM:
+    """The model of its settings, for the inputs and outputs of a problem.
 
+    Args:
+      model: the settings.
+      problem: what is to be learned.
 
-def build_model(config: Mapping[str, Any], problem: Problem):
-    """The model of a configuration, for the inputs and outputs of a problem."""
-    model = config["model"]
-    if model["system"] == "lstm":
-        return StackedLSTM(
-            problem.inputs, problem.outputs, model["units"], model["layers"]
-        )
+    Returns:
+      A linen module, without parameters.
+    """
+    if model.system == "lstm":
+        return StackedLSTM(problem.inputs, problem.outputs, model.units, model.layers)
     return NTM(
         inputs=problem.inputs,
         outputs=problem.outputs,
-        attention=ADDRESSING[model["addressing"]](model["normalizer"]),
-        controller=CONTROLLERS[model["controller"]](),
-        hidden=model["hidden"],
-        slots=model["slots"],
-        width=model["width"],
-        read_heads=model["read_heads"],
-        write_heads=model["write_heads"],
-        memory=model["memory"],
+        attention=ADDRESSING[model.addressing](model.normalizer),
+        controller=CONTROLLERS[model.controller](),
+        hidden=model.hidden,
+        slots=model.slots,
+        width=model.width,
+        read_heads=model.read_heads,
+        write_heads=model.write_heads,
+        memory=model.memory,
     )
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """ValueErrors for choices that do not exist, and numbers that make no sense."""
-    data, model = config["data"], config["model"]
-    for name, value, known in (
-        ("data.name", data["name"], PROBLEMS),
-        ("model.system", model["system"], SYSTEMS),
-        ("model.controller", model["controller"], CONTROLLERS),
-        ("model.addressing", model["addressing"], ADDRESSING),
-        ("model.normalizer", model["normalizer"], NORMALIZERS),
-        ("model.memory", model["memory"], MEMORIES),
-        ("train.compute", config["train"]["compute"], ("float32",)),
-    ):
-        if value not in known:
-            raise ValueError(f"unknown {name} {value!r}; choose {', '.join(known)}")
-    counts = {
-        "data": ("shapes",),
-        "model": ("hidden", "slots", "width", "read_heads", "write_heads")
-        + ("layers", "units"),
-        "train": ("steps", "batch_size", "evaluate_every", "log_every"),
-        "evaluate": ("sequences",),
-    }
-    for section, names in counts.items():
-        for name in names:
-            value = config[section][name]
-            if value < 1:
-                raise ValueError(f"{section}.{name} is {value}; it must be positive")
-    if data["curriculum"] < 0:
-        raise ValueError(f"data.curriculum is {data['curriculum']}; 0 means none")
-
-
 def step_losses(logits: jax.Array, batch: SequenceBatch) -> jax.Array:
-    """Cross entropy of each step's output in nats, [B, T], 0 where not scored."""
-    nats = jax.nn.softplus(logits) - batch.targets * logits  # -log p(bit)
+    """Cross entropy of each step's output.
+
+    Args:
+      logits: [B, T, Y].
+      batch: the sequences.
+
+    Returns:
+      Nats [B, T], 0 where a step is not scored.
+    """
+    # -log p(bit), from logits: a sigmoid near 0 or 1 would lose its logarithm.
+    nats = jax.nn.softplus(logits) - batch.targets * logits
     return zero_padding(nats.sum(axis=-1), jnp.asarray(batch.scored))
 
 
-def make_task(config: Mapping[str, Any], folder: Path) -> Task:
-    """The task of a configuration.
+def make_task(settings: NTMSettings, folder: Path) -> Task:
+    """The task of a run.
 
     An item is a scored step, one vector of bits. `bits` and `bits_per_item` of
     `validate` are those of the training sizes; in result.json, those of the largest
     training size, with `..._by_size` for all that were tested.
+
+    Args:
+      settings: all settings of the run.
+      folder: the run's folder; nothing is written into it before the run has finished.
+
+    Returns:
+      The task, whose batches are made on the fly.
     """
-    del folder  # all that a resumed run needs follows from its configuration
-    check(config)
-    data, train = config["data"], config["train"]
-    problem = make_problem(config)
-    model = build_model(config, problem)
+    del folder  # sequences are made anew, and there is no vocabulary
+    data = settings.data
+    problem = data.load()
+    model = build_model(settings.model, problem)
     batches = SequenceBatches(
         problem,
-        train["batch_size"],
-        data["shapes"],
-        config["seed"],
-        data["curriculum"],
+        settings.train.batch_size,
+        data.shapes,
+        settings.seed,
+        data.curriculum,
     )
     judge = jax.jit(lambda params, batch: judged(model, params, batch))
-    rows = config["evaluate"]["sequences"]
+    rows = settings.evaluate.sequences
     dev = dev_set(problem, rows, batches.widths)
     largest = problem.training[-1]
 
@@ -128,28 +111,27 @@ def make_task(config: Mapping[str, Any], folder: Path) -> Task:
 
     def loss(params, batch: SequenceBatch, rng, estimator_state):
         del rng  # nothing is drawn
-        unrolled: Any = model.apply(params, batch.inputs)
-        nats = step_losses(unrolled.logits, batch).sum()
+        outputs = cast(NTMOutputs, model.apply(params, batch.inputs))
+        nats = step_losses(outputs.logits, batch).sum()
         return nats, (Sums(nats, batch.scored.sum()), estimator_state)
 
     def validate(params):
-        found = [judge(params, batch)[0] for batch in dev]
-        whole = jax.tree.map(lambda *parts: np.concatenate(parts), *found)
-        scores = score(whole)
+        parts = [judge(params, batch)[0] for batch in dev]
+        scores = score(SequenceScores(*map(np.concatenate, zip(*parts, strict=True))))
         return {name: scores[name] for name in ("bits", "bits_per_item")}
 
     def finish(params, folder: Path):
         scores, arrays = {}, {}
         for size in dict.fromkeys([largest, *problem.test]):
             batch = problem.draw(stream("test", *size), rows, size)
-            found, unrolled = jax.tree.map(np.asarray, judge(params, batch))
-            scores[label(size)] = score(found)
-            if data["name"] == "ngrams":
-                optimal = optimal_bits(batch, data["ngrams"]["order"])
-                scores[label(size)]["bits_optimal"] = float(optimal.mean())
-            arrays |= example(batch, unrolled, label(size))
+            counts, outputs = jax.tree.map(np.asarray, judge(params, batch))
+            scores[label(size)] = score(counts)
+            if problem.optimal is not None:
+                bits = problem.optimal(batch)
+                scores[label(size)]["bits_optimal"] = float(bits.mean())
+            arrays |= example(batch, outputs, label(size))
             if size == largest:
-                write_example_counts(folder, found, batch)
+                write_example_counts(folder, counts, batch)
         runs.write_arrays(folder / runs.EXAMPLES, arrays)
         at_largest = scores[label(largest)]
         by_size = {
@@ -162,45 +144,75 @@ def make_task(config: Mapping[str, Any], folder: Path) -> Task:
 
 
 class SequenceScores(NamedTuple):
-    """What a model did with each of B sequences: bits it needed, items, wrong bits,
-    each [B]."""
+    """What a model did with each of B sequences.
 
-    bits: Any
-    items: Any
-    wrong: Any
+    Attributes:
+      bits: [B], that it needed.
+      items: [B], scored steps.
+      wrong: [B], wrong bits.
+    """
+
+    bits: jax.Array | np.ndarray
+    items: jax.Array | np.ndarray
+    wrong: jax.Array | np.ndarray
 
 
-def judged(model, params, batch: SequenceBatch) -> tuple[SequenceScores, NTMOutputs]:
-    """Each sequence's count, and the pass they are of."""
-    unrolled: Any = model.apply(params, batch.inputs)
-    bits = step_losses(unrolled.logits, batch).sum(axis=1) / jnp.log(2)
-    wrong = (unrolled.logits > 0) != (batch.targets > 0.5)
+def judged(
+    model: NTM | StackedLSTM, params: Params, batch: SequenceBatch
+) -> tuple[SequenceScores, NTMOutputs]:
+    """What a model does with a batch.
+
+    Args:
+      model: the machine or the baseline.
+      params: its parameters.
+      batch: the sequences.
+
+    Returns:
+      The counts of each sequence, and the outputs they are of.
+    """
+    outputs = cast(NTMOutputs, model.apply(params, batch.inputs))
+    bits = step_losses(outputs.logits, batch).sum(axis=1) / jnp.log(2)
+    wrong = (outputs.logits > 0) != (batch.targets > 0.5)
     wrong = wrong & jnp.asarray(batch.scored)[..., None]
-    return SequenceScores(
-        bits, batch.scored.sum(axis=1), wrong.sum(axis=(1, 2))
-    ), unrolled
+    items = batch.scored.sum(axis=1)
+    return SequenceScores(bits, items, wrong.sum(axis=(1, 2))), outputs
 
 
-def score(found: SequenceScores) -> dict[str, float]:
-    """The scores of a set of sequences; `exact`: the share without a wrong bit."""
+def score(counts: SequenceScores) -> dict[str, float]:
+    """The scores of a set of sequences.
+
+    Args:
+      counts: of each sequence.
+
+    Returns:
+      bits a sequence, bits_per_item, wrong_bits a sequence, and exact, the share of
+      sequences without a wrong bit.
+    """
     return {
-        "bits": float(found.bits.mean()),
-        "bits_per_item": float(found.bits.sum() / found.items.sum()),
-        "wrong_bits": float(found.wrong.mean()),
-        "exact": float((found.wrong == 0).mean()),
+        "bits": float(counts.bits.mean()),
+        # Totals are divided once: sequences of several sizes weigh by their items.
+        "bits_per_item": float(counts.bits.sum() / counts.items.sum()),
+        "wrong_bits": float(counts.wrong.mean()),
+        "exact": float((counts.wrong == 0).mean()),
     }
 
 
 def write_example_counts(
-    folder: Path, found: SequenceScores, batch: SequenceBatch
+    folder: Path, scores: SequenceScores, batch: SequenceBatch
 ) -> None:
-    """What significance tests rest on."""
-    ones = np.ones(len(found.bits))
+    """Writes what significance tests rest on.
+
+    Args:
+      folder: the run's folder.
+      scores: the counts of each sequence.
+      batch: the sequences.
+    """
+    ones = np.ones(len(batch.inputs))
     counts = {
-        "bits": [found.bits, ones],
-        "bits_per_item": [found.bits, found.items],
-        "wrong_bits": [found.wrong, ones],
-        "exact": [found.wrong == 0, ones],
+        "bits": [scores.bits, ones],
+        "bits_per_item": [scores.bits, scores.items],
+        "wrong_bits": [scores.wrong, ones],
+        "exact": [scores.wrong == 0, ones],
     }
     names = [
         runs.unique_id("sequence", inputs.tobytes(), targets.tobytes())
@@ -213,26 +225,43 @@ def write_example_counts(
 def dev_set(
     problem: Problem, sequences: int, widths: Sequence[int]
 ) -> list[SequenceBatch]:
-    """About `sequences` in DEV_SIZES training sizes, or in all where they are fewer."""
+    """The development set, in DEV_SIZES training sizes, or in all where they are fewer.
+
+    Args:
+      problem: to draw from.
+      sequences: how many, about.
+      widths: that batches are padded to.
+
+    Returns:
+      A batch a size.
+    """
     count = len(problem.training)
     chosen = np.linspace(0, count - 1, min(DEV_SIZES, count)).round().astype(int)
     rows = max(sequences // len(chosen), 1)
     sizes = [problem.training[index] for index in chosen]
-    drawn = [problem.draw(stream("dev", *size), rows, size) for size in sizes]
-    return [padded(batch, widths) for batch in drawn]
+    batches = [problem.draw(stream("dev", *size), rows, size) for size in sizes]
+    return [padded(batch, widths) for batch in batches]
 
 
-def example(batch: SequenceBatch, unrolled: Any, size: str) -> dict[str, np.ndarray]:
+def example(
+    batch: SequenceBatch, outputs: NTMOutputs, size: str
+) -> dict[str, np.ndarray]:
     """The first sequence of a batch, as `attnlab.tasks.ntm.plots` draws it.
 
-    "size/inputs" [T, X], targets and outputs [T, Y], scored [T], reads [T, R, S] and
-    writes [T, W, S].
+    Args:
+      batch: the sequences.
+      outputs: of the model, NumPy's arrays.
+      size: the name of their size.
+
+    Returns:
+      "size/inputs" [T, X], targets and outputs [T, Y], scored [T], reads [T, R, S] and
+      writes [T, W, S].
     """
     return {
         f"{size}/inputs": batch.inputs[0],
         f"{size}/targets": batch.targets[0],
         f"{size}/scored": batch.scored[0],
-        f"{size}/outputs": 1 / (1 + np.exp(-unrolled.logits[0])),
-        f"{size}/reads": unrolled.reads[0],
-        f"{size}/writes": unrolled.writes[0],
+        f"{size}/outputs": 1 / (1 + np.exp(-np.asarray(outputs.logits[0]))),
+        f"{size}/reads": np.asarray(outputs.reads[0]),
+        f"{size}/writes": np.asarray(outputs.writes[0]),
     }

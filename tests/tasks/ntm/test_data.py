@@ -127,17 +127,17 @@ def test_the_optimal_estimator_is_bayes_by_enumeration():
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_a_batch_follows_from_seed_and_step_and_its_size_from_the_step(name):
     problem = PROBLEMS[name]()
-    one, again, other = (SequenceBatches(problem, 3, 4, seed) for seed in (1, 1, 2))
+    first, again, other = (SequenceBatches(problem, 3, 4, seed) for seed in (1, 1, 2))
     shapes = set()
     for step in range(25):
-        batch, same, differs = (some.at(step) for some in (one, again, other))
+        batch, same, differs = (some.at(step) for some in (first, again, other))
         for part, equal in zip(batch, same, strict=True):
             np.testing.assert_array_equal(part, equal)
         assert not np.array_equal(batch.inputs, differs.inputs)
         np.testing.assert_array_equal(batch.scored, differs.scored)
         shapes.add(batch.inputs.shape[1])
-    assert shapes <= set(one.widths) and len(one.widths) <= 4
-    assert not np.array_equal(one.at(0).inputs, one.at(1).inputs)
+    assert shapes <= set(first.widths) and len(first.widths) <= 4
+    assert not np.array_equal(first.at(0).inputs, first.at(1).inputs)
 
 
 def test_widths_are_spread_and_hold_every_size():
@@ -171,22 +171,25 @@ def test_sizes_have_names():
 
 
 @pytest.mark.parametrize(
-    ("make", "options", "message"),
+    ("make", "options", "option", "value"),
     [
-        (copy, {"lengths": (0, 3)}, r"lengths is \(0, 3\)"),
-        (copy, {"lengths": (4, 3)}, r"lengths is \(4, 3\)"),
-        (copy, {"bits": 0}, "bits is 0"),
-        (copy, {"test": [(3, 2)]}, r"test size \(3, 2\); it takes 1"),
-        (repeat_copy, {"test": [3]}, r"test size \(3,\); it takes 2"),
-        (recall, {"items": (1, 3)}, "takes 2"),
-        (ngrams, {"length": 4}, "length is 4; order 6"),
-        (sort, {"kept": 21}, "kept is 21"),
-        (recall, {"test": (1,)}, r"test size \(1,\); it takes 1 number of at least 2"),
-        (ngrams, {"test": (5,)}, "of at least 6"),
-        (ngrams, {"order": 1}, "order is 1"),
-        (sort, {"test": (10,)}, "of at least 16"),
+        (copy, {"lengths": (0, 3)}, "lengths", "0"),
+        (copy, {"lengths": (4, 3)}, "lengths", "(4, 3)"),
+        (copy, {"bits": 0}, "bits", "0"),
+        (copy, {"test": [(3, 2)]}, "test", "(3, 2)"),
+        (repeat_copy, {"test": [3]}, "test", "3"),
+        (repeat_copy, {"repeats": (2, 1)}, "repeats", "(2, 1)"),
+        (recall, {"items": (1, 3)}, "items", "1"),
+        (recall, {"test": (1,)}, "test", "1"),
+        (recall, {"vectors": 0}, "vectors", "0"),
+        (ngrams, {"length": 4}, "length", "4"),
+        (ngrams, {"test": (5,)}, "test", "5"),
+        (ngrams, {"order": 1}, "order", "1"),
+        (sort, {"kept": 21}, "kept", "21"),
+        (sort, {"test": (10,)}, "test", "10"),
     ],
 )
-def test_settings_out_of_range_are_named(make, options, message):
-    with pytest.raises(ValueError, match=message):
+def test_settings_out_of_range_are_named(make, options, option, value):
+    with pytest.raises(ValueError) as caught:
         make(**options)
+    assert option in str(caught.value) and value in str(caught.value)

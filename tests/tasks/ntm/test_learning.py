@@ -14,7 +14,7 @@ def test_a_machine_learns_to_copy_and_an_lstm_cannot_follow(tmp_path):
     )
     wanted = {"LSTM", "NTM, LSTM"}
     planned = [
-        one for one in planned if one.config["row"] in wanted and not one.config["seed"]
+        run for run in planned if run.config["row"] in wanted and not run.config["seed"]
     ]
     lstm, machine = (
         run(folder, console=False) for folder in write_folders(planned, tmp_path)

@@ -91,12 +91,12 @@ def test_a_machine_does_what_the_loop_does(controller, readers, writers):
         controller=CONTROLLERS[controller](), read_heads=readers, write_heads=writers
     )
     params = params_of(model)
-    found = jax.jit(model.apply)(params, SEQUENCES)
+    outputs = jax.jit(model.apply)(params, SEQUENCES)
     for number, inputs in enumerate(SEQUENCES):
         logits, looks = machine_by_hand(params, inputs, readers, writers)
-        weights = np.concatenate([found.reads, found.writes], axis=2)[number]
+        weights = np.concatenate([outputs.reads, outputs.writes], axis=2)[number]
         np.testing.assert_allclose(weights, looks, rtol=1e-3, atol=1e-6)
-        np.testing.assert_allclose(found.logits[number], logits, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(outputs.logits[number], logits, rtol=1e-3, atol=1e-5)
 
 
 def test_all_erases_come_before_all_adds():
@@ -134,9 +134,9 @@ def test_the_baseline_does_what_the_loop_does():
     model = StackedLSTM(INPUTS, OUTPUTS, HIDDEN, layers)
     params = params_of(model)
     p = jax.tree.map(np.float64, params["params"])
-    found = model.apply(params, SEQUENCES)
-    assert found.reads.shape == found.writes.shape == (2, STEPS, 0, 0)
-    for inputs, logits in zip(SEQUENCES, found.logits, strict=True):
+    outputs = model.apply(params, SEQUENCES)
+    assert outputs.reads.shape == outputs.writes.shape == (2, STEPS, 0, 0)
+    for inputs, logits in zip(SEQUENCES, outputs.logits, strict=True):
         carries = [tuple(first) for first in p["start"]]
         for given, expected in zip(inputs, logits, strict=True):
             states = []

@@ -50,7 +50,8 @@ def rows(tmp_path_factory) -> list[Row]:
 
 
 def line(axes, label):
-    return next(one for one in axes.get_lines() if one.get_label() == label)
+    lines = {curve.get_label(): curve for curve in axes.get_lines()}
+    return lines[label]
 
 
 def test_every_figure_is_drawn_and_can_be_saved(rows, tmp_path):
@@ -87,16 +88,16 @@ def test_sizes_come_in_their_order_on_a_logarithmic_axis(rows):
 
 
 def test_a_sequence_shows_its_heads_and_what_they_used(rows):
-    arrays = dict(plots.shown(rows[1]))["5"]
+    arrays = dict(plots.pictured(rows[1]))["5"]
     axes = plots.sequence(arrays).axes
-    names = [one.get_ylabel() for one in axes]
+    names = [panel.get_ylabel() for panel in axes]
     assert names == ["inputs", "targets", "outputs", "write", "read"]
     targets = np.ma.asarray(axes[1].get_images()[0].get_array())
     assert targets.shape == (4, 11) and targets.mask[:, :6].all()
     written = np.asarray(axes[3].get_images()[0].get_array())  # slots 12 to 6
     assert written.shape == (11, 11)
     assert [step for step in range(7) if written[2 + step, step] == 1] == [*range(7)]
-    nothing = dict(plots.shown(rows[0]))["5"]
+    nothing = dict(plots.pictured(rows[0]))["5"]
     assert len(plots.sequence(nothing).axes) == 3
 
 

@@ -1,6 +1,5 @@
 """The algorithmic tasks as a run sees them: losses, scores, files, choices."""
 
-import json
 from functools import partial
 
 import jax
@@ -13,34 +12,14 @@ from attnlab.tasks.ntm.data import SequenceBatch, padded
 from attnlab.tasks.ntm.model import NTMOutputs
 from attnlab.tasks.ntm.task import SequenceScores, judged, make_task, score
 from configs.ablations import graves2014
-from configs.ntm import get_config
+from tests.tasks.ntm.small import SMALL, small
 from tests.updates import assert_an_update_keeps_its_shapes, two_updates
 
-SMALL = {
-    "data.copy.bits": 2,
-    "data.copy.lengths": (1, 3),
-    "data.copy.test": (5,),
-    "data.shapes": 1,
-    "model.hidden": 6,
-    "model.layers": 1,
-    "model.units": 6,
-    "model.slots": 5,
-    "model.width": 4,
-    "train.steps": 2,
-    "train.batch_size": 3,
-    "evaluate.sequences": 6,
-    "wandb.mode": "disabled",
-}
 FAST = {"xla_backend_optimization_level": 0}  # two steps need no speed
 
 
-def small(problem="copy", **changes):
-    config = rows.resolve(get_config(problem), {}, SMALL | changes)
-    return json.loads(config.to_json())
-
-
-class Told:
-    """A model that gives the logits it was told."""
+class FixedModel:
+    """A model that gives fixed logits."""
 
     def __init__(self, logits):
         self.logits = logits
@@ -57,7 +36,7 @@ def test_bits_and_wrong_bits_are_those_of_a_loop():
     targets = random.integers(0, 2, (2, 4, 3)).astype(np.float32)
     scored = np.array([[0, 0, 1, 1], [0, 1, 1, 1]], bool)
     inputs = np.zeros((2, 4, 1), np.float32)
-    found, _ = judged(Told(logits), None, SequenceBatch(inputs, targets, scored))
+    counts, _ = judged(FixedModel(logits), None, SequenceBatch(inputs, targets, scored))
     for n in range(2):
         bits = wrong = 0
         for t in range(4):
@@ -65,14 +44,14 @@ def test_bits_and_wrong_bits_are_those_of_a_loop():
                 chance = 1 / (1 + np.exp(-logits[n, t, y]))
                 bits -= np.log2(chance if targets[n, t, y] else 1 - chance)
                 wrong += (chance > 0.5) != targets[n, t, y]
-        assert float(found.bits[n]) == pytest.approx(bits, rel=1e-5)
-        assert int(found.wrong[n]) == wrong
-    assert found.items.tolist() == [2, 3]
+        assert float(counts.bits[n]) == pytest.approx(bits, rel=1e-5)
+        assert int(counts.wrong[n]) == wrong
+    assert counts.items.tolist() == [2, 3]
 
 
 def test_scores_divide_totals_once():
-    found = SequenceScores(np.array([2.0, 10.0]), np.array([1, 5]), np.array([0, 3]))
-    assert score(found) == {
+    counts = SequenceScores(np.array([2.0, 10.0]), np.array([1, 5]), np.array([0, 3]))
+    assert score(counts) == {
         "bits": 6.0,
         "bits_per_item": 2.0,
         "wrong_bits": 1.5,
@@ -140,9 +119,9 @@ def test_a_finished_run_keeps_a_sequence_of_each_size(trained):
 
 def test_dev_scores_may_choose_the_checkpoint(baseline):
     task, params = baseline
-    found = task.validate(params)
-    assert set(found) == set(task.scores)
-    assert all(np.isfinite(value) for value in found.values())
+    scores = task.validate(params)
+    assert set(scores) == set(task.scores)
+    assert all(np.isfinite(value) for value in scores.values())
 
 
 def test_ngrams_are_compared_with_the_optimal_estimator(tmp_path):
@@ -154,42 +133,52 @@ def test_ngrams_are_compared_with_the_optimal_estimator(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "message"),
+    ("setting", "value", "choices"),
     [
-        ("data.name", "sum", "'sum'; choose copy, repeat_copy, recall, ngrams, sort"),
-        ("model.system", "gru", "'gru'; choose ntm, lstm"),
-        ("model.controller", "gru", "'gru'; choose feed-forward, lstm"),
-        ("model.addressing", "dot", "'dot'; choose ntm, content"),
-        ("model.normalizer", "max", "'max'; choose softmax, sparsemax, entmax-1.5"),
-        ("model.memory", "random", "'random'; choose constant, learned"),
-        ("model.slots", 0, "model.slots is 0; it must be positive"),
-        ("evaluate.sequences", 0, "evaluate.sequences is 0"),
+        ("data.name", "sum", ["copy", "repeat_copy", "recall", "ngrams", "sort"]),
+        ("model.system", "gru", ["ntm", "lstm"]),
+        ("model.controller", "gru", ["feed-forward", "lstm"]),
+        ("model.addressing", "dot", ["ntm", "content"]),
+        ("model.normalizer", "max", ["softmax", "sparsemax", "entmax-1.5"]),
+        ("model.memory", "random", ["constant", "learned"]),
+        ("model.slots", 0, []),
+        ("evaluate.sequences", 0, []),
+        ("data.copy.bits", 0, []),
+        ("train.learning_rate", 0.0, []),
+        ("train.compute", "bfloat16", ["float32"]),
+        ("train.stop_on", "bleu", ["bits_per_item", "bits"]),
     ],
 )
-def test_wrong_choices_are_answered_with_the_right_ones(
-    setting, value, message, tmp_path
-):
-    with pytest.raises(ValueError, match=message):
-        make_task(small(**{setting: value}), tmp_path)
+def test_wrong_choices_are_answered_with_the_right_ones(setting, value, choices):
+    with pytest.raises(ValueError) as caught:
+        small(**{setting: value})
+    named = str(caught.value)
+    assert all(word in named for word in [setting, repr(value), *choices])
+
+
+def test_options_of_a_problem_that_do_not_go_together_are_named():
+    with pytest.raises(ValueError, match="data.ngrams: length .*3"):
+        small("ngrams", **{"data.ngrams.length": 3})
+    assert small("copy", **{"data.ngrams.length": 3})  # of a problem that is not run
 
 
 ROWS = {
-    run.config["row"]: run.config
+    run.config["row"]: run.settings
     for run in rows.plan(graves2014.get_config(), graves2014.sweep, SMALL)
 }
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_of_the_sweep_makes_an_update(row, tmp_path):
-    config = ROWS[row]
-    task = make_task(config, tmp_path)
-    assert_an_update_keeps_its_shapes(task, config["train"])
+    settings = ROWS[row]
+    task = make_task(settings, tmp_path)
+    assert_an_update_keeps_its_shapes(task, settings.train)
 
 
 def test_a_row_of_the_sweep_takes_two_steps(tmp_path):
-    config = ROWS["NTM, feed-forward"]
-    _, sums, moved = two_updates(make_task(config, tmp_path), config["train"])
-    for one in sums:
-        nats = float(one.loss) / int(one.tokens)
+    settings = ROWS["NTM, feed-forward"]
+    _, sums, moved = two_updates(make_task(settings, tmp_path), settings.train)
+    for total in sums:
+        nats = float(total.loss) / int(total.tokens)
         assert abs(nats - 2 * np.log(2)) < 1.0  # near guessing two bits
     assert moved > 0.8

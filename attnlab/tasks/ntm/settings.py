@@ -1,0 +1,117 @@
+"""The settings of the Neural Turing Machine's task."""
+
+from typing import Annotated, Literal, Self, cast
+
+from pydantic import model_validator
+
+from attnlab.settings import (
+    Choice,
+    Count,
+    DataSettings,
+    NonNegative,
+    Positive,
+    Settings,
+    Size,
+    TaskSettings,
+    TrainSettings,
+    with_corpora,
+)
+from attnlab.tasks.ntm.data import PROBLEMS, Problem
+
+
+@with_corpora(PROBLEMS)
+class NTMData(DataSettings):
+    """Which algorithmic problem, and how its sequences are batched."""
+
+    name: str = "copy"
+    shapes: Count = 3
+    """Shapes of training batches, at most: T is padded to as many widths."""
+    curriculum: Size = 0
+    """Updates over which sizes grow from the shortest to all; 0: all from the start."""
+
+    def load(self) -> Problem:
+        """The algorithmic problem.
+
+        Returns:
+          The problem, which makes its sequences when they are asked for.
+
+        Raises:
+          ValueError: for options that do not go together.
+        """
+        return cast(Problem, super().load())
+
+    @model_validator(mode="after")
+    def _check_problem(self) -> Self:
+        try:
+            self.load()  # makes no sequence yet
+        except ValueError as error:
+            raise ValueError(f"data.{self.name}: {error}") from None
+        return self
+
+
+class NTMModel(Settings):
+    """The machine, or the baseline without a memory."""
+
+    system: Literal["ntm", "lstm"] = "ntm"
+    """ntm, or lstm: stacked LSTM layers without a memory, the baseline."""
+    controller: Literal["lstm", "feed-forward"] = "lstm"
+    """What emits the heads."""
+    hidden: Count = 100
+    """Units of the controller."""
+    layers: Count = 1
+    """Layers of the baseline."""
+    units: Count = 256
+    """Units of each layer of the baseline."""
+    slots: Count = 128
+    """Rows of the memory, S."""
+    width: Count = 20
+    """Numbers in a row of the memory, C."""
+    read_heads: Count = 1
+    """Heads that read."""
+    write_heads: Count = 1
+    """Heads that write."""
+    memory: Literal["constant", "learned"] = "constant"
+    """How the memory starts: at 1e-6, or there and learned."""
+    addressing: Literal["ntm", "content"] = "ntm"
+    """ntm, or content alone: no gate, shift and sharpening."""
+    normalizer: Annotated[str, Choice("attnlab.attention.presets:NORMALIZERS")] = (
+        "softmax"
+    )
+    """How the scores of content become weights."""
+
+
+class NTMTrain(TrainSettings):
+    """How parameters are learned."""
+
+    steps: Count = 6000
+    """Updates of the parameters."""
+    batch_size: Count = 16
+    """Sequences of an update."""
+    learning_rate: Positive = 1e-3
+    """The highest learning rate of the schedule."""
+    clip: NonNegative = 0.1
+    """Largest norm of a gradient, where Graves et al. clip each number to 10; 0 never
+    clips."""
+    log_every: Count = 100
+    """Updates between lines of kind "train" in metrics.jsonl."""
+    compute: Literal["float32"] = "float32"
+    """What the model multiplies in."""
+    stop_on: Literal["bits_per_item", "bits"] = "bits_per_item"
+    """The development score that chooses the best checkpoint."""
+
+
+class NTMEvaluate(Settings):
+    """How the machine is judged."""
+
+    sequences: Count = 200
+    """Sequences of the development set, and of each size tested."""
+
+
+class NTMSettings(TaskSettings):
+    """All settings of a Neural Turing Machine on an algorithmic problem."""
+
+    task: Literal["ntm"] = "ntm"
+    data: NTMData = NTMData()
+    model: NTMModel = NTMModel()
+    train: NTMTrain = NTMTrain()
+    evaluate: NTMEvaluate = NTMEvaluate()
