@@ -13,7 +13,10 @@ from attnlab.text.subwords import Codec
 class Sentences(NamedTuple):
     """B sentences as words, then EOS, then PAD; a filler row has length 0 and label 0.
 
-    words [B, S], lengths [B] (EOS counted) and labels [B], all int32.
+    Attributes:
+      words: [B, S] int32.
+      lengths: [B] int32, EOS counted.
+      labels: [B] int32.
     """
 
     words: np.ndarray
@@ -27,21 +30,35 @@ IdPair = tuple[list[int], list[int]]
 def encode(
     examples: Sequence[LabeledSentence], codec: Codec, longest: int
 ) -> tuple[list[IdPair], int]:
-    """Ids and label of each example, and how many lost words.
+    """Ids and label of each sentence.
 
-    Of a sentence of more than `longest` words, EOS counted, the first stay.
+    Args:
+      examples: the sentences.
+      codec: the vocabulary.
+      longest: words that are read, EOS counted, at least 2; of longer sentences the
+        first.
+
+    Returns:
+      (ids, [label]) of each, and how many sentences lost words.
+
+    Raises:
+      ValueError: where not even a word and EOS are read.
     """
     if longest < 2:
         raise ValueError(f"longest is {longest}; a word and EOS take 2")
-    kept = [codec.encode(one.words[: longest - 1]).ids for one in examples]
-    cut = sum(len(one.words) >= longest for one in examples)
-    pairs = [(ids, [one.label]) for ids, one in zip(kept, examples, strict=True)]
-    return pairs, cut
+    pairs = [
+        (codec.encode(example.words[: longest - 1]).ids, [example.label])
+        for example in examples
+    ]
+    return pairs, sum(len(example.words) >= longest for example in examples)
 
 
 class SentenceBatches:
-    """`at(step)` without end, `len()` an epoch's number, as `attnlab.text.batching`:
-    to it a labeled sentence is a pair whose target is one word, the label."""
+    """Training batches without end: `batches.at(step)`; `len(batches)` are an epoch.
+
+    As `attnlab.text.batching`, to which a labeled sentence is a pair whose target is
+    one word, the label.
+    """
 
     def __init__(
         self, pairs: Sequence[IdPair], *, batch_size: int, shapes: int, seed: int
@@ -61,19 +78,37 @@ class SentenceBatches:
         return len(self._pairs)
 
     def at(self, step: int) -> Sentences:
+        """The batch of an update.
+
+        Args:
+          step: updates before it.
+
+        Returns:
+          B = `batch_size` sentences, of one of `widths`.
+        """
         return _one_sided(self._pairs.at(step))
 
 
 def all_of(
     pairs: Sequence[IdPair], batch_size: int, widths: Sequence[int]
 ) -> list[tuple[np.ndarray, Sentences]]:
-    """Every sentence once: (indices, batch); rows beyond the indices are fillers."""
-    found = in_order(pairs, batch_size, widths)
-    return [(indices, _one_sided(batch)) for indices, batch in found]
+    """Every sentence once, in batches.
+
+    Args:
+      pairs: ids and label of each.
+      batch_size: rows of a batch.
+      widths: that sentences are padded to.
+
+    Returns:
+      (indices of the sentences, batch); rows beyond the indices are fillers.
+    """
+    batches = in_order(pairs, batch_size, widths)
+    return [(indices, _one_sided(batch)) for indices, batch in batches]
 
 
 def _one_sided(batch: Batch) -> Sentences:
-    there = batch.source_lengths > 0
+    # A filler's target is BOS or EOS, which may be no class.
+    real = batch.source_lengths > 0
     return Sentences(
-        batch.source, batch.source_lengths, np.where(there, batch.target[:, 0], 0)
+        batch.source, batch.source_lengths, np.where(real, batch.target[:, 0], 0)
     )

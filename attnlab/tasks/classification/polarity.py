@@ -13,10 +13,21 @@ HELD_OUT = 1_066  # sentences of dev, and of test: a tenth each, as in papers' f
 
 
 def polarity(seed: int = 0, folder: str | Path | None = None) -> Labeled:
-    """5,331 sentences a class, shuffled with `seed`; a tenth is dev, another is test.
+    """5,331 sentences a class, shuffled; a tenth is dev, another is test.
 
     There is no usual split: papers report ten-fold cross-validation. Tokens as in the
     files, which are lower-cased.
+
+    Args:
+      seed: of the split.
+      folder: the data folder; None is the one that ATTNLAB_DATA names.
+
+    Returns:
+      The corpus, of two classes.
+
+    Raises:
+      MissingCorpus: where its archive is not in the data folder.
+      ValueError: for a file that is not that archive.
     """
     path = corpus_file(
         "sentence_polarity/sentence_polarity.zip", upstream=UPSTREAM, folder=folder

@@ -1,10 +1,16 @@
-"""The records of labeled text: an example, a whole corpus."""
+"""The records of labeled text: a sentence, a whole corpus."""
 
 from typing import NamedTuple
 
 
 class LabeledSentence(NamedTuple):
-    """Words with their class, and where the words stand that decide it, if known."""
+    """Words with their class.
+
+    Attributes:
+      words: the tokens.
+      label: the class, from 0.
+      evidence: positions of the words that decide it; empty where that is not known.
+    """
 
     words: tuple[str, ...]
     label: int
@@ -12,9 +18,15 @@ class LabeledSentence(NamedTuple):
 
 
 class Labeled(NamedTuple):
-    """Labeled text in three splits; `classes` names the labels 0, 1, ...
+    """Labeled text in three splits.
 
-    `about` says in a line or two what the text is and how it was made ready.
+    Attributes:
+      name: the corpus's.
+      train: sentences to learn from.
+      dev: sentences that choose the checkpoint.
+      test: sentences that are reported on.
+      classes: names of the labels 0, 1, ...
+      about: what the text is and how it was made ready, in a line or two.
     """
 
     name: str

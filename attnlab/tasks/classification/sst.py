@@ -1,6 +1,9 @@
 """The Stanford Sentiment Treebank (Socher et al. 2013), whole sentences."""
 
 from pathlib import Path
+from typing import Literal
+
+from pydantic import validate_call
 
 from attnlab.corpora.folder import corpus_file
 from attnlab.tasks.classification.records import SENTIMENTS, Labeled, LabeledSentence
@@ -10,17 +13,29 @@ UPSTREAM = "https://nlp.stanford.edu/sentiment/"
 SEPARATOR = " ||| "
 
 
+@validate_call
 def sst(
-    classes: int = 5, lowercase: bool = True, folder: str | Path | None = None
+    classes: Literal[5, 2] = 5,
+    lowercase: bool = True,
+    folder: str | Path | None = None,
 ) -> Labeled:
     """8,544 / 1,101 / 2,210 sentences; with two classes 6,920 / 872 / 1,821.
 
-    Two classes leave out the neutral sentences. Training is on whole sentences alone:
-    papers also use the treebank's 150,000 phrases, which is worth several points.
+    Training is on whole sentences alone: papers also use the treebank's 150,000
+    phrases, which is worth several points.
+
+    Args:
+      classes: 5, or 2, which leave out the neutral sentences.
+      lowercase: tokens are lower-cased.
+      folder: the data folder; None is the one that ATTNLAB_DATA names.
+
+    Returns:
+      The corpus.
+
+    Raises:
+      MissingCorpus: where its files are not in the data folder.
+      ValueError: for lines of another form.
     """
-    if classes not in SENTIMENTS:
-        choices = ", ".join(map(str, SENTIMENTS))
-        raise ValueError(f"sst has no {classes} classes; choose {choices}")
 
     def split(name):
         path = corpus_file(f"sst/sst5_{name}.txt.gz", upstream=UPSTREAM, folder=folder)

@@ -11,6 +11,9 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pydantic import validate_call
+
+from attnlab.settings import Count, NonNegative, Range, Share, Size
 from attnlab.tasks.classification.records import SENTIMENTS, Labeled, LabeledSentence
 
 CUES = (
@@ -27,8 +30,8 @@ FILLERS = (
 ).split()
 
 
-class Knobs(NamedTuple):
-    """See `evidence`."""
+class EvidenceOptions(NamedTuple):
+    """How sentences are made: arguments of `evidence`."""
 
     lengths: tuple[int, int]
     cues: int
@@ -39,106 +42,120 @@ class Knobs(NamedTuple):
     zipf: float
 
 
+@validate_call
 def evidence(
     *,
-    train: int = 6_000,
-    dev: int = 500,
-    test: int = 1_000,
-    lengths: tuple[int, int] = (8, 30),
-    test_lengths: tuple[int, int] | None = None,
-    cues: int = 2,
-    decoys: int = 2,
-    negated: float = 0.4,
-    stray: float = 0.5,
-    gap: int = 1,
-    zipf: float = 0.5,
+    train: Count = 6_000,
+    dev: Count = 500,
+    test: Count = 1_000,
+    lengths: Range = (8, 30),
+    test_lengths: Range | None = None,
+    cues: Count = 2,
+    decoys: Size = 2,
+    negated: Share = 0.4,
+    stray: Share = 0.5,
+    gap: Size = 1,
+    zipf: NonNegative = 0.5,
     seed: int = 0,
 ) -> Labeled:
     """Sentences of two classes with their evidence; the same arguments, the same text.
 
     No sentence of `dev` or `test` occurs twice in them or in `train`.
 
-    lengths: shortest and longest sentence, drawn uniformly. test_lengths: of `test`.
-    cues: a sentence has 1 to so many cues that count, all for its class.
-    decoys: and 0 to so many voided ones, each for either class.
-    negated: chance of a cue that counts to be one of the other class, turned round.
-    stray: chance of a sentence to hold a negator with no cue in its reach.
-    gap: fillers between a negator or a rumour and its cue, at most.
-    zipf: the filler of rank r has weight 1 / r ** zipf.
+    Args:
+      train: training sentences.
+      dev: sentences of the development set.
+      test: sentences of the test set.
+      lengths: shortest and longest sentence, drawn uniformly.
+      test_lengths: the same of the test set; none: as the others.
+      cues: a sentence has 1 to so many cues that count, all for its class.
+      decoys: and 0 to so many voided ones, each for either class.
+      negated: chance of a cue that counts to be one of the other class, turned round.
+      stray: chance of a sentence to hold a negator with no cue in its reach.
+      gap: fillers between a negator or a rumour and its cue, at most.
+      zipf: the filler of rank r has weight 1 / r ** zipf.
+      seed: of the text.
 
-    Raises ValueError naming a knob out of its range.
+    Returns:
+      The corpus, of two classes.
+
+    Raises:
+      ValueError: where sentences cannot be long enough for their cues.
     """
-    for name, count in {"train": train, "dev": dev, "test": test}.items():
-        if count < 1:
-            raise ValueError(f"{name} is {count}; it must be positive")
-    for name, share in {"negated": negated, "stray": stray}.items():
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name} is {share}; it must be in [0, 1]")
-    for name, least, number in (
-        ("cues", 1, cues),
-        ("decoys", 0, decoys),
-        ("gap", 0, gap),
-        ("zipf", 0, zipf),
-    ):
-        if number < least:
-            raise ValueError(f"{name} is {number}; it must be at least {least}")
-    knobs = Knobs(lengths, cues, decoys, negated, stray, gap, zipf)
+    options = EvidenceOptions(lengths, cues, decoys, negated, stray, gap, zipf)
     longest = (cues + decoys + 1) * (gap + 2)
     for name, pair in {"lengths": lengths, "test_lengths": test_lengths}.items():
-        if pair is not None and not 0 < pair[0] <= pair[1] >= longest:
+        if pair is not None and pair[1] < longest:
             raise ValueError(
-                f"{name} is {tuple(pair)}; give (shortest, longest), the longest at "
-                f"least {longest}: so many words have cues, decoys and markers"
+                f"{name} is {pair}; the longest must be at least {longest}: so many "
+                "words have cues, decoys and markers"
             )
     taken: set[tuple[str, ...]] = set()
 
-    def draw(split: str, count: int, knobs: Knobs) -> list[LabeledSentence]:
+    def draw(split: str, count: int, options: EvidenceOptions) -> list[LabeledSentence]:
         rng = random.Random(f"evidence {seed} {split}")
         examples = []
         while len(examples) < count:
-            example = make_example(rng, knobs)
+            example = make_example(rng, options)
             if example.words not in taken:
                 examples.append(example)
                 if split != "train":
                     taken.add(example.words)
         return examples
 
-    tested = draw("test", test, knobs._replace(lengths=test_lengths or lengths))
+    longer = options._replace(lengths=test_lengths or lengths)
+    # The test set is drawn first, so that it stays the same whatever the others are.
     return Labeled(
         name="evidence",
-        test=tested,
-        dev=draw("dev", dev, knobs),
-        train=draw("train", train, knobs),
+        test=draw("test", test, longer),
+        dev=draw("dev", dev, options),
+        train=draw("train", train, options),
         classes=SENTIMENTS[2],
         about="Generated word salad with planted evidence; every class is exact.",
     )
 
 
-def make_example(rng: random.Random, knobs: Knobs) -> LabeledSentence:
-    """A sentence, its class, and the positions that decide it."""
+def make_example(rng: random.Random, options: EvidenceOptions) -> LabeledSentence:
+    """A sentence, its class, and the positions that decide it.
+
+    Args:
+      rng: of the corpus.
+      options: how sentences are made.
+
+    Returns:
+      The sentence.
+    """
     label = rng.randrange(2)
-    phrases = [_cue(rng, knobs, label) for _ in range(rng.randint(1, knobs.cues))] + [
-        _decoy(rng, knobs) for _ in range(rng.randint(0, knobs.decoys))
-    ]
-    if rng.random() < knobs.stray:
-        phrases.append([rng.choice(NEGATORS), *_fillers(rng, knobs, knobs.gap + 1)])
+    phrases = [
+        _cue(rng, options, label) for _ in range(rng.randint(1, options.cues))
+    ] + [_decoy(rng, options) for _ in range(rng.randint(0, options.decoys))]
+    if rng.random() < options.stray:
+        phrases.append([rng.choice(NEGATORS), *_fillers(rng, options, options.gap + 1)])
     rng.shuffle(phrases)
     used = sum(map(len, phrases))
-    room = max(rng.randint(*knobs.lengths) - used, 0)
+    room = max(rng.randint(*options.lengths) - used, 0)
     before = sorted(rng.randint(0, room) for _ in phrases)  # fillers before each phrase
-    fillers = _fillers(rng, knobs, room)
+    fillers = _fillers(rng, options, room)
     words: list[str] = []
     for start, end, phrase in zip([0, *before], before, phrases, strict=False):
         words += [*fillers[start:end], *phrase]
     words += fillers[before[-1] :]
-    _, decided = judged(words, knobs.gap)  # the rule, read off the words
+    _, decided = class_by_rule(words, options.gap)  # the rule, read off the words
     return LabeledSentence(tuple(words), label, decided)
 
 
-def judged(words: Sequence[str], gap: int) -> tuple[int | None, frozenset[int]]:
-    """(class, evidence) of words by the rule; class None if no cue counts.
+def class_by_rule(words: Sequence[str], gap: int) -> tuple[int | None, frozenset[int]]:
+    """The class of a sentence by the rule, read off its words.
 
-    The cues that count must all speak for one class; a ValueError where they do not.
+    Args:
+      words: the sentence.
+      gap: fillers between a negator or a rumour and its cue, at most.
+
+    Returns:
+      The class, None where no cue counts; the positions of the words that decide it.
+
+    Raises:
+      ValueError: where the cues that count speak for both classes.
     """
     classes, decided = set(), set()
     marker, distance = None, 0  # of the last negator or rumour that has no cue yet
@@ -162,21 +179,23 @@ def judged(words: Sequence[str], gap: int) -> tuple[int | None, frozenset[int]]:
     return next(iter(classes), None), frozenset(decided)
 
 
-def _cue(rng: random.Random, knobs: Knobs, label: int) -> list[str]:
-    if rng.random() < knobs.negated:
-        return _governed(rng, knobs, NEGATORS, 1 - label)
+def _cue(rng: random.Random, options: EvidenceOptions, label: int) -> list[str]:
+    if rng.random() < options.negated:
+        return _governed(rng, options, NEGATORS, 1 - label)
     return [rng.choice(CUES[label])]
 
 
-def _decoy(rng: random.Random, knobs: Knobs) -> list[str]:
-    return _governed(rng, knobs, RUMOURS, rng.randrange(2))
+def _decoy(rng: random.Random, options: EvidenceOptions) -> list[str]:
+    return _governed(rng, options, RUMOURS, rng.randrange(2))
 
 
-def _governed(rng, knobs: Knobs, markers: Sequence[str], polarity: int) -> list[str]:
-    between = _fillers(rng, knobs, rng.randint(0, knobs.gap))
+def _governed(
+    rng: random.Random, options: EvidenceOptions, markers: Sequence[str], polarity: int
+) -> list[str]:
+    between = _fillers(rng, options, rng.randint(0, options.gap))
     return [rng.choice(markers), *between, rng.choice(CUES[polarity])]
 
 
-def _fillers(rng: random.Random, knobs: Knobs, count: int) -> list[str]:
-    weights = [1 / rank**knobs.zipf for rank in range(1, len(FILLERS) + 1)]
+def _fillers(rng: random.Random, options: EvidenceOptions, count: int) -> list[str]:
+    weights = [1 / rank**options.zipf for rank in range(1, len(FILLERS) + 1)]
     return rng.choices(FILLERS, weights, k=count)

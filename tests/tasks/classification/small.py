@@ -1,8 +1,9 @@
 """Settings of classifiers so small that a test can afford them."""
 
-from typing import Any
+from typing import Any, cast
 
 from attnlab.sweep import rows
+from attnlab.tasks.classification.settings import ClassificationSettings
 from configs.classification import get_config
 
 SMALL: dict[str, Any] = {
@@ -15,7 +16,6 @@ SMALL: dict[str, Any] = {
     "model.embedding": 4,
     "model.hidden": 4,
     "model.attention_hidden": 4,
-    "model.max_length": 12,
     "model.dropout": 0.2,
     "train.batch_size": 8,
     "train.steps": 2,
@@ -27,10 +27,15 @@ SMALL: dict[str, Any] = {
 }
 
 
-def small(settings=None, **overrides) -> dict[str, Any]:
-    """The settings of one small run, as its config.json has them."""
+def small_spec(settings=None, **overrides) -> rows.RunSpec:
+    """One small run: what its config.json has, and its settings."""
 
     def sweep(add):
         add("row", **(settings or {}))
 
-    return rows.plan(get_config(), sweep, SMALL | overrides)[0].config
+    return rows.plan(get_config(), sweep, SMALL | overrides)[0]
+
+
+def small(settings=None, **overrides) -> ClassificationSettings:
+    """The settings of one small run."""
+    return cast(ClassificationSettings, small_spec(settings, **overrides).settings)

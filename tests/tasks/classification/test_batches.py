@@ -1,4 +1,4 @@
-"""Labeled sentences in batches: every sentence with its own label, cut where told."""
+"""Labeled sentences in batches: each with its label, cut where it is long."""
 
 import numpy as np
 import pytest
@@ -8,22 +8,22 @@ from attnlab.tasks.classification.records import LabeledSentence
 from attnlab.text.vocabulary import EOS, Vocabulary
 
 EXAMPLES = [LabeledSentence(("a",) * (n % 7) + (f"w{n}",), n % 3) for n in range(40)]
-CODEC = Vocabulary.build([one.words for one in EXAMPLES])
+CODEC = Vocabulary.build([example.words for example in EXAMPLES])
 
 
 def read(batch):
     """(words, label) of the rows that are no fillers, by their ids."""
-    found = []
+    rows = []
     for ids, length, label in zip(*batch, strict=True):
         if length:
             assert ids[length - 1] == EOS and not ids[length:].any()
-            found.append((tuple(CODEC.decode(ids)), int(label)))
+            rows.append((tuple(CODEC.decode(ids)), int(label)))
         else:
             assert label == 0 and not ids.any()
-    return found
+    return rows
 
 
-EXPECTED = sorted(one[:2] for one in EXAMPLES)
+EXPECTED = sorted(example[:2] for example in EXAMPLES)
 
 
 def test_an_epoch_shows_each_sentence_once_with_its_label():
@@ -50,11 +50,11 @@ def test_a_batch_is_one_of_seed_and_step_and_its_shape_one_of_step():
 
 def test_long_sentences_lose_their_end():
     pairs, cut = encode(EXAMPLES, CODEC, longest=5)
-    assert cut == sum(len(one.words) > 4 for one in EXAMPLES)
+    assert cut == sum(len(example.words) > 4 for example in EXAMPLES)
     (rows,) = {batch.words.shape[1] for _, batch in all_of(pairs, 40, (5,))}
     assert rows == 5
-    for (ids, label), one in zip(pairs, EXAMPLES, strict=True):
-        assert CODEC.decode(ids) == list(one.words[:4]) and label == [one.label]
+    for (ids, label), example in zip(pairs, EXAMPLES, strict=True):
+        assert CODEC.decode(ids) == list(example.words[:4]) and label == [example.label]
     with pytest.raises(ValueError, match="longest is 1; a word and EOS take 2"):
         encode(EXAMPLES, CODEC, longest=1)
 
@@ -63,7 +63,7 @@ def test_all_of_gives_back_every_sentence():
     pairs, _ = encode(EXAMPLES, CODEC, longest=20)
     seen = []
     for indices, batch in all_of(pairs, 16, (4, 9)):
-        for place, found in zip(indices, read(batch), strict=True):
-            assert found == EXAMPLES[place][:2]
+        for place, rows in zip(indices, read(batch), strict=True):
+            assert rows == EXAMPLES[place][:2]
             seen.append(place)
     assert sorted(seen) == list(range(len(EXAMPLES)))

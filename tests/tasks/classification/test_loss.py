@@ -8,7 +8,7 @@ from attnlab.attention.presets import build
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.nn.cells import cell_named
 from attnlab.tasks.classification.batches import Sentences
-from attnlab.tasks.classification.loss import look, make_loss, predict, step_of
+from attnlab.tasks.classification.loss import make_loss, pool, predict, steps_of
 from attnlab.tasks.classification.model import Classifier
 from tests.nn import cells_by_hand
 from tests.tasks.classification.small import small
@@ -33,22 +33,21 @@ BATCH = Sentences(
 
 
 @pytest.fixture(scope="module")
-def found():
+def by_hand():
     """(weights [B, S], p(class | that position is read) [B, S, 3]) by NumPy."""
-    seen = jax.jit(lambda: look(MODEL, PARAMS, BATCH))()
-    own = PARAMS["params"]
-    logits = np.asarray(seen.values, float) @ own["output"] + own["output_bias"]
+    seen = jax.jit(lambda: pool(MODEL, PARAMS, BATCH))()
+    params = PARAMS["params"]
+    logits = np.asarray(seen.values, float) @ params["output"] + params["output_bias"]
     powers = np.exp(logits)
     shares = powers / powers.sum(axis=-1, keepdims=True)
     return np.asarray(seen.weights, float), shares, np.asarray(seen.values, float)
 
 
-def expected_shares(found):
-    weights, _, values = found
-    own = PARAMS["params"]
-    powers = np.exp(
-        np.einsum("bs,bsc->bc", weights, values) @ own["output"] + own["output_bias"]
-    )
+def expected_shares(by_hand):
+    weights, _, values = by_hand
+    params = PARAMS["params"]
+    contexts = np.einsum("bs,bsc->bc", weights, values)
+    powers = np.exp(contexts @ params["output"] + params["output_bias"])
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
@@ -56,8 +55,8 @@ def of_labels(shares):
     return np.array([row[label] for row, label in zip(shares, BATCH.labels, strict=1)])
 
 
-def marginal_shares(found):
-    weights, shares, _ = found
+def marginal_shares(by_hand):
+    weights, shares, _ = by_hand
     mixed = np.zeros((4, 3))
     for b in range(4):
         for s in range(5):
@@ -67,12 +66,12 @@ def marginal_shares(found):
     return mixed
 
 
-def test_the_step_says_what_the_class_would_be(found):
-    weights, shares, _ = found
+def test_the_step_says_what_the_class_would_be(by_hand):
+    weights, shares, _ = by_hand
 
     @jax.jit
     def steps():
-        step = step_of(MODEL, PARAMS, BATCH, look(MODEL, PARAMS, BATCH))
+        step = steps_of(MODEL, PARAMS, BATCH, pool(MODEL, PARAMS, BATCH))
         slots = np.arange(5, dtype=np.int32)
         each = [step.log_prob_at(np.full((4, 1), s, np.int32))[:, 0] for s in slots]
         return (
@@ -88,21 +87,21 @@ def test_the_step_says_what_the_class_would_be(found):
         expected = np.log(of_labels(shares[:, s]))
         np.testing.assert_allclose(each[s][:3], expected[:3], rtol=1e-4)
         assert each[s][3] == 0.0  # log 1 for a filler
-    expected = np.log(of_labels(expected_shares(found)))
+    expected = np.log(of_labels(expected_shares(by_hand)))
     np.testing.assert_allclose(under[:3], expected[:3], rtol=1e-4)
 
 
-def test_predictions_are_the_loops(found):
+def test_predictions_are_the_loops(by_hand):
     @jax.jit
     def logs():
         ways = ("expected", "marginal", "argmax")
         return {how: predict(MODEL, PARAMS, BATCH, how)[0] for how in ways}
 
-    best = found[0].argmax(axis=1)
+    best = by_hand[0].argmax(axis=1)
     wanted = {
-        "expected": expected_shares(found),
-        "marginal": marginal_shares(found),
-        "argmax": found[1][np.arange(4), best],
+        "expected": expected_shares(by_hand),
+        "marginal": marginal_shares(by_hand),
+        "argmax": by_hand[1][np.arange(4), best],
     }
     for how, given in logs().items():
         np.testing.assert_allclose(np.exp(given), wanted[how], rtol=1e-4)
@@ -116,7 +115,7 @@ LEARNING = {
 }
 
 
-def test_losses_are_minus_what_is_maximized(found):
+def test_losses_are_minus_what_is_maximized(by_hand):
     losses = {name: make_loss(MODEL, small(LEARNING[name])) for name in LEARNING}
 
     @jax.jit
@@ -125,14 +124,14 @@ def test_losses_are_minus_what_is_maximized(found):
         estimator_state = initial_estimator_state()
         return {n: losses[n](PARAMS, BATCH, rngs[n], estimator_state) for n in losses}
 
-    weights, shares, _ = found
+    weights, shares, _ = by_hand
     weights = weights.copy()
     weights[2:, 0] = 1  # nothing to look at: a zero is read, at slot 0
     labeled = np.array([of_labels(shares[:, s]) for s in range(5)]).T  # [B, S]
     two = np.where(weights >= np.sort(weights, axis=1)[:, -2:-1], weights, 0)
     two /= two.sum(axis=1, keepdims=True)
     wanted = {
-        "soft": np.log(of_labels(expected_shares(found))),
+        "soft": np.log(of_labels(expected_shares(by_hand))),
         "marginal": np.log((weights * labeled).sum(axis=1)),
         "reinforce": (weights * np.log(labeled)).sum(axis=1),
         "top-2": np.log((two * labeled).sum(axis=1)),

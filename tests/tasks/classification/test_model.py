@@ -1,4 +1,4 @@
-"""The classifier against plain loops; padding, masked and shared with (4.30)."""
+"""The classifier against plain loops; padding is masked, or shares the weights."""
 
 import jax
 import jax.numpy as jnp
@@ -71,14 +71,14 @@ def scores_by_hand(params, states):
     score = jax.tree.map(lambda leaf: np.asarray(leaf, float), params["attention"])
     score, query = score["score"], np.asarray(params["query"], float)[0]
     bias = [sum(query[i] * score["w"][i, j] for i in range(6)) for j in range(LOOK)]
-    found = []
+    result = []
     for state in states:
         total = 0.0
         for j in range(LOOK):
             inside = sum(state[i] * score["u"][i, j] for i in range(6))
             total += score["v"][j, 0] * np.tanh(inside + bias[j])
-        found.append(total)
-    return np.array(found)
+        result.append(total)
+    return np.array(result)
 
 
 def pooled_by_hand(params, ids, length, compat):
@@ -94,16 +94,16 @@ def pooled_by_hand(params, ids, length, compat):
 
 @pytest.mark.parametrize("kind", ["masked", "compat"])
 def test_a_look_is_the_loops(read, kind):
-    found = read[kind](PARAMS, WORDS, LENGTHS)
+    result = read[kind](PARAMS, WORDS, LENGTHS)
     for row, length in enumerate(LENGTHS):
         weights, context = pooled_by_hand(
             PARAMS["params"], WORDS[row], length, kind == "compat"
         )
-        size = found.weights.shape[1]
+        size = result.weights.shape[1]
         np.testing.assert_allclose(
-            found.weights[row], weights[:size], rtol=1e-4, atol=1e-6
+            result.weights[row], weights[:size], rtol=1e-4, atol=1e-6
         )
-        np.testing.assert_allclose(found.contexts[row], context, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(result.contexts[row], context, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["masked", "compat"])
@@ -111,10 +111,10 @@ def test_more_padding_changes_nothing(read, kind):
     dirty = np.concatenate([WORDS, np.full((5, 2), 7)], axis=1)
     dirty[1, 4:], dirty[4] = 8, 5  # whatever stands beyond the lengths
     wide = read[kind](PARAMS, dirty, LENGTHS)
-    found = read[kind](PARAMS, WORDS, LENGTHS)
-    size = found.weights.shape[1]
-    np.testing.assert_allclose(wide.contexts, found.contexts, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(wide.weights[:, :size], found.weights, rtol=1e-5)
+    result = read[kind](PARAMS, WORDS, LENGTHS)
+    size = result.weights.shape[1]
+    np.testing.assert_allclose(wide.contexts, result.contexts, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(wide.weights[:, :size], result.weights, rtol=1e-5)
     np.testing.assert_array_equal(wide.weights[:, size:], 0.0)
 
 
@@ -139,12 +139,12 @@ def test_gradients_are_finite_and_none_comes_from_padding():
 
         return jax.grad(total)(params)
 
-    found = slopes(PARAMS)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
-    table = np.asarray(found["params"]["embedding"])
+    result = slopes(PARAMS)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(result))
+    table = np.asarray(result["params"]["embedding"])
     np.testing.assert_array_equal(table[8], 0.0)
     assert (np.abs(table[4:8]).max(axis=1) > 0).all()
-    assert np.abs(found["params"]["query"]).max() > 0
+    assert np.abs(result["params"]["query"]).max() > 0
 
 
 @pytest.mark.parametrize("classes", [2, 5])
@@ -152,14 +152,14 @@ def test_logits_are_of_the_context(classes):
     model = make(classes=classes)
     params = parameters(model)
     contexts = np.random.default_rng(1).normal(size=(4, 3, 6)).astype(np.float32)
-    found = model.apply(params, contexts, method="logits")
-    own = params["params"]
-    expected = contexts @ own["output"] + own["output_bias"]
+    result = model.apply(params, contexts, method="logits")
+    weights_of_output = params["params"]
+    expected = contexts @ weights_of_output["output"] + weights_of_output["output_bias"]
     if classes == 2:  # the logistic function of one logit
         share = 1 / (1 + np.exp(-expected[..., 0]))
-        np.testing.assert_allclose(jax.nn.softmax(found)[..., 1], share, rtol=1e-5)
+        np.testing.assert_allclose(jax.nn.softmax(result)[..., 1], share, rtol=1e-5)
     else:
-        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_dropout_is_alike_for_all_that_might_be_read():
@@ -167,9 +167,9 @@ def test_dropout_is_alike_for_all_that_might_be_read():
     params = parameters(model)
     same = np.broadcast_to(np.float32([1, 2, 3, 4, 5, 6]), (8, 3, 6))
     rngs = {"dropout": jax.random.key(2)}
-    found = model.apply(params, same, train=True, rngs=rngs, method="logits")
-    np.testing.assert_array_equal(found[:, :1], found[:, 1:2])
-    assert len(np.unique(np.asarray(found[:, 0, 0]))) > 2
+    result = model.apply(params, same, train=True, rngs=rngs, method="logits")
+    np.testing.assert_array_equal(result[:, :1], result[:, 1:2])
+    assert len(np.unique(np.asarray(result[:, 0, 0]))) > 2
     calm = model.apply(params, same, method="logits")
     assert len(np.unique(np.asarray(calm[:, 0, 0]))) == 1
 

@@ -12,8 +12,8 @@ WORDS = "the plot hardly ever boring with a reportedly superb score".split()
 
 
 def test_words_are_broken_into_lines():
-    found = lines(["ab", "cde", "f", "ghijklmnop", "q"], columns=8)
-    assert found == [
+    broken = lines(["ab", "cde", "f", "ghijklmnop", "q"], columns=8)
+    assert broken == [
         [(0, 0, "ab"), (3, 1, "cde"), (7, 2, "f")],
         [(0, 3, "ghijklmnop")],
         [(0, 4, "q")],
@@ -83,10 +83,10 @@ def write_run(root, name, order, weights, words=WORDS):
 def test_every_figure_is_drawn_from_run_folders(tmp_path):
     write_run(tmp_path, "last", 0, np.zeros((1, 10)))
     write_run(tmp_path, "attention", 1, np.full((1, 10), 0.1))
-    found = rows.group(runs.find(tmp_path))
-    known = {row.name: example_stats.read(row) for row in found}
+    read_rows = rows.group(runs.find(tmp_path))
+    stats = {row.name: example_stats.read(row) for row in read_rows}
     drawn = {}
-    draw(found, known, lambda figure, name, caption: drawn.update({name: caption}))
+    draw(read_rows, stats, lambda figure, name, caption: drawn.update({name: caption}))
     assert list(drawn) == ["sentence-1", "sentence-2", "sentences"]
     assert drawn["sentences"].startswith("What attention looked at.")
     assert "underlined" in drawn["sentence-1"]
@@ -95,16 +95,16 @@ def test_every_figure_is_drawn_from_run_folders(tmp_path):
 def test_rows_of_other_corpora_are_not_compared(tmp_path):
     write_run(tmp_path, "attention", 0, np.full((1, 10), 0.1))
     write_run(tmp_path, "other", 1, np.full((1, 10), 0.1), WORDS[::-1])
-    found = rows.group(runs.find(tmp_path))
-    known = {row.name: example_stats.read(row) for row in found}
+    read_rows = rows.group(runs.find(tmp_path))
+    stats = {row.name: example_stats.read(row) for row in read_rows}
     drawn = {}
-    draw(found, known, lambda figure, name, caption: drawn.update({name: caption}))
+    draw(read_rows, stats, lambda figure, name, caption: drawn.update({name: caption}))
     assert list(drawn) == ["sentences"]
 
 
 def test_nothing_is_drawn_without_sentences(tmp_path):
     write_run(tmp_path, "attention", 0, np.full((1, 10), 0.1))
     (tmp_path / "attention/0" / runs.EXAMPLES).unlink()
-    found = rows.group(runs.find(tmp_path))
-    known = {row.name: example_stats.read(row) for row in found}
-    draw(found, known, lambda *_: pytest.fail("drawn"))
+    read_rows = rows.group(runs.find(tmp_path))
+    stats = {row.name: example_stats.read(row) for row in read_rows}
+    draw(read_rows, stats, lambda *_: pytest.fail("drawn"))
