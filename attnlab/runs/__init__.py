@@ -26,6 +26,7 @@ from attnlab.runs.alignments import (
     read_alignments,
     write_alignments,
 )
+from attnlab.runs.config import read_config, upgrade
 from attnlab.runs.example_counts import (
     ExampleCounts,
     read_example_counts,
@@ -110,6 +111,8 @@ __all__ = [
     "only_one",
     "plain",
     "read_alignments",
+    "read_config",
+    "upgrade",
     "read_arrays",
     "read_json",
     "read_jsonl",

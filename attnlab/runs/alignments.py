@@ -17,14 +17,12 @@ STEPS: dict[str, type] = {"centres": np.float32, "samples": np.int32}  # a targe
 class AlignedSentence(NamedTuple):
     """A sentence pair with the attention a model gave it and the links people gave it.
 
-    `weights` is [T, S], row t = target word t, column s = source word s, without rows
-    and columns for the end of sentence. `target` are the words the rows belong to: the
-    reference where the model was forced to say it, else its own translation. Links are
-    (t, s), 0-based; `possible` includes `sure`; both are empty without gold.
-
-    Of local windows, `centres` [T] are the p_t, real and in [0, S], the first word
-    being 0. Of hard reads, `samples` [T] are positions drawn once by the weights, -1
-    where none of these words was. Either is None for everything else.
+    source: S words. target: the T words that the rows belong to: the reference where
+    the model was forced to say it, else its own translation. weights: [T, S], without
+    rows and columns for the end of sentence. sure and possible: links (t, s) from 0;
+    possible ones include the sure ones; both are empty without gold. centres: [T], of
+    local windows, the p_t, real and in [0, S], the first word being 0. samples: [T], of
+    hard reads, positions drawn once by the weights, -1 where none of these words was.
     """
 
     source: tuple[str, ...]
@@ -39,11 +37,18 @@ class AlignedSentence(NamedTuple):
 def write_alignments(
     folder: str | os.PathLike, sets: Mapping[str, Sequence[AlignedSentence]]
 ) -> None:
-    """Write alignments.npz atomically: {name of a test set: its sentences}.
+    """Write alignments.npz atomically.
 
     A set becomes two arrays: all weights in a row as float32, and the words and links
     as JSON text; and one each of the centres and samples, where every sentence has
     them. The file needs no pickle, and equal content gives equal bytes.
+
+    Args:
+      folder: the run's.
+      sets: the sentences of each test set, by its name.
+
+    Raises:
+      ValueError: for weights, links, centres or samples that do not fit the words.
     """
     arrays = {}
     for name, sentences in sets.items():
@@ -57,14 +62,15 @@ def write_alignments(
             }
             for pair in sentences
         ]
+        # Sentences differ in length, and ragged arrays would need pickle.
         flat = [matrix.reshape(-1) for matrix in weights]
         text = json.dumps(words, ensure_ascii=False).encode()
         arrays[f"{name}/weights"] = np.concatenate(flat or [np.zeros(0, np.float32)])
         arrays[f"{name}/sentences"] = np.frombuffer(text, np.uint8)
         for what, kind in STEPS.items():
-            found = _steps(name, what, sentences)
-            if found:
-                arrays[f"{name}/{what}"] = np.concatenate(found).astype(kind)
+            steps = _steps(name, what, sentences)
+            if steps:
+                arrays[f"{name}/{what}"] = np.concatenate(steps).astype(kind)
     write_arrays(Path(folder) / ALIGNMENTS, arrays)
 
 
@@ -89,21 +95,33 @@ def _steps(
     name: str, what: str, sentences: Sequence[AlignedSentence]
 ) -> list[np.ndarray]:
     """The centres or samples of all sentences, [] where they have none."""
-    found = [getattr(pair, what) for pair in sentences]
-    if all(steps is None for steps in found):
+    arrays = [getattr(pair, what) for pair in sentences]
+    if all(steps is None for steps in arrays):
         return []
-    for place, (steps, pair) in enumerate(zip(found, sentences, strict=True)):
+    for place, (steps, pair) in enumerate(zip(arrays, sentences, strict=True)):
+        # A set where only some sentences have them is refused, too: None is no shape.
         wanted, shape = (len(pair.target),), None if steps is None else np.shape(steps)
         if shape != wanted:
             raise ValueError(
                 f"sentence {place} of {name!r}: {what} have shape {shape}, its words "
                 f"ask for {wanted}"
             )
-    return found
+    return arrays
 
 
 def read_alignments(folder: str | os.PathLike) -> dict[str, list[AlignedSentence]]:
-    """What `write_alignments` wrote; errors name the file."""
+    """Read alignments.npz.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      What `write_alignments` wrote.
+
+    Raises:
+      FileNotFoundError: where there is none.
+      ValueError: for a damaged file.
+    """
     path = Path(folder) / ALIGNMENTS
     arrays = read_arrays(path)
     try:
@@ -126,10 +144,11 @@ def _sentences(
 ) -> list[AlignedSentence]:
     words = json.loads(text.tobytes())
     shapes = [(len(pair["target"]), len(pair["source"])) for pair in words]
+    # Each [T, S] matrix lies flat behind the one before it.
     ends = np.cumsum([0] + [rows * columns for rows, columns in shapes])
     if ends[-1] != flat.size:
         raise ValueError(f"{flat.size} weights for {ends[-1]} pairs of words")
-    rows_ends = np.cumsum([0] + [rows for rows, _ in shapes])
+    rows_ends = np.cumsum([0] + [rows for rows, _ in shapes])  # a number a target word
     for what, some in steps.items():
         if some is not None and some.size != rows_ends[-1]:
             raise ValueError(f"{some.size} {what} for {rows_ends[-1]} target words")

@@ -1,15 +1,16 @@
-"""What a run did with each test example, as counts that add up.
+"""Scores of each test example, as counts that add up: tallies.npz and losses.tsv.
 
-Reports pool them over seeds and resample them: that is what significance rests on.
+Reports pool them over seeds and resample them in their tests of significance.
 """
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from attnlab.runs.files import (
     EXAMPLE_COUNTS,
@@ -22,10 +23,11 @@ from attnlab.runs.files import (
 
 
 class ExampleCounts(NamedTuple):
-    """examples [N]: the name of each test example, whatever tells it from others.
+    """Scores of N test examples, as counts.
 
-    counts {score: [N, 2]}: score = sum of the first column / sum of the second, over
-    all examples or any sample of them. An example that a score says nothing of is 0, 0.
+    examples: the name of each, which no other example has. counts: by score, [N, 2]:
+    the score is the sum of the first column over the sum of the second, over all
+    examples or any sample of them. An example that a score does not apply to is 0, 0.
     """
 
     examples: list[str]
@@ -33,23 +35,43 @@ class ExampleCounts(NamedTuple):
 
 
 def unique_id(name: str, *content: str | bytes) -> str:
-    """A name for a test example that no other content shares: tests of significance
-    take examples of one name for the same."""
+    """A name for a test example that no other content shares.
+
+    Tests of significance take examples of one name for the same.
+
+    Args:
+      name: for people to read.
+      content: of the example, all its parts.
+
+    Returns:
+      The name with 12 hexadecimal digits of the content's hash.
+    """
     digest = hashlib.sha256()
     for part in content:
         part = part.encode() if isinstance(part, str) else part
+        # Lengths first: "ab", "c" and "a", "bc" must not have one digest.
         digest.update(len(part).to_bytes(8, "big") + part)
     return f"{name} {digest.hexdigest()[:12]}"
 
 
 def write_example_counts(
-    folder: str | os.PathLike, examples: Sequence[str], counts: Mapping[str, Any]
+    folder: str | os.PathLike, examples: Sequence[str], counts: Mapping[str, ArrayLike]
 ) -> None:
-    """Write tallies.npz atomically; see `ExampleCounts`."""
+    """Write tallies.npz atomically.
+
+    Args:
+      folder: the run's.
+      examples: the name of each, N of them.
+      counts: [N, 2] by score, see `ExampleCounts`.
+
+    Raises:
+      ValueError: for counts of another shape.
+    """
+    # As bytes: a NumPy array of strings would pad each to the longest.
     names = np.frombuffer("\n".join(examples).encode(), np.uint8)
     arrays: dict[str, np.ndarray] = {"examples": names}
-    for name, given in counts.items():
-        pairs = np.asarray(given, np.float64)
+    for name, values in counts.items():
+        pairs = np.asarray(values, np.float64)
         if pairs.shape != (len(examples), 2):
             raise ValueError(
                 f"tallies of {name!r} have shape {pairs.shape}, must be "
@@ -60,7 +82,17 @@ def write_example_counts(
 
 
 def read_example_counts(folder: str | os.PathLike) -> ExampleCounts:
-    """What `write_example_counts` wrote; a ValueError names a damaged file."""
+    """Read tallies.npz.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      What `write_example_counts` wrote.
+
+    Raises:
+      ValueError: for a damaged file.
+    """
     path = Path(folder) / EXAMPLE_COUNTS
     arrays = read_arrays(path)
     try:
@@ -75,12 +107,18 @@ def read_example_counts(folder: str | os.PathLike) -> ExampleCounts:
     return ExampleCounts(examples, counts)
 
 
-def write_losses(folder: str | os.PathLike, nats: Any, units: Any) -> None:
-    """Write the forced losses of the test sentences: nats and predicted units of each.
+def write_losses(
+    folder: str | os.PathLike, nats: Iterable[float], units: Iterable[int]
+) -> None:
+    """Write losses.tsv, the forced losses of the test sentences, atomically.
 
-    As losses.tsv, atomically; the nats come back as the numbers they were.
+    Args:
+      folder: the run's.
+      nats: [N], which come back as the numbers they were.
+      units: [N], the predicted units of each sentence.
     """
     lines = [
+        # repr gives the shortest text that reads back as the same float.
         f"{float(loss)!r}\t{int(count)}"
         for loss, count in zip(nats, units, strict=True)
     ]
@@ -88,7 +126,17 @@ def write_losses(folder: str | os.PathLike, nats: Any, units: Any) -> None:
 
 
 def read_losses(folder: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
-    """Nats [N] and units [N] as `write_losses` had them; ValueError if damaged."""
+    """Read losses.tsv.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      Nats [N] and units [N], as `write_losses` had them.
+
+    Raises:
+      ValueError: for a damaged file.
+    """
     path = Path(folder) / LOSSES
     lines = read_lines(path)
     try:

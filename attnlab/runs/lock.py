@@ -1,4 +1,4 @@
-"""A run folder has one owner at a time: the lock, and who holds it.
+"""The lock of a run folder, so that one process trains a run, and its owner's name.
 
     .lock     {"host": "h", "pid": 1234, "since": "2025-01-31 12:00:00", "token": ...}
 
@@ -39,8 +39,20 @@ class BusyRun(RuntimeError):
 
 @contextmanager
 def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Holds the folder's lock meanwhile; BusyRun names its owner, unless `wait`."""
+    """Hold the lock of a run folder, as a context.
+
+    Args:
+      folder: the run's.
+      wait: whether to wait for another owner.
+
+    Returns:
+      A context manager, whose value is None.
+
+    Raises:
+      BusyRun: where another process holds it and `wait` is not set.
+    """
     path = Path(folder) / LOCK
+    # Append mode creates the file, and leaves the name of its owner in it.
     with open(path, "ab") as file:
         flocked = _flock(file.fileno(), path, wait)
         while True:
@@ -51,20 +63,30 @@ def only_one(folder: Path, wait: bool = False) -> Iterator[None]:
                     break
             elif not wait:
                 raise _busy(path, owner)
+            # Also after a lost claim: the winner's name then stands in the file.
             time.sleep(POLL)
         over = threading.Event()
+        # A daemon, so that it cannot outlive the run.
         beating = threading.Thread(target=_beat, args=(path, over), daemon=True)
         beating.start()
         try:
             yield
         finally:
             over.set()
+            # Waited for, or a late beat could renew a lock that has been released.
             beating.join()
             _release(path, token)
 
 
 def read_owner(path: Path) -> dict[str, Any] | None:
-    """What a lock file says of its owner; None where it says nothing of use."""
+    """The owner that a lock file names.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      host, pid, since and token; None where the file is empty or damaged.
+    """
     try:
         owner = json.loads(path.read_bytes())
         kinds = {"host": str, "pid": int, "since": str, "token": str}
@@ -99,9 +121,10 @@ def _alive(owner: dict[str, Any], path: Path, flocked: bool) -> bool:
 
 def _runs(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
+        os.kill(pid, 0)  # signal 0 only asks whether the process exists
     except (ProcessLookupError, OverflowError, ValueError):
         return False
+    # It exists, but belongs to another user.
     except PermissionError:
         pass
     return True
@@ -123,6 +146,7 @@ def _claim(path: Path, flocked: bool) -> str | None:
     temporary = path.with_name(f"{LOCK}.{token}.tmp")  # on no other host either
     temporary.write_bytes(content)
     os.replace(temporary, path)
+    # Without flock the last to rename wins, so look again once all have done so.
     time.sleep(SETTLE)
     last = read_owner(path)
     return token if last is not None and last["token"] == token else None

@@ -1,4 +1,4 @@
-"""What the files of a run must be: files.sha256, checked whenever they are read.
+"""Checksums of the files of a run: files.sha256, verified whenever they are read.
 
     42de... *alignments.npz        as `sha256sum -c files.sha256` reads it too
     ...
@@ -13,7 +13,6 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from attnlab.runs.files import (
     CONFIG,
@@ -23,6 +22,7 @@ from attnlab.runs.files import (
     REFERENCES,
     RESULT,
     SOURCES,
+    Record,
     json_bytes,
     read_json,
     write_bytes,
@@ -37,21 +37,42 @@ NAMES = (CONFIG, ENVIRONMENT, METRICS, SOURCES, REFERENCES, HYPOTHESES)
 
 
 def digest(content: bytes) -> str:
-    """sha256, in hexadecimal."""
+    """sha256.
+
+    Args:
+      content: of a file.
+
+    Returns:
+      64 hexadecimal digits.
+    """
     return hashlib.sha256(content).hexdigest()
 
 
-def checksum(value: Mapping[str, Any]) -> str:
+def checksum(value: Mapping[str, object]) -> str:
     """sha256 of a JSON object but for its own "checksum", whatever the order of keys.
 
-    The object is one read from JSON, or made `plain`.
+    Args:
+      value: an object read from JSON, or made `plain`.
+
+    Returns:
+      64 hexadecimal digits.
     """
     rest = {key: item for key, item in value.items() if key != "checksum"}
     return digest(json.dumps(rest, sort_keys=True).encode())
 
 
 def read_manifest(folder: str | os.PathLike) -> dict[str, str]:
-    """{name: sha256} of the listed files; {} without a list, ValueError if damaged."""
+    """The checksums of the files that are listed.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      {name: sha256}; {} without a list.
+
+    Raises:
+      ValueError: where the list is damaged.
+    """
     path = Path(folder) / MANIFEST
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -59,17 +80,22 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, str]:
         return {}
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    found = {}
+    listed = {}
     for number, line in enumerate(lines, 1):
         match = LINE.fullmatch(line)
         if match is None:
             raise ValueError(f"{path} is damaged: line {number} is no sha256 of a file")
-        found[match[2]] = match[1]
-    return found
+        listed[match[2]] = match[1]
+    return listed
 
 
 def list_files(folder: str | os.PathLike, contents: Mapping[str, bytes]) -> None:
-    """Add files, by their content, to the list; it keeps the others, if it is sound."""
+    """Add files to the list; it keeps the others, if it is sound.
+
+    Args:
+      folder: the run's.
+      contents: of the files, by name.
+    """
     try:
         listed = read_manifest(folder)
     except ValueError:
@@ -78,8 +104,13 @@ def list_files(folder: str | os.PathLike, contents: Mapping[str, bytes]) -> None
     _write(Path(folder), listed)
 
 
-def write_result(folder: str | os.PathLike, result: Mapping[str, Any]) -> None:
-    """Write result.json, the last word on a run, after the list of all its files."""
+def write_result(folder: str | os.PathLike, result: Mapping[str, object]) -> None:
+    """Write result.json, the last word on a run, after the list of all its files.
+
+    Args:
+      folder: the run's.
+      result: what it holds.
+    """
     folder = Path(folder)
     content = json_bytes(result)
     listed = {
@@ -87,6 +118,7 @@ def write_result(folder: str | os.PathLike, result: Mapping[str, Any]) -> None:
         for path in sorted(folder.iterdir())
         if path.is_file() and _is_final(path.name)
     }
+    # The list first: a kill in between leaves no result, so an unfinished run.
     _write(folder, listed | {RESULT: digest(content)})
     write_bytes(folder / RESULT, content)
 
@@ -101,43 +133,69 @@ def _write(folder: Path, listed: Mapping[str, str]) -> None:
 
 
 def intact(folder: str | os.PathLike, name: str) -> bool:
-    """Whether a file is what its list says, or is not listed; ValueError if the list
-    is damaged. A file that is not there is not intact."""
+    """Whether a file is what the list says, or is not listed.
+
+    Args:
+      folder: the run's.
+      name: of the file.
+
+    Returns:
+      False for a file that is another one, or not there.
+
+    Raises:
+      ValueError: where the list is damaged.
+    """
     path = Path(folder) / name
     expected = read_manifest(folder).get(name)
     return path.is_file() and expected in (None, digest(path.read_bytes()))
 
 
 def damaged_files(folder: str | os.PathLike) -> list[str]:
-    """Names of files that are not what the list says, [] where all is well.
+    """Files that are not what the list says.
 
-    Files that somebody has removed are not damaged: whoever needs them will say so.
+    Files that somebody has removed are not damaged: whoever reads them will miss them.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      Their names, [] where all is well.
     """
     folder = Path(folder)
     try:
         listed = read_manifest(folder)
     except ValueError:
         return [MANIFEST]
-    found = [
+    damaged = [
         name
         for name, expected in listed.items()
         if (folder / name).is_file()
         and digest((folder / name).read_bytes()) != expected
     ]
-    if RESULT not in found and (folder / RESULT).is_file():
+    if RESULT not in damaged and (folder / RESULT).is_file():
         try:
             read_json(folder / RESULT)
         except ValueError:  # not listed, yet plainly damaged
-            found.append(RESULT)
-    return found
+            damaged.append(RESULT)
+    return damaged
 
 
-def check_result(folder: str | os.PathLike) -> dict[str, Any]:
-    """What result.json says, every file of the run being what it was when that was
-    written; a ValueError names one that is not."""
+def check_result(folder: str | os.PathLike) -> Record:
+    """result.json of a run whose files are all what they were when it was written.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      What result.json holds.
+
+    Raises:
+      FileNotFoundError: where there is none.
+      ValueError: for the first file that is another one.
+    """
     folder = Path(folder)
     result = read_json(folder / RESULT)
-    for name in damaged_files(folder):
+    for name in damaged_files(folder):  # the first is enough
         raise ValueError(f"{folder / name} is damaged: see {MANIFEST}")
     return result
 
@@ -145,22 +203,34 @@ def check_result(folder: str | os.PathLike) -> dict[str, Any]:
 def reopen(folder: str | os.PathLike) -> list[str]:
     """Make a finished run with damaged files unfinished, to be finished again.
 
-    Returns the names of the damaged files, [] where all is well. They and result.json
-    are kept in the folder `damaged`; what a checkpoint holds is not learned again.
-    Whoever calls this holds the run's lock.
+    The damaged files and result.json are moved into the folder `damaged`; what a
+    checkpoint holds is not learned again. The caller holds the run's lock.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      The names of the damaged files, [] where all is well.
     """
     folder = Path(folder)
     if not (folder / RESULT).exists():
         return []
-    found = damaged_files(folder)
-    if found:
-        names = {*found, RESULT}
+    damaged = damaged_files(folder)
+    if damaged:
+        names = {*damaged, RESULT}
+        # Copies first: after a kill in between the run is still finished and damaged,
+        # and is reopened by the next try.
         keep(folder, {name: (folder / name).read_bytes() for name in names})
         (folder / RESULT).unlink()
-    return found
+    return damaged
 
 
 def keep(folder: str | os.PathLike, contents: Mapping[str, bytes]) -> None:
-    """Write damaged files into the folder `damaged`, before they are made anew."""
+    """Write damaged files into the folder `damaged`, before they are made anew.
+
+    Args:
+      folder: the run's.
+      contents: of the files, by name.
+    """
     for name, content in contents.items():
         write_bytes(Path(folder) / DAMAGED / name, content)

@@ -20,37 +20,68 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from attnlab import runs
 from attnlab.training import checkpoint_tree
+from attnlab.training.step import Pytree
+
+Extra = dict[str, Pytree]  # JSON, as a checkpoint has it beside the state
 
 
 class Restored(NamedTuple):
-    """What `Checkpoints.restore` found: the state, its `extra` and the step of both."""
+    """A checkpoint that was read: the state, its `extra` and the step of both."""
 
-    state: Any
-    extra: dict[str, Any]
+    state: Pytree
+    extra: Extra
     step: int
 
 
+class CheckpointManifest(NamedTuple):
+    """<step>.manifest.json: what a finished checkpoint is.
+
+    step: the update that it follows. metric: of the state, None where it is not finite.
+    fingerprint: of the run's configuration. state: the kind of each leaf by its name,
+    "float32[3,4]". files: sha256 by the name below the step's folder. keys: the
+    implementation of each random key; older checkpoints have none, and their keys as
+    Orbax stores them.
+    """
+
+    step: int
+    metric: float | None
+    fingerprint: str | None
+    state: dict[str, str]
+    files: dict[str, str]
+    keys: Mapping[str, str] = {}
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Higher is better: the metric, and among equals the newer one."""
+        return (-math.inf if self.metric is None else self.metric, self.step)
+
+
 class Checkpoints:
-    """The checkpoints in one folder: the last two steps and the best one.
+    """The checkpoints in one folder: the last ones and the best one.
 
     A state is a pytree of arrays, random keys and Python numbers, written by one
     process. Saving blocks until the files are on disk, and its threads end with it, so
     the state may be donated right after. Reading changes nothing in the folder.
 
-    `fingerprint` (see `runs.fingerprint`) ties the folder to a configuration: restoring
-    what was saved under another one is a ValueError.
+    Attributes:
+      folder: where they are.
+      keep_last: how many of the newest stay; ValueError where it is less than 1.
+      fingerprint: ties the folder to a configuration (see `runs.fingerprint`):
+        restoring what was saved under another one is a ValueError.
     """
 
     def __init__(
         self,
-        folder: str | os.PathLike,
+        folder: str | os.PathLike[str],
         *,
         keep_last: int = 2,
         fingerprint: str | None = None,
@@ -60,7 +91,7 @@ class Checkpoints:
         self.folder = Path(folder).absolute()  # Orbax takes absolute paths only
         self.keep_last = keep_last
         self.fingerprint = fingerprint
-        self._bad: set[int] = set()  # steps already complained about
+        self._bad: set[int] = set()  # steps that there was a warning about
         self._verified = False  # are all steps here known to be good?
 
     @property
@@ -71,55 +102,7 @@ class Checkpoints:
     @property
     def best_step(self) -> int | None:
         """The finished step of the highest metric; among equals the newest."""
-        found = self._manifests()
-        return max(found, key=lambda step: _rank(found[step]), default=None)
-
-    def save(
-        self,
-        step: int,
-        state: Any,
-        extra: Mapping[str, Any] | None = None,
-        metric: float | None = None,
-    ) -> None:
-        """Write a checkpoint, then drop those neither among the last nor the best.
-
-        `extra` is a JSON object: data cursor, early-stopping counters. A higher
-        `metric` is better; None and numbers that are not finite count as -inf, so that
-        a run that diverges cannot push out its best step. Damaged steps and leftovers
-        of a killed process are removed on the way. Steps grow: a ValueError says so
-        where this one or a later one is already here.
-        """
-        step = int(step)
-        parts = checkpoint_tree.named(state)
-        self._tidy()
-        if self.latest_step is not None and step <= self.latest_step:
-            raise ValueError(
-                f"cannot save step {step}: {self.folder} already holds step "
-                f"{self.latest_step}; restore it first or choose another folder"
-            )
-        note = _json_copy(extra or {})
-        arrays = {
-            name: checkpoint_tree.stored(leaf)
-            for name, leaf in parts.items()
-            if checkpoint_tree.filled(leaf)
-        }
-        self._write(step, arrays, note)
-        manifest = {
-            "step": step,
-            "metric": None if metric is None else float(metric),
-            "fingerprint": self.fingerprint,
-            "state": {name: checkpoint_tree.kind(leaf) for name, leaf in parts.items()},
-            "keys": {
-                n: str(jax.random.key_impl(k))
-                for n, k in parts.items()
-                if checkpoint_tree.is_key(k)
-            },
-            "files": _digests(self.folder / str(step)),
-        }
-        manifest = runs.plain(manifest)  # a metric that is not finite becomes None
-        manifest["checksum"] = runs.checksum(manifest)
-        runs.write_json(self._manifest(step), manifest)
-        self._forget()
+        return next(iter(self._best_first()), None)
 
     @property
     def steps(self) -> list[int]:
@@ -129,90 +112,165 @@ class Checkpoints:
     @property
     def fingerprints(self) -> set[str | None]:
         """Of the configurations that finished steps were saved under."""
-        return {manifest["fingerprint"] for manifest in self._manifests().values()}
+        return {manifest.fingerprint for manifest in self._manifests().values()}
+
+    def save(
+        self,
+        step: int,
+        state: Pytree,
+        extra: Mapping[str, object] | None = None,
+        metric: float | None = None,
+    ) -> None:
+        """Write a checkpoint, then drop those neither among the last nor the best.
+
+        Damaged steps and leftovers of a killed process are removed on the way.
+
+        Args:
+          step: the update that the state follows. Steps grow.
+          state: a pytree of arrays, random keys and numbers.
+          extra: a JSON object: data cursor, early-stopping counters.
+          metric: higher is better; None and numbers that are not finite count as -inf,
+            so that a run that diverges cannot push out its best step.
+
+        Raises:
+          ValueError: where this step or a later one is already here.
+          TypeError: for what JSON cannot hold in `extra`.
+        """
+        step = int(step)
+        # Checked before anything is written or removed.
+        leaves = checkpoint_tree.named(state)
+        # Damaged steps go first: the newest one, looked up below, may be among them.
+        self._tidy()
+        if self.latest_step is not None and step <= self.latest_step:
+            raise ValueError(
+                f"cannot save step {step}: {self.folder} already holds step "
+                f"{self.latest_step}; restore it first or choose another folder"
+            )
+        note = _json_copy(extra or {})
+        arrays = {
+            name: checkpoint_tree.stored(leaf)
+            for name, leaf in leaves.items()
+            if checkpoint_tree.filled(leaf)
+        }
+        self._write(step, arrays, note)
+        manifest = CheckpointManifest(
+            step,
+            None if metric is None else float(metric),
+            self.fingerprint,
+            {name: checkpoint_tree.kind(leaf) for name, leaf in leaves.items()},
+            _digests(self.folder / str(step)),
+            {
+                name: str(jax.random.key_impl(leaf))
+                for name, leaf in leaves.items()
+                if checkpoint_tree.is_key(leaf)
+            },
+        )
+        record = runs.plain(manifest._asdict())  # metrics that are not finite: None
+        record["checksum"] = runs.checksum(record)
+        # Written last: a step without a manifest was cut short.
+        runs.write_json(self._manifest_path(step), record)
+        self._forget()
 
     def sound_metrics(self) -> set[float | None]:
-        """The metrics of the steps that verify; complains of the others."""
-        return {manifest["metric"] for manifest in self._verified_manifests().values()}
+        """The metrics of the steps that verify; warns of the others.
+
+        Returns:
+          Those of all finished steps whose files are what they were.
+        """
+        manifests = self._manifests()
+        sound = [step for step in manifests if self._verifies(step)]
+        return {manifests[step].metric for step in sound}
 
     def rewind(self, step: int) -> None:
-        """Remove the checkpoints after `step`: they will be made again."""
+        """Remove the checkpoints after a step: they will be made again.
+
+        Args:
+          step: the last one that stays.
+        """
         for later in self._steps():
             if later > step:
                 self._remove(later)
 
     def restore(
-        self, template: Any, accept: Callable[[Restored], bool] = lambda found: True
+        self,
+        template: Pytree,
+        accept: Callable[[Restored], bool] = lambda restored: True,
     ) -> Restored | None:
-        """The newest checkpoint that verifies and is accepted, None without one.
+        """The newest checkpoint that verifies and is accepted.
 
         A damaged or unfinished one gives a warning that names the file, and the one
-        before is taken. `template` is a state of the same structure, concrete or from
-        `jax.eval_shape`; arrays go where its arrays are (onto the default device if
-        they are uncommitted). A state that differs in structure, shape or dtype is a
-        ValueError that names the leaves.
+        before is taken.
+
+        Args:
+          template: a state of the same structure, concrete or from `jax.eval_shape`;
+            arrays go where its arrays are (onto the default device if they are
+            uncommitted).
+          accept: whether a checkpoint will do.
+
+        Returns:
+          The checkpoint, None without one.
+
+        Raises:
+          ValueError: where the state differs in structure, shape or dtype, the leaves
+            being named, or was saved under another configuration.
         """
         return self._first(sorted(self._steps(), reverse=True), template, accept)
 
-    def restore_best(self, template: Any) -> Restored | None:
-        """As `restore`, in order of the metric: the best checkpoint that verifies."""
-        found = self._manifests()
-        steps = sorted(found, key=lambda step: _rank(found[step]), reverse=True)
-        return self._first(steps, template)
+    def restore_best(self, template: Pytree) -> Restored | None:
+        """As `restore`, in order of the metric: the best checkpoint that verifies.
+
+        Args:
+          template: a state of the same structure.
+
+        Returns:
+          The checkpoint, None without one.
+        """
+        return self._first(self._best_first(), template)
 
     def _first(
         self,
         steps: list[int],
-        template: Any,
-        accept: Callable[[Restored], bool] = lambda found: True,
+        template: Pytree,
+        accept: Callable[[Restored], bool] = lambda restored: True,
     ) -> Restored | None:
         for step in steps:
-            problem = self._problem(step)
-            if problem is not None:
-                self._complain(step, problem)
-                continue
-            found = self._restore(step, template)
-            if accept(found):
-                return found
+            if self._verifies(step):
+                restored = self._restore(step, template)
+                # Asked after reading, as what it judges by is in `extra`.
+                if accept(restored):
+                    return restored
         return None
 
-    def _verified_manifests(self) -> dict[int, dict[str, Any]]:
-        found = self._manifests()
-        for step in list(found):
-            problem = self._problem(step)
-            if problem is not None:
-                self._complain(step, problem)
-                del found[step]
-        return found
-
-    def _restore(self, step: int, template: Any) -> Restored:
+    def _restore(self, step: int, template: Pytree) -> Restored:
         folder = self.folder / str(step)
         manifest = self._manifests()[step]
-        parts = checkpoint_tree.named(template)
-        if self.fingerprint != manifest["fingerprint"]:
+        leaves = checkpoint_tree.named(template)
+        # The order stays, so the leaves can be put back into the template's tree.
+        leaves = checkpoint_tree.as_saved(leaves, manifest.state)
+        if self.fingerprint != manifest.fingerprint:
             raise ValueError(
                 f"{folder} was saved by a run of configuration "
-                f"{manifest['fingerprint']}, this one is {self.fingerprint}"
+                f"{manifest.fingerprint}, this one is {self.fingerprint}"
             )
-        here = {name: checkpoint_tree.kind(leaf) for name, leaf in parts.items()}
-        checkpoint_tree.compare(folder, manifest["state"], here)
-        keys = manifest.get("keys", {})  # older checkpoints have them as Orbax's own
+        here = {name: checkpoint_tree.kind(leaf) for name, leaf in leaves.items()}
+        checkpoint_tree.compare(folder, manifest.state, here)
         wanted = {
             name: checkpoint_tree.bits(leaf)
-            if name in keys
+            if name in manifest.keys
             else checkpoint_tree.wanted(leaf)
-            for name, leaf in parts.items()
+            for name, leaf in leaves.items()
             if checkpoint_tree.filled(leaf)
         }
         arrays, extra = self._read(step, wanted)
-        for name, impl in keys.items():
+        for name, impl in manifest.keys.items():
             key = jax.random.wrap_key_data(jnp.asarray(arrays[name]), impl=impl)
-            arrays[name] = jax.device_put(key, parts[name].sharding)
+            # On the devices where the template's key lies.
+            arrays[name] = jax.device_put(key, leaves[name].sharding)
         state = [
             checkpoint_tree.placed(arrays[name], leaf)
             if checkpoint_tree.filled(leaf)
             else checkpoint_tree.empty(leaf)
-            for name, leaf in parts.items()
+            for name, leaf in leaves.items()
         ]
         structure = jax.tree.structure(template)
         return Restored(jax.tree.unflatten(structure, state), extra, step)
@@ -220,11 +278,11 @@ class Checkpoints:
     # Orbax: open, one operation, close. Opening is a few milliseconds, and between two
     # saves there is nothing that a kill, a fork or another process could meet.
 
-    def _write(self, step: int, arrays: dict[str, Any], extra: dict[str, Any]) -> None:
+    def _write(self, step: int, arrays: dict[str, np.ndarray], extra: Extra) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with _orbax() as ocp:
             options = ocp.CheckpointManagerOptions(
-                enable_async_checkpointing=False, **_by_itself(ocp)
+                enable_async_checkpointing=False, **_single_process(ocp)
             )
             items = ocp.args.Composite(
                 state=ocp.args.StandardSave(arrays), extra=ocp.args.JsonSave(extra)
@@ -235,15 +293,17 @@ class Checkpoints:
         if not saved:  # Orbax declines without an error
             raise RuntimeError(f"Orbax did not save step {step} in {self.folder}")
 
-    def _read(self, step: int, wanted: dict[str, Any]) -> tuple[Any, Any]:
+    def _read(self, step: int, wanted: Pytree) -> tuple[Pytree, Extra]:
         with _orbax() as ocp:
-            options = ocp.CheckpointManagerOptions(read_only=True, **_by_itself(ocp))
+            options = ocp.CheckpointManagerOptions(
+                read_only=True, **_single_process(ocp)
+            )
             items = ocp.args.Composite(
                 state=ocp.args.StandardRestore(wanted), extra=ocp.args.JsonRestore()
             )
             with ocp.CheckpointManager(self.folder, options=options) as manager:
-                found = manager.restore(step, args=items)
-        return found["state"], found["extra"]
+                restored = manager.restore(step, args=items)
+        return restored["state"], restored["extra"]
 
     # Folders, manifests and their agreement.
 
@@ -253,23 +313,35 @@ class Checkpoints:
         names = [path.name for path in self.folder.iterdir() if path.is_dir()]
         return sorted(int(name) for name in names if name.isdecimal())
 
-    def _manifest(self, step: int) -> Path:
+    def _best_first(self) -> list[int]:
+        manifests = self._manifests()
+        return sorted(manifests, key=lambda step: manifests[step].rank, reverse=True)
+
+    def _manifest_path(self, step: int) -> Path:
         return self.folder / f"{step}.manifest.json"
 
-    def _manifests(self) -> dict[int, dict[str, Any]]:
+    def _manifests(self) -> dict[int, CheckpointManifest]:
         """Sound manifests of the steps here; says nothing about their data."""
-        found = {step: _read_manifest(self._manifest(step)) for step in self._steps()}
-        return {step: manifest for step, manifest in found.items() if manifest}
+        read = {
+            step: _read_manifest(self._manifest_path(step)) for step in self._steps()
+        }
+        return {step: manifest for step, manifest in read.items() if manifest}
+
+    def _verifies(self, step: int) -> bool:
+        """Whether a step can be trusted; warns if it cannot, naming the file."""
+        problem = self._problem(step)
+        if problem is not None:
+            self._warn(step, problem)
+        return problem is None
 
     def _problem(self, step: int) -> str | None:
-        """Why a step cannot be trusted, naming the file; None if it verifies."""
-        path = self._manifest(step)
+        path = self._manifest_path(step)
         if not path.exists():
             return f"{self.folder / str(step)} was not finished"
         manifest = _read_manifest(path)
         if manifest is None:
             return f"{path} is damaged"
-        for name, digest in manifest["files"].items():
+        for name, digest in manifest.files.items():
             file = self.folder / str(step) / name
             if not file.is_file():
                 return f"{file} is missing"
@@ -277,11 +349,12 @@ class Checkpoints:
                 return f"{file} is damaged"
         return None
 
-    def _complain(self, step: int, problem: str) -> None:
+    def _warn(self, step: int, problem: str) -> None:
+        """Once a step, however often it is looked at."""
         if step not in self._bad:
             self._bad.add(step)
             message = f"checkpoint of step {step} is left out: {problem}"
-            warnings.warn(message, RuntimeWarning, stacklevel=4)
+            warnings.warn(message, RuntimeWarning, stacklevel=5)
 
     def _tidy(self) -> None:
         """Remove what kills and damage have left; everything is verified only once."""
@@ -293,26 +366,26 @@ class Checkpoints:
         for path in self.folder.glob("*.manifest.json"):
             if path.name.split(".")[0] not in map(str, steps):
                 path.unlink()
+        # Hashed at the first save only: this process has written the later ones.
         for step in [] if self._verified else steps:
-            problem = self._problem(step)
-            if problem is not None:
-                self._complain(step, problem)
+            if not self._verifies(step):
                 self._remove(step)
         self._verified = True
 
     def _forget(self) -> None:
-        kept = {*self._steps()[-self.keep_last :], self.best_step}
+        # The best one often is among the last; then one fewer stays.
+        staying = {*self._steps()[-self.keep_last :], self.best_step}
         for step in self._steps():
-            if step not in kept:
+            if step not in staying:
                 self._remove(step)
 
     def _remove(self, step: int) -> None:
-        self._manifest(step).unlink(missing_ok=True)  # first: no half-deleted step
+        self._manifest_path(step).unlink(missing_ok=True)  # first: no half-deleted step
         shutil.rmtree(self.folder / str(step))
 
 
 @contextmanager
-def _orbax() -> Iterator[Any]:
+def _orbax() -> Iterator[ModuleType]:
     """The orbax.checkpoint module, with absl's log held down to errors meanwhile."""
     import orbax.checkpoint as ocp
 
@@ -325,18 +398,14 @@ def _orbax() -> Iterator[Any]:
         logger.setLevel(level)
 
 
-def _by_itself(ocp: Any) -> dict[str, Any]:
+def _single_process(ocp: ModuleType) -> dict[str, object]:
     """Options by which this process works alone, also where several train together."""
     me = jax.process_index()
+    # By default Orbax waits at a barrier, which the other processes never reach.
     alone = ocp.options.MultiprocessingOptions(
         primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"only{me}"
     )
     return {"multiprocessing_options": alone, "create": False}
-
-
-def _rank(manifest: Mapping[str, Any]) -> tuple[float, int]:
-    metric = manifest["metric"]
-    return (-math.inf if metric is None else metric, manifest["step"])
 
 
 def _digest(file: Path) -> str:
@@ -349,20 +418,23 @@ def _digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
 
 
-def _read_manifest(path: Path) -> dict[str, Any] | None:
+def _read_manifest(path: Path) -> CheckpointManifest | None:
     """A manifest that agrees with its own checksum, else None."""
     try:
-        manifest = runs.read_json(path)
+        record = runs.read_json(path)
     except (OSError, ValueError):
         return None
-    return manifest if manifest.get("checksum") == runs.checksum(manifest) else None
+    # The manifest vouches for the other files, so it needs a checksum itself.
+    if record.pop("checksum", None) != runs.checksum(record):
+        return None
+    return CheckpointManifest(**record)
 
 
-def _json_copy(extra: Mapping[str, Any]) -> dict[str, Any]:
+def _json_copy(extra: Mapping[str, object]) -> Extra:
     """`extra` as it will come back; NaN and infinities stay what they are."""
 
-    def convert(value):
-        if hasattr(value, "tolist"):  # NumPy and JAX
+    def convert(value: object) -> object:
+        if isinstance(value, np.ndarray | np.generic | jax.Array):
             return value.tolist()
         raise TypeError(f"extra holds a {type(value).__name__}, which JSON cannot")
 

@@ -1,23 +1,29 @@
-"""Whether a run can fit into this machine's memory, asked before it begins.
+"""Whether a run fits into this machine's memory, checked before it begins.
 
 On a CPU, XLA may wait for ever for memory that it is not given, and a row that never
-ends would hold up its sweep. (An accelerator's memory is refused with an error.)
+ends would hold up its sweep. (Too little memory of an accelerator is an error by
+itself.)
 """
 
 import os
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from attnlab.training.step import Pytree
+
 GROUPS = ("memory.max", "memory/memory.limit_in_bytes")  # of versions 2 and 1
 
 
-def check_fits(shapes: Any) -> None:
-    """MemoryError where the arrays of a tree alone are more than this process may have.
+def check_fits(shapes: Pytree) -> None:
+    """Refuse a state whose arrays alone are more than this process may have.
 
-    `shapes` are those of a run's state, from `jax.eval_shape`.
+    Args:
+      shapes: those of a run's state, from `jax.eval_shape`.
+
+    Raises:
+      MemoryError: with both numbers.
     """
     if jax.default_backend() != "cpu":
         return
@@ -29,8 +35,15 @@ def check_fits(shapes: Any) -> None:
         )
 
 
-def size(shapes: Any) -> int:
-    """Bytes of the arrays of a tree; random keys count as nothing."""
+def size(shapes: Pytree) -> int:
+    """Bytes of the arrays of a tree.
+
+    Args:
+      shapes: arrays, or their shapes and dtypes; random keys count as nothing.
+
+    Returns:
+      The sum.
+    """
     leaves = jax.tree.leaves(shapes)
     return sum(
         leaf.size * leaf.dtype.itemsize
@@ -40,7 +53,15 @@ def size(shapes: Any) -> int:
 
 
 def allowed(groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes that this process may have: of the machine, its group, its shell."""
+    """Bytes that this process may have.
+
+    Args:
+      groups: where Linux tells the limits of control groups.
+
+    Returns:
+      The least of the machine's memory, its control group's and its shell's limit.
+    """
+    # The machine's memory is a limit where nobody has set a lower one.
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for name in GROUPS:
         try:

@@ -1,17 +1,12 @@
 """Optimizers by name, their learning-rate schedules, and clipping."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import optax
 
-OPTIMIZERS = ("adam", "sgd", "adadelta", "rmsprop")
-CLIPS = ("norm", "elements")
-SCHEDULES = ("constant", "cosine", "luong", "sukhbaatar")
+from attnlab.settings import TrainSettings
 
 
-def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
-    """Learning rate by step; `epoch` is the number of steps in one.
+def make_schedule(settings: TrainSettings, epoch: int) -> optax.Schedule:
+    """The learning rate by step.
 
     constant; cosine: falls to a tenth by the last step; luong: constant for
     `halve_after` epochs, then halved after each (Luong et al. 2015: after 5 of 10, or
@@ -19,33 +14,37 @@ def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
     sukhbaatar: half the rate for `warmup` steps, then the whole, halved after every
     `halve_after` epochs from there (Sukhbaatar et al. 2015: after 25, 50 and 75 of 100;
     their networks are linear while they warm up).
+
+    Args:
+      settings: the schedule's name, the highest rate and the numbers above.
+      epoch: updates in an epoch.
+
+    Returns:
+      step -> rate, steps being counted from 0.
     """
-    rate, steps, warmup = (
-        settings["learning_rate"],
-        settings["steps"],
-        settings["warmup"],
-    )
-    name = settings["schedule"]
+    rate, steps, warmup = settings.learning_rate, settings.steps, settings.warmup
+    name = settings.schedule
     if name == "constant":
         schedule = optax.constant_schedule(rate)
     elif name == "cosine":
+        # optax refuses zero steps, which a run that only warms up would have.
         schedule = optax.cosine_decay_schedule(rate, max(steps - warmup, 1), alpha=0.1)
     elif name == "luong":
-        last = steps // max(epoch, 1) + 1
+        last = steps // max(epoch, 1) + 1  # epochs that the run begins
+        # Joined behind the warm-up below, the schedule counts from its end.
         boundaries = {
-            epoch * done - warmup: 0.5 for done in range(settings["halve_after"], last)
+            epoch * done - warmup: 0.5 for done in range(settings.halve_after, last)
         }
         schedule = optax.piecewise_constant_schedule(rate, boundaries)
-    elif name == "sukhbaatar":
-        every = max(epoch * settings["halve_after"], 1)
+    else:  # sukhbaatar
+        every = max(epoch * settings.halve_after, 1)
         changes = {step: 0.5 for step in range(warmup + every, steps, every)}
+        # Half the rate, then doubled at the end of the warm-up: the whole one.
         if warmup:
             return optax.piecewise_constant_schedule(
                 0.5 * rate, {warmup: 2.0} | changes
             )
         return optax.piecewise_constant_schedule(rate, changes)
-    else:
-        raise ValueError(f"unknown schedule {name!r}; choose {', '.join(SCHEDULES)}")
     if not warmup:
         return schedule
     rise = optax.linear_schedule(0.0, rate, warmup)
@@ -53,14 +52,21 @@ def make_schedule(settings: Mapping[str, Any], epoch: int) -> optax.Schedule:
 
 
 def make_optimizer(
-    settings: Mapping[str, Any], schedule: optax.Schedule
+    settings: TrainSettings, schedule: optax.Schedule
 ) -> optax.GradientTransformation:
-    """Clip the gradient to `clip` (0: never), then adam, sgd, adadelta or rmsprop.
+    """Clipping of the gradient, then adam, sgd, adadelta or rmsprop.
 
     Clipped is the norm of the whole gradient, or with `clip_by` "elements" each number
-    to [-clip, clip] (Graves 2013). Adadelta has Bahdanau's rho 0.95 and epsilon 1e-6;
-    his learning rate is 1. RMSProp is that of Graves 2013, eqs. 38-45: centred, decay
-    0.95, momentum 0.9, epsilon 1e-4.
+    to [-clip, clip] (Graves 2013, https://arxiv.org/abs/1308.0850). Adadelta has the
+    rho 0.95 and epsilon 1e-6 of Bahdanau et al. 2014; their learning rate is 1. RMSProp
+    is that of Graves 2013, eqs. 38-45: centred, decay 0.95, momentum 0.9, epsilon 1e-4.
+
+    Args:
+      settings: the optimizer's name and how to clip; `clip` 0 never clips.
+      schedule: the learning rate by step.
+
+    Returns:
+      The optax transformation.
     """
     makers = {
         "adam": lambda: optax.adam(schedule),
@@ -71,13 +77,8 @@ def make_optimizer(
         ),
     }
     clips = {"norm": optax.clip_by_global_norm, "elements": optax.clip}
-    name, clip_by = settings["optimizer"], settings.get("clip_by", "norm")
-    for kind, choice, known in (
-        ("optimizer", name, makers),
-        ("clip_by", clip_by, clips),
-    ):
-        if choice not in known:
-            raise ValueError(f"unknown {kind} {choice!r}; choose {', '.join(known)}")
-    if settings["clip"] <= 0:
-        return makers[name]()
-    return optax.chain(clips[clip_by](settings["clip"]), makers[name]())
+    optimizer = makers[settings.optimizer]()
+    if settings.clip <= 0:
+        return optimizer
+    # Clipped first: Adam and the like rescale whatever they are given.
+    return optax.chain(clips[settings.clip_by](settings.clip), optimizer)

@@ -2,41 +2,52 @@
 
     jit         the program of one device, divided by the compiler as its arrays lie
     shard_map   every device runs the update on its rows, and sums are exchanged
-    pmap        the same in JAX's older words
+    pmap        the same by JAX's older interface
 
 All make the update of one device: losses, counts and gradients are summed over the
 devices before anything is divided. By jit random numbers are those of one device, too;
 by the other two each device draws its own (see `attnlab.training.step`), so that losses
 which draw are equal in distribution only.
 
-Parameters, optimizer and learner are whole on every device, so a run goes on from its
-checkpoint on any number of them. This is the only file that says pmap or shard_map.
+Parameters, optimizer and estimator state are whole on every device, so a run goes on
+from its checkpoint on any number of them. No other file uses pmap or shard_map.
 """
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from attnlab.nn.losses import Sums
+from attnlab.settings import TrainSettings
 from attnlab.training import processes
+from attnlab.training.step import Pytree, TrainState, Update
 
 ROWS, REPLICAS = "rows", "replicas"  # axes of the mesh
 
+MakeUpdate = Callable[[str | None], Update]
+Devices = tuple[jax.Device, ...]
+# A batch -> how its parts are split; None -> how everything else is.
+Specs = Callable[[Pytree], Pytree]
+
 
 class Layout(NamedTuple):
-    """How a run is spread: by a strategy, over devices, a process's side by side."""
+    """How a run is spread over devices.
+
+    strategy: one of STRATEGIES. devices: of all processes, each one's side by side.
+    """
 
     strategy: str
-    devices: tuple[Any, ...]
+    devices: Devices
 
     @property
     def alone(self) -> bool:
-        """Is it one device, and nothing to be spread?"""
+        """Whether it is one device, and nothing to be spread."""
         return len(self.devices) == 1 and self.strategy == "jit"
 
 
@@ -46,31 +57,37 @@ class ParallelUpdate(NamedTuple):
     update(state, batch, ...) -> (state, Sums), the batch a whole one, in memory.
     place(state) -> the first process's state, on all devices.
     fetch(state) -> the state on one device of this process. All processes call it.
-    lower(state, batch, ...) -> the program, to be looked at.
+    lower(state, batch, ...) -> the lowered program, whose text can be inspected.
     """
 
-    update: Callable[..., Any]
-    place: Callable[[Any], Any]
-    fetch: Callable[[Any], Any]
-    lower: Callable[..., Any]
+    update: Update
+    place: Callable[[TrainState], TrainState]
+    fetch: Callable[[TrainState], TrainState]
+    lower: Callable[..., jax.stages.Lowered]
 
 
-def layout_of(settings: Mapping[str, Any]) -> Layout:
-    """The layout that the settings `train` ask for; ValueErrors name what cannot be.
+def layout_of(settings: TrainSettings) -> Layout:
+    """The layout that the settings `train` ask for.
 
-    `devices` are those of each process: a number, or "all".
+    Args:
+      settings: the strategy, and how many devices of each process.
+
+    Returns:
+      The layout.
+
+    Raises:
+      ValueError: where there are fewer devices, or they cannot share a batch's rows
+        evenly; the setting is named.
     """
-    strategy, wanted = settings.get("strategy", "jit"), settings.get("devices", 1)
-    if strategy not in STRATEGIES:
-        choices = ", ".join(STRATEGIES)
-        raise ValueError(f"unknown train.strategy {strategy!r}; choose {choices}")
+    wanted = settings.devices
     groups = [
         [device for device in jax.devices() if device.process_index == process]
         for process in range(processes.count())
     ]
+    # Every process gives as many, so that they compute equal parts of a batch.
     most = min(map(len, groups))
     many = most if wanted == "all" else wanted
-    if isinstance(many, bool) or not isinstance(many, int) or not 1 <= many <= most:
+    if not 1 <= many <= most:
         kind = groups[0][0].platform
         where = "each process has" if len(groups) > 1 else "there are"
         choices = f"1 to {most}" if most > 1 else "1"
@@ -78,14 +95,24 @@ def layout_of(settings: Mapping[str, Any]) -> Layout:
             f"train.devices is {wanted!r}, and {where} {most} ({kind}); choose "
             f"{choices}, or 'all'"
         )
-    layout = Layout(strategy, tuple(d for group in groups for d in group[:many]))
-    if not settings.get("token_budget") and "batch_size" in settings:
-        check_rows(settings["batch_size"], len(layout.devices), "train.batch_size")
+    devices = tuple(device for group in groups for device in group[:many])
+    layout = Layout(settings.strategy, devices)
+    if settings.rows is not None:  # else they differ from batch to batch
+        check_rows(settings.rows, len(layout.devices), "train.batch_size")
     return layout
 
 
 def check_rows(rows: int, devices: int, name: str) -> None:
-    """A ValueError where devices cannot share so many rows evenly."""
+    """Refuse rows that devices cannot share evenly.
+
+    Args:
+      rows: of a batch.
+      devices: how many share them.
+      name: of the setting, or of what has so many rows.
+
+    Raises:
+      ValueError: with the numbers that would do.
+    """
     if rows % devices:
         fitting = [n for n in range(1, devices) if rows % n == 0]
         raise ValueError(
@@ -95,20 +122,29 @@ def check_rows(rows: int, devices: int, name: str) -> None:
 
 
 def parallel_update(
-    make: Callable[[str | None], Callable[..., Any]],
+    make: MakeUpdate,
     layout: Layout,
     *,
     shared: Sequence[str] = (),
     replicas: int = 0,
 ) -> ParallelUpdate:
-    """The update that make(axis_name) returns, on the devices of a layout.
+    """An update on the devices of a layout.
 
-    `shared` names the parts of a batch that have no rows (`Task.shared`). With
-    `replicas`, everything has a leading axis K of so many. The devices then form
-    gcd(K, devices) groups: a group has replicas of its own, shares the rows of each,
-    and exchanges nothing with the others. By pmap there is one group.
+    Args:
+      make: make(axis_name) is the update of one device; the axis is that of the devices
+        which share rows, None where the compiler divides the work.
+      layout: the devices, and the strategy.
+      shared: names of the parts of a batch that have no rows (`Task.shared`).
+      replicas: K, where everything has a leading axis of so many; 0: there is none. The
+        devices then form gcd(K, devices) groups: a group has replicas of its own,
+        shares the rows of each, and exchanges nothing with the others. By pmap there is
+        one group.
+
+    Returns:
+      The update, with what moves states to the devices and back.
     """
     if layout.alone:
+        # Donated: the new state takes the memory of the old one.
         compiled = jax.jit(make(None), donate_argnums=0)
         return ParallelUpdate(compiled, _same, _same, compiled.lower)
     return STRATEGIES[layout.strategy](
@@ -116,20 +152,24 @@ def parallel_update(
     )
 
 
-def _same(state: Any) -> Any:
+def _same(state: TrainState) -> TrainState:
     return state
 
 
-def _by_jit(make, devices, shared, replicas: int) -> ParallelUpdate:
+def _by_jit(
+    make: MakeUpdate, devices: Devices, shared: frozenset[str], replicas: int
+) -> ParallelUpdate:
     program = make(None)
     return _on_mesh(lambda mesh, specs: program, devices, shared, replicas)
 
 
-def _by_shard_map(make, devices, shared, replicas: int) -> ParallelUpdate:
+def _by_shard_map(
+    make: MakeUpdate, devices: Devices, shared: frozenset[str], replicas: int
+) -> ParallelUpdate:
     program = make(ROWS)
 
-    def build(mesh, specs):
-        def update(state, batch, *others):
+    def build(mesh: Mesh, specs: Specs) -> Update:
+        def update(state: TrainState, batch: Pytree, *others: jax.Array):
             whole = specs(None)
             mapped = jax.shard_map(
                 program,
@@ -147,15 +187,21 @@ def _by_shard_map(make, devices, shared, replicas: int) -> ParallelUpdate:
     return _on_mesh(build, devices, shared, replicas)
 
 
-def _on_mesh(build, devices, shared, replicas: int) -> ParallelUpdate:
+def _on_mesh(
+    build: Callable[[Mesh, Specs], Update],
+    devices: Devices,
+    shared: frozenset[str],
+    replicas: int,
+) -> ParallelUpdate:
     """An update by jit on arrays that lie on a mesh [replicas, rows] of the devices."""
+    # As many parts as divide the replicas evenly; what is left over splits rows.
     across = math.gcd(replicas, len(devices)) if replicas else 1
-    grid = np.array(devices).reshape(across, -1)
+    grid = np.array(devices).reshape(across, -1)  # [replicas, rows]
     mesh = Mesh(grid, (REPLICAS, ROWS), axis_types=(AxisType.Auto, AxisType.Auto))
+    # Replicas are an axis in front of a batch's rows, [K, B, ...].
     lead = (REPLICAS,) if replicas else ()
 
-    def specs(batch):
-        """How the parts of a batch are split; without one, everything else."""
+    def specs(batch: Pytree) -> Pytree:
         if batch is None:
             return P(*lead)
         rows = (
@@ -163,7 +209,8 @@ def _on_mesh(build, devices, shared, replicas: int) -> ParallelUpdate:
         )
         return type(batch)(*rows)
 
-    def lay(batch):
+    def lay(batch: Pytree) -> Pytree:
+        """The parts of a batch on the devices, each of which gets only its rows."""
         _check(batch, shared, len(lead), grid.shape[1])
         parts = [
             jax.make_array_from_callback(
@@ -176,9 +223,10 @@ def _on_mesh(build, devices, shared, replicas: int) -> ParallelUpdate:
     whole, split = NamedSharding(mesh, P()), NamedSharding(mesh, specs(None))
     update = build(mesh, specs)
     compiled = jax.jit(update, out_shardings=(split, whole), donate_argnums=0)
+    # Replicas lie apart, so a process may lack some of them.
     gather = jax.jit(_same, out_shardings=whole)
 
-    def place(state):
+    def place(state: TrainState) -> TrainState:
         state = _from_first(state, devices)
         return jax.jit(_same, out_shardings=split)(state)
 
@@ -190,14 +238,17 @@ def _on_mesh(build, devices, shared, replicas: int) -> ParallelUpdate:
     )
 
 
-def _by_pmap(make, devices, shared, replicas: int) -> ParallelUpdate:
+def _by_pmap(
+    make: MakeUpdate, devices: Devices, shared: frozenset[str], replicas: int
+) -> ParallelUpdate:
     update, lead = make(ROWS), int(replicas > 0)  # the axis of rows
-    own = [d for d in devices if d.process_index == jax.process_index()]
-    first = devices.index(own[0])
-    mesh = Mesh(np.array(own), (ROWS,), axis_types=(AxisType.Auto,))
+    local = [d for d in devices if d.process_index == jax.process_index()]
+    first = devices.index(local[0])
+    mesh = Mesh(np.array(local), (ROWS,), axis_types=(AxisType.Auto,))
 
     @functools.cache
-    def program(kind, others: int):
+    def program(kind: Pytree, others: int) -> Pytree:
+        """The compiled update of a class of batches, with so many more arguments."""
         axes = kind(*(None if name in shared else lead for name in kind._fields))
         return jax.pmap(
             update,
@@ -207,29 +258,32 @@ def _by_pmap(make, devices, shared, replicas: int) -> ParallelUpdate:
             devices=devices,
         )
 
-    def divided(name: str, part):
+    def divided(name: str, part: np.ndarray) -> np.ndarray:
         """This process's rows [B, ...], or [K, B, ...], as [devices, b, ...]."""
         if name in shared:
             return part
         part = np.asarray(part)
         before, (rows, *rest) = part.shape[:lead], part.shape[lead:]
+        # [B, ...] to [devices, B / devices, ...], neighbors on one device.
         each = part.reshape(*before, len(devices), rows // len(devices), *rest)
-        return each[(slice(None),) * lead + (slice(first, first + len(own)),)]
+        # Local devices are neighbors in the list, so their rows are one slice.
+        return each[(slice(None),) * lead + (slice(first, first + len(local)),)]
 
-    def call(state, batch, *others):
+    def call(state: TrainState, batch: Pytree, *others: jax.Array) -> Pytree:
+        """The compiled update, and what it is called with."""
         _check(batch, shared, lead, len(devices))
         parts = (divided(*pair) for pair in zip(batch._fields, batch, strict=True))
         return program(type(batch), len(others)), (state, type(batch)(*parts), *others)
 
-    def run(*arguments):
-        compiled, given = call(*arguments)
-        return _settled(compiled(*given))
+    def run(*arguments: Pytree) -> tuple[TrainState, Sums]:
+        compiled, parts = call(*arguments)
+        return _settled(compiled(*parts))
 
-    def lower(*arguments):
-        compiled, given = call(*arguments)
-        return compiled.lower(*given)
+    def lower(*arguments: Pytree) -> jax.stages.Lowered:
+        compiled, parts = call(*arguments)
+        return compiled.lower(*parts)
 
-    def place(state):
+    def place(state: TrainState) -> TrainState:
         state = _from_first(state, devices)
         return jax.jit(_same, out_shardings=NamedSharding(mesh, P()))(state)
 
@@ -239,14 +293,14 @@ def _by_pmap(make, devices, shared, replicas: int) -> ParallelUpdate:
 STRATEGIES = {"jit": _by_jit, "pmap": _by_pmap, "shard_map": _by_shard_map}
 
 
-def _check(batch: Any, shared, axis: int, devices: int) -> None:
+def _check(batch: Pytree, shared: frozenset[str], axis: int, devices: int) -> None:
     for name, part in zip(batch._fields, batch, strict=True):
         if name not in shared:
             check_rows(np.shape(part)[axis], devices, "the number of a batch's rows")
 
 
-def _settled(result: Any) -> Any:
-    """What an update returned, once it's there if CPUs computed it.
+def _settled(result: tuple[TrainState, Sums]) -> tuple[TrainState, Sums]:
+    """What an update returned; waited for where CPUs compute it.
 
     Updates that are not waited for pile up, and the devices of one CPU (there are
     several with --xla_force_host_platform_device_count) block each other for good.
@@ -256,42 +310,46 @@ def _settled(result: Any) -> Any:
     return result
 
 
-def _here(state: Any) -> Any:
+def _here(state: TrainState) -> TrainState:
     """What all devices have alike, on the first of this process."""
+    # Every device has all of it, so nothing is sent.
     return jax.tree.map(lambda leaf: leaf.addressable_data(0), state)
 
 
-def _from_first(state: Any, devices: Sequence[Any]) -> Any:
+def _from_first(state: TrainState, devices: Devices) -> TrainState:
     """The first process's bits of a state, on every process."""
     if processes.count() == 1:
         return state
-    keys = jax.tree.map(_is_key, state)
+    keys = jax.tree.map(_is_key, state)  # which have no bytes of their own
     bare = jax.tree.map(
         lambda x, key: jax.random.key_data(x) if key else x, state, keys
     )
-    own = [np.asarray(leaf) for leaf in jax.tree.leaves(bare)]
-    told = np.frombuffer(b"".join(leaf.tobytes() for leaf in own), np.uint8)
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(bare)]
+    # As bytes: one collective for leaves of all dtypes, and no rounding.
+    message = np.frombuffer(b"".join(leaf.tobytes() for leaf in leaves), np.uint8)
     mesh = Mesh(np.array(devices), (ROWS,), axis_types=(AxisType.Auto,))
 
-    def row(index: Any) -> np.ndarray:
-        """What a device says: the first process's first one the state, others zeros."""
-        return (told if not index[0].start else np.zeros_like(told))[None]
+    def row(index: Pytree) -> np.ndarray:
+        """Of the first process's first device the state, of the others zeros."""
+        return (message if not index[0].start else np.zeros_like(message))[None]
 
+    # The others may come minutes later, and the collective gives up after 30 s.
     processes.meet()
     each = jax.make_array_from_callback(
-        (len(devices), len(told)), NamedSharding(mesh, P(ROWS)), row
+        (len(devices), len(message)), NamedSharding(mesh, P(ROWS)), row
     )
+    # A sum over devices of which one has the numbers: a broadcast, bit for bit.
     total = jax.jit(
         lambda rows: rows.sum(axis=0, dtype=rows.dtype),
         out_shardings=NamedSharding(mesh, P()),
     )(each)
-    heard, at = np.asarray(total.addressable_data(0)).tobytes(), 0
-    found = []
-    for leaf in own:
-        part = np.frombuffer(heard, leaf.dtype, leaf.size, at)
-        found.append(jax.numpy.asarray(part.reshape(leaf.shape)))
+    received, at = np.asarray(total.addressable_data(0)).tobytes(), 0
+    arrays = []
+    for leaf in leaves:
+        part = np.frombuffer(received, leaf.dtype, leaf.size, at)
+        arrays.append(jax.numpy.asarray(part.reshape(leaf.shape)))
         at += leaf.nbytes
-    bare = jax.tree.unflatten(jax.tree.structure(bare), found)
+    bare = jax.tree.unflatten(jax.tree.structure(bare), arrays)
     return jax.tree.map(
         lambda x, old, key: (
             jax.random.wrap_key_data(x, impl=jax.random.key_impl(old)) if key else x
@@ -302,5 +360,5 @@ def _from_first(state: Any, devices: Sequence[Any]) -> Any:
     )
 
 
-def _is_key(leaf: Any) -> bool:
+def _is_key(leaf: jax.Array) -> bool:
     return jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)

@@ -1,29 +1,46 @@
 """Several processes that train one run together, joined by `jax.distributed`.
 
 The first process leads. It alone reads and writes the run folder, evaluates and
-decides; the others compute their rows of every batch, and between updates wait for
-what it says. A run in one process leads itself, and nothing here touches it.
+decides; the others compute their rows of every batch, and between updates wait for its
+messages. A run in one process leads itself, and none of this changes it.
 """
 
 import itertools
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
 
 PATIENCE = 7 * 24 * 3600 * 1000  # milliseconds; JAX ends those whose leader has died
 AUTO = "auto"
-_numbers = itertools.count()  # of messages and meetings, the same on all processes
+_numbers = itertools.count()  # of messages and barriers, the same on all processes
+Value = TypeVar("Value")
 
 
 class LeaderFailed(RuntimeError):
-    """What went wrong on the first process, told to the others."""
+    """On the other processes: the first one failed, and how."""
+
+
+class _Client(Protocol):
+    """What is used here of JAX's client of the coordination service."""
+
+    def blocking_key_value_get(self, key: str, milliseconds: int) -> str: ...
+    def key_value_set(self, key: str, value: str) -> None: ...
+    def wait_at_barrier(self, name: str, milliseconds: int) -> None: ...
 
 
 def connect(coordinator: str, processes: int = 0, process: int = -1) -> None:
-    """Join the `processes` that train together, as number `process` of them.
+    """Join the processes that train together. Call it before JAX is used.
 
-    `coordinator` is host:port of the first one, where a port is free; or "auto", where
-    Slurm or another cluster says all three. Call it before JAX is used.
+    Args:
+      coordinator: host:port of the first process, where a port is free; or "auto",
+        where Slurm or another cluster tells all three.
+      processes: how many train together.
+      process: which of them this is, from 0.
+
+    Raises:
+      ValueError: for numbers that do not go together.
     """
     import jax
 
@@ -42,24 +59,43 @@ def connect(coordinator: str, processes: int = 0, process: int = -1) -> None:
 
 
 def count() -> int:
-    """How many processes train together; does not start JAX if it is one."""
+    """How many processes train together.
+
+    Returns:
+      Their number, at least 1. JAX is not started by the question.
+    """
     import jax
 
     return jax.process_count() if jax.distributed.is_initialized() else 1
 
 
 def leading() -> bool:
-    """Is this the first process?"""
+    """Whether this is the first process, or the only one.
+
+    Returns:
+      True for a process that reads and writes the run folder.
+    """
     import jax
 
     return count() == 1 or jax.process_index() == 0
 
 
-def lead(work: Callable[[], Any], tell: Callable[[Any], Any] = lambda value: None):
-    """work() on the first process; what the others get is tell(its value), by JSON.
+def lead(
+    work: Callable[[], Value], tell: Callable[[Value], object] = lambda value: None
+) -> Any:
+    """Do work on the first process, and send the others what came of it.
 
-    They wait for it without computing. What it raises there, they raise as
-    LeaderFailed. All processes must come here in the same order.
+    They wait for it without computing. All processes must come here in the same order.
+
+    Args:
+      work: what is done on the first process only.
+      tell: makes of its value what the others get, which JSON must be able to hold.
+
+    Returns:
+      work() on the first process; tell(work()), as JSON gives it back, on the others.
+
+    Raises:
+      LeaderFailed: on the others, where work() raises anything.
     """
     if count() == 1:
         return work()
@@ -73,15 +109,24 @@ def lead(work: Callable[[], Any], tell: Callable[[Any], Any] = lambda value: Non
         value = work()
         message = {"value": tell(value)}
     except BaseException as error:
+        # BaseException: at Ctrl-C, too, or the others would wait for ever.
         message = {"error": f"{type(error).__name__}: {error}"}
         raise
     finally:
+        # In `finally`, so that the others hear of an error as well.
         _client().key_value_set(name, json.dumps(message, default=_plain))
     return value
 
 
-def in_turn(work: Callable[[], Any]) -> Any:
-    """work() on the first process, then on the others, which find what it wrote."""
+def in_turn(work: Callable[[], Value]) -> Value:
+    """Do work on the first process, then on the others, which read what it wrote.
+
+    Args:
+      work: what every process does.
+
+    Returns:
+      work() of this process.
+    """
     value = lead(work)
     return value if leading() else work()
 
@@ -95,16 +140,20 @@ def meet() -> None:
         _client().wait_at_barrier(f"attnlab/{next(_numbers)}", PATIENCE)
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist()  # NumPy's and JAX's
+def _plain(value: np.ndarray) -> object:
+    """An array, or a number, of NumPy or JAX as JSON has it."""
+    return value.tolist()
 
 
-def _client() -> Any:
+def _client() -> _Client:
     """The channel beside the devices, by which the processes found each other.
 
     JAX has no public name for it (Orbax takes it from here, too). Its public
     broadcasts are collectives, which time out while the first process evaluates.
     """
+    # Imported late, as everything of JAX in this file.
     from jax._src import distributed
 
-    return distributed.global_state.client
+    client = distributed.global_state.client
+    assert client is not None  # `connect` has been called: there are several processes
+    return client

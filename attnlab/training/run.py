@@ -7,77 +7,110 @@ import argparse
 import logging
 import math
 import os
-import platform
-import subprocess
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from attnlab import runs
 from attnlab.runs.lock import LOCK, BusyRun, only_one
 from attnlab.training import processes
+from attnlab.training.environment import environment
+from attnlab.training.run_config import (
+    RunConfig,
+    learned_fingerprint,
+    read_run_config,
+)
 from attnlab.training.wandb_writer import wandb_writer
 from attnlab.training.writers import Writer, console_writer, jsonl_writer, several
 
-__all__ = ["BusyRun", "only_one", "run", "run_together"]
+if TYPE_CHECKING:  # they bring JAX, which `--help` does without
+    from attnlab.task import Task
+    from attnlab.training.replicas import Replica
+    from attnlab.training.run_state import Trained
+    from attnlab.training.step import Pytree
 
-# What may change between a run and its resumption without changing what is learned.
-PRESENTATION = ("row", "slug", "order", "wandb")
-LAYOUT = ("devices", "strategy")  # of `train`: where it is learned, and not what
-# Settings of `evaluate` that matter once training is over; the others choose the best
-# checkpoint.
-FINAL = ("beams", "length_penalty", "alpha", "ratio", "replace_unknown", "gold")
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sacrebleu")
+__all__ = [
+    "BusyRun",
+    "learned_fingerprint",
+    "only_one",
+    "read_run_config",
+    "run",
+    "run_together",
+]
+
+Result = dict[str, object]  # what a result.json holds
+Folder = str | os.PathLike[str]
 
 
-def run(
-    folder: str | os.PathLike, *, console: bool = True, wait: bool = False
-) -> dict[str, Any]:
+def run(folder: Folder, *, console: bool = True, wait: bool = False) -> Result:
     """Train and evaluate the run of a folder; resumes, and skips a finished one.
 
-    Returns the result. Whatever goes wrong is also written to error.json, where it
-    stays until the next try. A run that another process is training raises BusyRun, or
-    with `wait` is waited for. FileNotFoundError where there is no run.
+    Whatever goes wrong is also written to error.json, where it stays until the next
+    try.
+
+    Args:
+      folder: the run's folder, which holds its config.json.
+      console: whether progress is shown on stderr.
+      wait: whether to wait for another process that trains this run.
+
+    Returns:
+      What result.json holds.
+
+    Raises:
+      FileNotFoundError: where there is no run.
+      BusyRun: where another process trains it and `wait` is not set.
+      NonFiniteLoss: where training diverged.
+      ValueError: for settings that do not work.
     """
     folder = Path(folder)
-    with ExitStack() as held:
+    with ExitStack() as stack:
 
-        def begin() -> dict[str, Any] | None:
+        def begin() -> Result | None:
             if not (folder / runs.CONFIG).exists():
                 raise FileNotFoundError(f"no {runs.CONFIG} in {folder}")
-            held.enter_context(only_one(folder, wait))
+            stack.enter_context(only_one(folder, wait))
             _reopen(folder)
             if (folder / runs.RESULT).exists():
                 return runs.check_result(folder)
-            held.enter_context(_recorded(folder))
+            stack.enter_context(_recorded(folder))
             return None
 
-        finished = processes.lead(begin, tell=_as_it_is)
+        finished = processes.lead(begin, tell=_unchanged)
         return _run(folder, console) if finished is None else finished
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _unchanged(result: Result | None) -> Result | None:
+    return result
 
 
 def run_together(
-    folders: Sequence[str | os.PathLike], *, wait: bool = False
+    folders: Sequence[Folder], *, wait: bool = False
 ) -> dict[Path, Exception]:
     """Train the runs of several folders as replicas of one program.
 
-    Each folder ends up as `run` leaves it; finished ones are skipped. Returns the
-    errors of those that failed. ValueError where the configurations differ in more
-    than replicas may (see `attnlab.training.replicas`).
+    Each folder ends up as `run` leaves it; finished ones are skipped.
+
+    Args:
+      folders: those of the runs.
+      wait: whether to wait for other processes that train any of them.
+
+    Returns:
+      The errors of those that failed, by folder.
+
+    Raises:
+      ValueError: where the configurations differ in more than replicas may (see
+        `attnlab.training.replicas`).
+      BusyRun: where another process trains a run and `wait` is not set.
     """
-    from attnlab.training.replicas import Replica, check_alike, train_together
+    from attnlab.training.replicas import check_alike, train_together
 
     failed: dict[Path, Exception] = {}
     with ExitStack() as stack:
-        places = sorted({Path(folder) for folder in folders})  # so none waits in a ring
+        # Sorted: two programs that wait for each other's locks would wait for ever.
+        places = sorted({Path(folder) for folder in folders})
         for folder in places:
             stack.enter_context(only_one(folder, wait))
             _reopen(folder)
@@ -86,48 +119,48 @@ def run_together(
             return failed
         for folder in places:
             stack.enter_context(_recorded(folder))
-        configs = {folder: runs.read_json(folder / runs.CONFIG) for folder in places}
-        check_alike(list(configs.values()))
-        replicas = []
+        configs = {folder: read_run_config(folder) for folder in places}
+        check_alike([config.settings for config in configs.values()])
+        replicas: list[Replica] = []
         for folder, config in configs.items():
             try:
                 with _recorded(folder):
-                    task = _prepare(folder, config, beside=len(places))
-            except Exception as error:  # its own: the others go on
+                    task = _prepare(folder, config, replicas=len(places))
+            except Exception as error:  # of this run alone: the others go on
                 failed[folder] = error
                 continue
-            if replicas:  # compiled once, for all
+            if replicas:  # the functions of the first: compiled once, for all
                 task = replicas[0].task._replace(batches=task.batches)
-            writer = _writer(folder, config, console=False)
-            stack.callback(writer.close)
-            replicas.append(
-                Replica(
-                    task,
-                    config["train"],
-                    folder,
-                    config["seed"],
-                    writer,
-                    learned_fingerprint(config),
-                )
-            )
+            replicas.append(_replica(folder, config, task))
+            stack.callback(replicas[-1].writer.close)
         outcomes = train_together(replicas) if replicas else []
-        for own, outcome in zip(replicas, outcomes, strict=True):
+        for replica, outcome in zip(replicas, outcomes, strict=True):
+            folder = replica.folder
             try:
-                with _recorded(own.folder):
+                with _recorded(folder):
                     if isinstance(outcome, Exception):
                         raise outcome
-                    config = configs[own.folder]
-                    _conclude(own.folder, config, own.task, outcome, own.writer)
+                    task, writer = replica.task, replica.writer
+                    _conclude(folder, configs[folder], task, outcome, writer)
             except Exception as error:
-                failed[own.folder] = error
+                failed[folder] = error
     return failed
 
 
+def _replica(folder: Path, config: RunConfig, task: "Task") -> "Replica":
+    from attnlab.training.replicas import Replica
+
+    settings = config.settings
+    writer = _writer(folder, config, console=False)
+    train, seed = settings.train, settings.seed
+    return Replica(task, train, folder, seed, writer, config.fingerprint)
+
+
 def _reopen(folder: Path) -> None:
-    """A finished run with damaged files is finished again, which is said."""
-    found = runs.reopen(folder)
-    if found:
-        names = ", ".join(found)
+    """A finished run with damaged files is finished again; stderr says which."""
+    damaged = runs.reopen(folder)
+    if damaged:
+        names = ", ".join(damaged)
         print(f"{folder}: damaged and made anew: {names}", file=sys.stderr)
 
 
@@ -147,75 +180,74 @@ def _recorded(folder: Path) -> Iterator[None]:
         raise
 
 
-def _run(folder: Path, console: bool) -> dict[str, Any]:
+def _run(folder: Path, console: bool) -> Result:
     from attnlab.training.loop import train
 
-    config = runs.read_json(folder / runs.CONFIG)
+    config = read_run_config(folder)
     task = processes.in_turn(lambda: _prepare(folder, config))
     writer = _writer(folder, config, console) if processes.leading() else several()
     try:
         trained = train(
             task,
-            config["train"],
+            config.settings.train,
             folder,
-            seed=config["seed"],
+            seed=config.settings.seed,
             writer=writer,
-            fingerprint=learned_fingerprint(config),
+            fingerprint=config.fingerprint,
         )
-        return processes.lead(
-            lambda: _conclude(folder, config, task, trained, writer), tell=_as_it_is
-        )
+
+        def conclude() -> Result:
+            assert trained is not None  # this is the first process
+            return _conclude(folder, config, task, trained, writer)
+
+        return processes.lead(conclude, tell=_unchanged)
     finally:
         writer.close()
 
 
-def _prepare(folder: Path, config: Mapping[str, Any], beside: int = 1) -> Any:
-    """The task of a run, whose environment is written down: `beside` is the number of
-    replicas in its program."""
-    for name in ("absl", "jax"):  # checkpoints and missing accelerators, at length
+def _prepare(folder: Path, config: RunConfig, replicas: int = 1) -> "Task":
+    """The task of a run, one of so many `replicas` of a program; writes
+    environment.json."""
+    for name in ("absl", "jax"):  # they tell of checkpoints and missing accelerators
         logging.getLogger(name).setLevel(logging.ERROR)
     from attnlab.tasks import make_task
     from attnlab.training.parallel import layout_of
 
-    layout = layout_of(config["train"])
+    layout = layout_of(config.settings.train)
+    # One process alone writes to the folder.
     if processes.leading():
-        where = {
-            "replicas": beside,
+        place = {
+            "replicas": replicas,
             "devices": len(layout.devices),
             "strategy": layout.strategy,
             "processes": processes.count(),
         }
         _tidy(folder)
-        runs.write_json(folder / runs.ENVIRONMENT, environment() | where)
-    task = make_task(config, folder)
+        runs.write_json(folder / runs.ENVIRONMENT, environment() | place)
+    task = make_task(config.settings, folder)
     for note in task.notes if processes.leading() else ():
         print(note, file=sys.stderr)
     return task
 
 
 def _tidy(folder: Path) -> None:
-    """Remove what a killed process has left half-written, under a name of its own."""
-    unlocked = (
-        f"{LOCK}.",
-        f".{runs.CONFIG}.",
-        f".{runs.ERROR}.",
-    )  # others write these without the lock
+    """Remove temporary files that a killed process has left."""
+    # These are written without the lock, so another process may be at it just now.
+    unlocked = (f"{LOCK}.", f".{runs.CONFIG}.", f".{runs.ERROR}.")
     for path in folder.glob(".*.tmp"):
         if not path.name.startswith(unlocked):
             path.unlink(missing_ok=True)
 
 
 def _conclude(
-    folder: Path, config: Mapping[str, Any], task: Any, trained: Any, writer: Writer
-) -> dict[str, Any]:
-    """Test the best parameters and write result.json; returns what it says."""
-    results = task.finish(trained.params, folder)
+    folder: Path, config: RunConfig, task: "Task", trained: "Trained", writer: Writer
+) -> Result:
+    """Test the best parameters and write result.json; returns what it holds."""
+    scores = task.finish(trained.params, folder)
     result = {
-        "row": config["row"],
-        "slug": config["slug"],
-        "order": config["order"],
-        "seed": config["seed"],
-        **results,
+        **{name: config.plain[name] for name in ("row", "slug", "order")},
+        "seed": config.settings.seed,
+        **scores,
         "parameters": count_parameters(trained.params),
         "tokens_per_second": trained.progress.tokens / trained.progress.timed,
         "seconds_per_step": seconds_per_step(trained),
@@ -224,86 +256,66 @@ def _conclude(
         "best_step": trained.best_step,
         "stopped": trained.progress.stopped,
     }
-    final = {k: v for k, v in results.items() if isinstance(v, float)}
+    final = {name: value for name, value in scores.items() if isinstance(value, float)}
+    # Before the result, whose list of files has the digest of metrics.jsonl.
     writer.write(trained.step, "test", final)
     runs.write_result(folder, result)
+    # After the result, as the mirror reads the finished folder.
     writer.conclude()
     return runs.read_json(folder / runs.RESULT)
 
 
-def count_parameters(params: Any) -> int:
-    """Numbers in a tree of parameters."""
+def count_parameters(params: "Pytree") -> int:
+    """How many numbers a model learns.
+
+    Args:
+      params: the tree of its parameters, or of their shapes.
+
+    Returns:
+      The sum of their sizes.
+    """
     import jax
 
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
-def seconds_per_step(trained: Any) -> float:
-    """Seconds of an update: the timed ones over all updates.
+def seconds_per_step(trained: "Trained") -> float:
+    """Mean time of an update: the timed ones over all updates.
 
-    `timed` leaves out updates that compiled, a handful, so this is a little too small:
-    by 1 % where 6 of 600 compiled.
+    Args:
+      trained: what training came to.
+
+    Returns:
+      Seconds. `timed` leaves out updates that compiled, a handful, so this is a little
+      too small: by 1 % where 6 of 600 compiled.
     """
     return trained.progress.timed / trained.step
 
 
-def learned_fingerprint(config: Mapping[str, Any]) -> str:
-    """Fingerprint of all that decides what is learned; ties checkpoints to it."""
-    learned = {k: v for k, v in config.items() if k not in PRESENTATION}
-    train = {k: v for k, v in config["train"].items() if k not in LAYOUT}
-    evaluate = config["evaluate"]
-    judging = {k: v for k, v in evaluate.items() if k not in FINAL}
-    return runs.fingerprint(learned | {"train": train, "evaluate": judging})
-
-
-def _writer(folder: Path, config: Mapping[str, Any], console: bool) -> Writer:
+def _writer(folder: Path, config: RunConfig, console: bool) -> Writer:
     from attnlab.training.checkpoint import Checkpoints
 
-    mirror = wandb_writer(folder, config, fingerprint=learned_fingerprint(config))
+    mirror = wandb_writer(
+        folder, config.settings, config.plain, fingerprint=config.fingerprint
+    )
     writers = [jsonl_writer(folder), mirror]
     if console:
-        train = config["train"]
+        train = config.settings.train
         begun = Checkpoints(folder / runs.CHECKPOINTS).latest_step or 0
-        every = train["evaluate_every"]
-        writers.append(console_writer(train["steps"], every=every, start=begun))
+        every = train.evaluate_every
+        writers.append(console_writer(train.steps, every=every, start=begun))
     return several(*writers)
 
 
-def environment() -> dict[str, Any]:
-    """Where a run takes place: commit, versions, device."""
-    import jax
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train the runs that the command line names.
 
-    device = jax.devices()[0]
-    return {
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-        "platform": platform.platform(),
-        "device": {"kind": device.device_kind, "count": jax.device_count()},
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-    }
+    Args:
+      arguments: of the command line; those of this process by default.
 
-
-def _commit() -> str | None:
-    """Commit of the source tree, "+" appended if it has changes; None outside git."""
-
-    def git(*words):
-        folder = Path(__file__).parent
-        done = subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, text=True, check=False
-        )
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        return commit and commit + ("+" if git("status", "--porcelain", "-uno") else "")
-    except FileNotFoundError:  # no git on this machine
-        return None
-
-
-def main(arguments: list[str] | None = None) -> int:
+    Returns:
+      The exit status: 1 where a replica failed. A run alone raises what went wrong.
+    """
     parser = argparse.ArgumentParser(
         description="Train the run of one run folder, or of several as one program."
     )

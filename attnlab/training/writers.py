@@ -1,7 +1,8 @@
 """Writers: where the numbers of a run go besides its result.
 
-A writer is a few functions. `jsonl_writer` keeps the truth, `console_writer` shows it,
-`wandb_writer` (in a file of its own) mirrors it; `several` makes one writer of many.
+A writer is a few functions. `jsonl_writer` writes metrics.jsonl, from which reports are
+made; `console_writer` shows progress; `wandb_writer` (in a file of its own) mirrors the
+run in Weights & Biases; `several` makes one writer of many.
 """
 
 import os
@@ -10,23 +11,27 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, SupportsFloat, TextIO
 
 from attnlab import runs
 from attnlab.metrics.registry import METRICS
 
-Arrays = Callable[[], Mapping[str, Any]]  # called by a writer that shows them, only
+Values = Mapping[str, object]  # numbers of one moment by name; None: not measured
+Arrays = Callable[[], Mapping[str, object]]  # called by a writer that shows them, only
+# show(step, kind, the last values of each kind, time left)
+Show = Callable[[int, str, Mapping[str, Values], str], None]
 
 
 class Writer(NamedTuple):
-    """Where numbers go; call `close` once, at the end.
+    """Where numbers go.
 
-    write(step, kind, values)   values of one moment; kind is "train", "dev" or "test"
-    conclude()                  the run is done: result.json and the rest are written
-    histograms(step, arrays)    {name: array} whose distribution can be shown
+    write(step, kind, values): values of one moment; kind is "train", "dev" or "test".
+    conclude(): the run is done: result.json and the rest are written.
+    close(): to be called once, at the end.
+    histograms(step, arrays): {name: array} whose distribution can be shown.
     """
 
-    write: Callable[[int, str, Mapping[str, Any]], None]
+    write: Callable[[int, str, Values], None]
     conclude: Callable[[], None]
     close: Callable[[], None]
     histograms: Callable[[int, Arrays], None] = lambda step, arrays: None
@@ -35,23 +40,27 @@ class Writer(NamedTuple):
 def several(*writers: Writer) -> Writer:
     """One writer that passes everything to all of them, in their order.
 
-    `close` closes every one, also when another fails on it.
+    Args:
+      writers: any number of them; without any, nothing is written.
+
+    Returns:
+      The writer; its `close` closes every one, also when another fails on it.
     """
 
-    def write(step, kind, values):
+    def write(step: int, kind: str, values: Values) -> None:
         for writer in writers:
             writer.write(step, kind, values)
 
-    def conclude():
+    def conclude() -> None:
         for writer in writers:
             writer.conclude()
 
-    def histograms(step, arrays):
+    def histograms(step: int, arrays: Arrays) -> None:
         for writer in writers:
             writer.histograms(step, arrays)
 
-    def close():
-        with ExitStack() as stack:
+    def close() -> None:
+        with ExitStack() as stack:  # which goes on to the others after an error
             for writer in reversed(writers):
                 stack.callback(writer.close)
 
@@ -59,16 +68,21 @@ def several(*writers: Writer) -> Writer:
 
 
 def jsonl_writer(folder: str | os.PathLike) -> Writer:
-    """Adds a line to metrics.jsonl of a run folder for each `write`.
+    """A writer that adds a line to metrics.jsonl for each `write`.
 
     A line is on its way to the disk when `write` returns: killing the process loses
-    none. Histograms are for looking at: a line holds numbers only. A value that is not
-    finite becomes null.
+    none. A value that is not finite becomes null. Histograms are not written.
+
+    Args:
+      folder: the run's folder, made where it is missing.
+
+    Returns:
+      The writer.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
-    def write(step, kind, values):
+    def write(step: int, kind: str, values: Values) -> None:
         record = {"step": int(step), "kind": kind, **values}
         runs.append_jsonl(folder / runs.METRICS, record)
 
@@ -83,59 +97,75 @@ def console_writer(
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Writer:
-    """Shows how far a run of `total` steps is, on stderr or `stream`.
+    """A writer that shows the progress of a run.
 
     On a terminal it is one moving bar with the last numbers. Elsewhere it is a line for
     the first `write`, then for each that is `every` steps or more after the last line,
-    and for every dev evaluation. `start` is the step a resumed run begins at; the time
-    left is reckoned from there. Draws only inside `write`: there is no second thread.
+    and for every dev evaluation. Draws only inside `write`: there is no second thread.
+
+    Args:
+      total: steps of the run.
+      every: steps between lines.
+      start: the step that a resumed run begins at; the time left is estimated from
+        there.
+      stream: where to write; stderr by default.
+      clock: the seconds since any moment.
+
+    Returns:
+      The writer.
     """
     output: TextIO = sys.stderr if stream is None else stream
     began = clock()
-    latest: dict[str, dict[str, Any]] = {}
+    latest: dict[str, Values] = {}
 
-    def left(step):
+    def left(step: int) -> str:
         if step <= start:
             return "-:--:--"
+        # A resumed run begins at `start`: steps before it took none of this time.
         seconds = (clock() - began) / (step - start) * (total - step)
         return _duration(seconds)
 
+    # Streams that stand in for stderr (a notebook's, a test's) may lack isatty.
     if getattr(output, "isatty", lambda: False)():
         show, close = _bar(output, total, start)
     else:
         show, close = _lines(output, total, every)
 
-    def write(step, kind, values):
-        latest[kind] = dict(values)
+    def write(step: int, kind: str, values: Values) -> None:
+        latest[kind] = dict(values)  # the caller may change its own
         show(int(step), kind, latest, left(step))
 
     return Writer(write, _nothing, close)
 
 
-def _lines(stream: TextIO, total: int, every: int):
-    shown: list[int] = []
+def _lines(stream: TextIO, total: int, every: int) -> tuple[Show, Callable[[], None]]:
+    """How a line is written, and what closes it."""
+    last: int | None = None  # step of the last line of kind "train"
 
-    def show(step, kind, latest, left):
+    def show(step: int, kind: str, latest: Mapping[str, Values], left: str) -> None:
+        nonlocal last
         if kind == "train":
-            if shown and step < shown[-1] + every and step < total:
+            # The last step always gets its line.
+            if last is not None and step < last + every and step < total:
                 return
-            shown.append(step)
+            last = step
         text = f"step {step}/{total}  {kind}  {_numbers(latest[kind])}  {left} left"
         print(text, file=stream, flush=True)
 
     return show, _nothing
 
 
-def _bar(stream: TextIO, total: int, start: int):
+def _bar(stream: TextIO, total: int, start: int) -> tuple[Show, Callable[[], None]]:
+    """How the bar is drawn anew, and what closes it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.table import Column
 
-    one_line = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    single_line = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     progress = Progress(
         BarColumn(bar_width=16),
         MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False, table_column=one_line),
+        TextColumn("{task.description}", markup=False, table_column=single_line),
         console=Console(file=stream),
         expand=True,
         auto_refresh=False,  # a refresh thread would meet forks and the profiler
@@ -143,8 +173,8 @@ def _bar(stream: TextIO, total: int, start: int):
     task = progress.add_task("", total=total, completed=start)
     progress.start()
 
-    def show(step, kind, latest, left):
-        del kind
+    def show(step: int, kind: str, latest: Mapping[str, Values], left: str) -> None:
+        del kind  # the bar has the last numbers of every kind
         parts = [_numbers(values, short=True) for values in latest.values()]
         text = "  ".join([f"{left} left", *parts])
         progress.update(task, completed=step, description=text)
@@ -153,26 +183,24 @@ def _bar(stream: TextIO, total: int, start: int):
     return show, progress.stop
 
 
-def _numbers(values: Mapping[str, Any], short: bool = False) -> str:
-    """The numbers worth reading, "loss 2.310  tokens/s 51234"; all but time if not
-    `short`."""
+def _numbers(values: Values, short: bool = False) -> str:
+    """ "loss 2.310  tokens/s 51234": the main numbers if `short`, else all but time."""
     wanted = ("loss", "tokens_per_second", *METRICS)
     names = [name for name in dict.fromkeys(wanted) if name in values]
     if not short:
         names += [name for name in values if name not in (*wanted, "seconds")]
-    shown = [(name, values[name]) for name in names if values[name] is not None]
-    return "  ".join(f"{_label(name)} {_number(value)}" for name, value in shown)
+    pairs = [(name, values[name]) for name in names if values[name] is not None]
+    return "  ".join(f"{_label(name)} {_number(value)}" for name, value in pairs)
 
 
 def _label(name: str) -> str:
     return name.replace("_per_second", "/s").replace("_", " ")
 
 
-def _number(value: Any) -> str:
-    try:
-        value = float(value)
-    except (TypeError, ValueError):
+def _number(value: object) -> str:
+    if not isinstance(value, SupportsFloat):  # NumPy's and JAX's scalars are
         return str(value)
+    value = float(value)
     if abs(value) >= 1000:
         return f"{value:.0f}"
     return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.1e}"
@@ -184,5 +212,5 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}"
 
 
-def _nothing():
+def _nothing() -> None:
     pass

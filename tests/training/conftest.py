@@ -6,6 +6,6 @@ from tests.tiny import tiny
 
 
 @pytest.fixture(scope="session")
-def tiny_config():
-    """The resolved settings of a tiny run, as its config.json has them."""
+def tiny_settings():
+    """The settings of a tiny run, a record."""
     return tiny()

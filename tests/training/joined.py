@@ -13,10 +13,10 @@ from attnlab.training import run
 from attnlab.training.checkpoint import Checkpoints
 
 
-def make_task(config, folder):
+def make_task(settings, folder):
     """At first every process makes whole batches; when the run goes on, its own rows,
     and what is not a number for the others'."""
-    del config
+    del settings
     from tests.training.test_loop import ToyBatches, toy  # computes: after `connect`
 
     class OwnRows(ToyBatches):

@@ -18,6 +18,7 @@ import optax
 
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.nn.losses import Sums
+from attnlab.settings import TrainSettings
 from attnlab.task import Task
 from attnlab.tasks import make_task
 from attnlab.training import parallel
@@ -79,10 +80,14 @@ def mean_of_means(state: TrainState, batch, *, loss, tx, axis_name):
     ), sums
 
 
-SETTINGS = {  # Adam would hide a gradient that is eight times too large
-    "optimizer": "sgd", "clip": 0.0, "schedule": "constant", "warmup": 0,
-    "learning_rate": 0.1, "steps": UPDATES, "halve_after": 1,
-}  # fmt: skip
+SETTINGS = TrainSettings(  # Adam would hide a gradient that is eight times too large
+    optimizer="sgd",
+    clip=0.0,
+    schedule="constant",
+    learning_rate=0.1,
+    steps=UPDATES,
+    batch_size=ROWS,
+)
 
 
 def toy_task(noise: float = 0.0) -> Any:
@@ -100,16 +105,17 @@ def toy_task(noise: float = 0.0) -> Any:
 
 
 def layout(strategy: str, devices: int) -> parallel.Layout:
-    return parallel.layout_of({"strategy": strategy, "devices": devices})
+    where = {"strategy": strategy, "devices": devices}
+    return parallel.layout_of(SETTINGS.model_copy(update=where))
 
 
 def toy(strategy: str, devices: int, noise: float = 0.0):
     """(the last state, the Sums of all updates)."""
     task = toy_task(noise)
     make = partial(make_update, task, SETTINGS)
-    spread = parallel.spread(make, layout(strategy, devices), shared=task.shared)
+    way = parallel.parallel_update(make, layout(strategy, devices), shared=task.shared)
     state = first_state(task, SETTINGS)(0)
-    return train_loop(spread, state, toy_batch, np.float32(0.1))
+    return updated(way, state, toy_batch, np.float32(0.1))
 
 
 def mutant(strategy: str, devices: int):
@@ -119,49 +125,52 @@ def mutant(strategy: str, devices: int):
     def make(axis_name):
         return partial(mean_of_means, loss=toy_loss, tx=tx, axis_name=axis_name)
 
-    spread = parallel.spread(make, layout(strategy, devices), shared=("scale",))
-    return train_loop(spread, first_state(toy_task(), SETTINGS)(0), toy_batch)
+    way = parallel.parallel_update(make, layout(strategy, devices), shared=("scale",))
+    return updated(way, first_state(toy_task(), SETTINGS)(0), toy_batch)
 
 
-def train_loop(spread: parallel.ParallelUpdate, state, batch, *others):
-    state, found = spread.place(state), []
+def updated(way: parallel.ParallelUpdate, state, batch, *others):
+    """(the state after UPDATES updates, the Sums of all of them)."""
+    state, all_sums = way.place(state), []
     for step in range(UPDATES):
-        state, sums = spread.update(state, batch(step), *others)
-        found.append(jax.device_get(sums))
-    return spread.fetch(state), jax.tree.map(lambda *all: np.stack(all), *found)
+        state, sums = way.update(state, batch(step), *others)
+        all_sums.append(jax.device_get(sums))
+    return way.fetch(state), jax.tree.map(lambda *all: np.stack(all), *all_sums)
 
 
 def translation(strategy: str, devices: int, dropout: float = 0.0):
     """The same of a model that translates, by its own settings but for SGD."""
-    config = tiny(
+    settings = tiny(
         **{
             "train.batch_size": ROWS,
             "train.optimizer": "sgd",
             "train.clip": 0.0,
             "train.learning_rate": 1.0,
             "train.schedule": "constant",
+            "train.strategy": strategy,
+            "train.devices": devices if devices < 8 else "all",
             "model.dropout": dropout,
         }
     )
-    settings = config["train"] | {"strategy": strategy, "devices": devices}
+    train = settings.train
     with tempfile.TemporaryDirectory() as folder:
-        task = make_task(config, Path(folder))
+        task = make_task(settings, Path(folder))
 
     def batch(step):  # the longest rows on the last device
-        found = task.batches.at(step)
-        order = np.argsort(found.target_lengths, kind="stable")
-        return type(found)(*(part[order] for part in found))
+        made = task.batches.at(step)
+        order = np.argsort(made.target_lengths, kind="stable")
+        return type(made)(*(part[order] for part in made))
 
-    make = partial(make_update, task, settings)
-    spread = parallel.spread(make, parallel.layout_of(settings))
-    state = first_state(task, settings)(0)
-    return train_loop(spread, state, batch, np.float32(settings["learning_rate"]))
+    make = partial(make_update, task, train)
+    update = parallel.parallel_update(make, parallel.layout_of(train))
+    state = first_state(task, train)(0)
+    return updated(update, state, batch, np.float32(train.learning_rate))
 
 
 def replicas(strategy: str, devices: int, count: int):
     """`count` toys of a seed and a rate each, of which the last stands still."""
     task = toy_task()
-    spread = parallel.spread(
+    way = parallel.parallel_update(
         partial(make_vmapped_update, task, SETTINGS),
         layout(strategy, devices),
         shared=task.shared,
@@ -177,7 +186,7 @@ def replicas(strategy: str, devices: int, count: int):
     rates = np.array([0.1, 0.05, 0.02, 0.01][:count], np.float32)
     going = np.arange(count) < count - 1
     state = stack_states([first_state(task, SETTINGS)(k) for k in range(count)])
-    return train_loop(spread, state, batches.__getitem__, rates, going)
+    return updated(way, state, batches.__getitem__, rates, going)
 
 
 KINDS = {

@@ -421,8 +421,7 @@ KILLED = """
     import jax.numpy as jnp
     import numpy as np
     from attnlab import runs
-    from attnlab.training import checkpoint_tree
-from attnlab.training.checkpoint import Checkpoints
+    from attnlab.training.checkpoint import Checkpoints
 
     folder, moment = sys.argv[1:]
     def state(step):

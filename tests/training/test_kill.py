@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.estimators.objective import initial_estimator_state
-from attnlab.tasks.translation import trained_run
-from attnlab.tasks.translation.task import init_params
+from attnlab.tasks import spec
 from attnlab.training.checkpoint import Checkpoints
+from attnlab.training.load import load
 from attnlab.training.optimizers import make_optimizer, make_schedule
-from attnlab.training.run import learned_fingerprint
+from attnlab.training.run_config import read_run_config
 from attnlab.training.step import init_state
 from tests.tiny import tiny_folder
 
@@ -78,19 +77,15 @@ def some_steps_past_a_checkpoint(folder: Path) -> bool:
 
 def last_state(folder: Path):
     """The newest checkpoint's state: parameters, moments, counters and key."""
-    config = runs.read_json(folder / runs.CONFIG)
-    model = trained_run.load(folder).translator.model
-    tx = make_optimizer(config["train"], make_schedule(config["train"], epoch=1))
-    init = partial(
-        init_state,
-        partial(init_params, model),
-        tx,
-        initial_estimator_state(),
-        config["seed"],
-    )
-    fingerprint = learned_fingerprint(config)
-    checkpoints = Checkpoints(folder / "checkpoints", fingerprint=fingerprint)
-    restored = checkpoints.restore(jax.eval_shape(init))
+    config = read_run_config(folder)
+    settings = config.settings
+    loader = spec(settings.task).loader(settings, folder)
+    tx = make_optimizer(settings.train, make_schedule(settings.train, epoch=1))
+    state = loader.estimator_state
+    first = partial(init_state, loader.init, tx, state, settings.seed)
+    path = folder / runs.CHECKPOINTS
+    checkpoints = Checkpoints(path, fingerprint=config.fingerprint)
+    restored = checkpoints.restore(jax.eval_shape(first))
     assert restored is not None
     return restored
 
@@ -138,7 +133,7 @@ def test_parameters_optimizer_and_counters_are_the_same_bits(pair):
     one, two = (last_state(folder) for folder in pair)
     assert one.step == two.step == 60
     assert_bitwise(one.state, two.state)
-    best, best_too = (trained_run.load(folder) for folder in pair)
+    best, best_too = (load(folder) for folder in pair)
     assert best.step == best_too.step
     assert_bitwise(best.params, best_too.params)
 

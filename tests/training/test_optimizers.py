@@ -5,6 +5,8 @@ import numpy as np
 import optax
 import pytest
 
+from attnlab.parsing import parse
+from attnlab.settings import TrainSettings
 from attnlab.training.optimizers import make_optimizer, make_schedule
 
 SETTINGS = {
@@ -18,8 +20,8 @@ SETTINGS = {
 }
 
 
-def settings(**changes):
-    return SETTINGS | changes
+def settings(**changes) -> TrainSettings:
+    return parse(TrainSettings, SETTINGS | changes)
 
 
 def rates(epoch=10, **changes):
@@ -178,10 +180,45 @@ def test_clipping_takes_all_parameters_together():
     )
 
 
-def test_unknown_names_are_answered_with_the_choices():
-    with pytest.raises(ValueError, match="'step'; choose constant, cosine, luong"):
-        make_schedule(settings(schedule="step"), 10)
-    with pytest.raises(ValueError, match="'adm'; choose adam, sgd, adadelta, rms"):
-        make_optimizer(settings(optimizer="adm"), optax.constant_schedule(1.0))
-    with pytest.raises(ValueError, match="'size'; choose norm, elements"):
-        make_optimizer(settings(clip_by="size"), optax.constant_schedule(1.0))
+@pytest.mark.parametrize(
+    ("name", "value", "choices"),
+    [
+        ("schedule", "step", ["constant", "cosine", "luong", "sukhbaatar"]),
+        ("optimizer", "adm", ["adam", "sgd", "adadelta", "rmsprop"]),
+        ("clip_by", "size", ["norm", "elements"]),
+        ("strategy", "gspmd", ["jit", "pmap", "shard_map"]),
+        ("compute", "float16", ["float32", "bfloat16"]),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_choices(name, value, choices):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}") as caught:
+        settings(**{name: value})
+    assert all(repr(choice) in str(caught.value) for choice in choices)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("steps", 0),
+        ("steps", 1.5),
+        ("batch_size", -1),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("warmup", -1),
+        ("halve_after", 0),
+        ("clip", -1.0),
+        ("patience", -1),
+        ("log_every", 0),
+        ("evaluate_every", 0),
+        ("devices", 0),
+        ("devices", -1),
+        ("devices", 1.0),
+        ("devices", True),
+        ("devices", "2"),
+        ("devices", "al"),
+    ],
+)
+def test_a_number_out_of_range_names_its_setting(name, value):
+    with pytest.raises(ValueError, match=f"^{name} is {value!r}; "):
+        settings(**{name: value})

@@ -10,9 +10,9 @@ import pytest
 
 from attnlab import runs
 from attnlab import tasks as named
-from attnlab.tasks.translation import trained_run
 from attnlab.training import run as run_module
 from attnlab.training.checkpoint import Checkpoints
+from attnlab.training.load import load
 from attnlab.training.loop import first_state, make_update, train
 from attnlab.training.replicas import (
     Replica,
@@ -35,6 +35,7 @@ from tests.training.test_loop import (
     killer,
     last_state,
     metrics,
+    settings,
     toy,
     toy_loss,
 )
@@ -62,7 +63,7 @@ def replica(root: Path, seed: int, task=None, writer=None, **changes) -> Replica
     task = (task or toy())._replace(batches=OwnBatches(seed))
     changes = {"learning_rate": RATES[seed]} | changes
     writers = [jsonl_writer(folder), *([writer] if writer else [])]
-    return Replica(task, SETTINGS | changes, folder, seed, several(*writers))
+    return Replica(task, settings(**changes), folder, seed, several(*writers))
 
 
 def alone(own: Replica):
@@ -213,10 +214,10 @@ def test_batches_of_different_shapes_are_refused():
 
 
 def test_replicas_may_differ_in_seed_and_rate_but_not_in_size():
-    configs = [tiny(), tiny(seed=3) | {"row": "b", "slug": "b", "order": 4}]
-    configs.append(tiny(**{"train.learning_rate": 0.1, "train.patience": 2}))
-    check_alike(configs)
-    assert all(shared(config) == shared(configs[0]) for config in configs)
+    group = [tiny(), tiny(seed=3), tiny(**{"wandb.project": "other"})]
+    group.append(tiny(**{"train.learning_rate": 0.1, "train.patience": 2}))
+    check_alike(group)
+    assert all(shared(settings) == shared(group[0]) for settings in group)
     with pytest.raises(ValueError, match="'model' cannot be replicas"):
         check_alike([tiny(), tiny(**{"model.hidden": 4})])
     with pytest.raises(ValueError, match="'train' cannot be replicas"):
@@ -241,7 +242,7 @@ def test_folders_of_real_runs_end_up_as_if_each_had_been_alone(tmp_path):
         assert found.keys() == expected.keys()
         assert found["parameters"] == expected["parameters"]
         assert found["perplexity"] == pytest.approx(expected["perplexity"], rel=1e-5)
-        assert_close(trained_run.load(folder).params, trained_run.load(solo).params)
+        assert_close(load(folder).params, load(solo).params)
         assert_same_lines(metrics(folder), metrics(solo))
         assert {path.name for path in folder.iterdir()} == {
             path.name for path in solo.iterdir()
@@ -253,9 +254,9 @@ def test_folders_of_real_runs_end_up_as_if_each_had_been_alone(tmp_path):
 def test_a_replica_that_fails_has_its_error_written_and_the_others_a_result(
     tmp_path, monkeypatch
 ):
-    def maker(config, folder):
+    def maker(settings, folder):
         del folder
-        return toy(loss=diverging)._replace(batches=OwnBatches(config["seed"]))
+        return toy(loss=diverging)._replace(batches=OwnBatches(settings.seed))
 
     monkeypatch.setattr(named, "make_task", maker)
     folders = [tiny_folder(tmp_path, seed=seed) for seed in range(2)]
@@ -271,10 +272,10 @@ def test_a_replica_that_fails_has_its_error_written_and_the_others_a_result(
 
 
 def test_a_replica_that_cannot_begin_leaves_the_others_alone(tmp_path, monkeypatch):
-    def maker(config, folder):
-        if config["seed"] == 0:
+    def maker(settings, folder):
+        if settings.seed == 0:
             raise ValueError(f"{folder / 'source.codec'} is damaged")
-        return toy()._replace(batches=OwnBatches(config["seed"]))
+        return toy()._replace(batches=OwnBatches(settings.seed))
 
     monkeypatch.setattr(named, "make_task", maker)
     folders = [tiny_folder(tmp_path, seed=seed) for seed in range(2)]

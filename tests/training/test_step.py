@@ -111,8 +111,8 @@ def test_the_key_depends_on_the_step_and_on_nothing_before():
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory, tiny_config):
-    return make_task(tiny_config, tmp_path_factory.mktemp("task"))
+def task(tmp_path_factory, tiny_settings):
+    return make_task(tiny_settings, tmp_path_factory.mktemp("task"))
 
 
 def with_gradient(task):
@@ -173,15 +173,15 @@ def test_wider_padding_changes_neither_sums_nor_gradient(task):
 
 
 def test_the_task_writes_its_vocabularies_and_reads_them_again(
-    task, tiny_config, tmp_path
+    task, tiny_settings, tmp_path
 ):
     del task
     folder = Path(tmp_path)
-    first = make_task(tiny_config, folder)
+    first = make_task(tiny_settings, folder)
     files = sorted(path.name for path in folder.iterdir())
     assert files == ["files.sha256", "source.codec", "target.codec"]
     before = [(folder / name).read_bytes() for name in files]
-    second = make_task(tiny_config, folder)
+    second = make_task(tiny_settings, folder)
     assert before == [(folder / name).read_bytes() for name in files]
     for one, two in zip(first.batches.at(3), second.batches.at(3), strict=True):
         np.testing.assert_array_equal(one, two)

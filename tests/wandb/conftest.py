@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attnlab import runs
-from attnlab import tasks as named
+from attnlab import runs, tasks
 from tests.report.conftest import attend, sentences
 from tests.tiny import tiny_folder
 from tests.training.test_loop import toy
@@ -31,9 +30,8 @@ def toy_folder(tmp_path, monkeypatch):
     """
 
     def make(task=None, **settings) -> Path:
-        task = toy() if task is None else task
-        task = task._replace(finish=finish)
-        monkeypatch.setattr(named, "make_task", lambda config, folder: task)
+        task = (toy() if task is None else task)._replace(finish=finish)
+        monkeypatch.setattr(tasks, "make_task", lambda settings, folder: task)
         settings = {"wandb.mode": "offline"} | settings
         return tiny_folder(tmp_path / "luong", **settings)
 

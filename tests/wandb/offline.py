@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from attnlab.mirror.records import read_records
+from attnlab.training.wandb_session import read_records
 
 
 class Offline:
@@ -16,17 +16,21 @@ class Offline:
         (self.run,) = self.of("run")
         self.config = _values(self.run.config.update)
         self.history = [_values(row.item) for row in self.of("history")]
-        self.artifacts = {one.name: one for one in self.of("artifact")}
+        self.artifacts = {record.name: record for record in self.of("artifact")}
         self.axes = {
-            one.glob_name or one.name: one.step_metric for one in self.of("metric")
+            metric.glob_name or metric.name: metric.step_metric
+            for metric in self.of("metric")
         }
         self.summary: dict[str, Any] = {}
-        for one in self.of("summary"):
-            self.summary |= _values(one.update)
+        for record in self.of("summary"):
+            self.summary |= _values(record.update)
 
     def of(self, kind: str) -> list[Any]:
-        found = [one for one in self.records if one.WhichOneof("record_type") == kind]
-        return [getattr(one, kind) for one in found]
+        return [
+            getattr(record, kind)
+            for record in self.records
+            if record.WhichOneof("record_type") == kind
+        ]
 
     def media(self, kind: str) -> list[Path]:
         return sorted((self.file.parent / "files" / "media" / kind).rglob("*.*"))

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 import wandb
 
-from attnlab import runs
-from attnlab.mirror.session import artifact_name, find_id
-from attnlab.mirror.training import tags
+from attnlab import runs, tasks
 from attnlab.report import task_plots
-from attnlab import tasks as named
+from attnlab.tasks import parse_settings
 from attnlab.training import run as run_module
-from tests.wandb.conftest import BLEU, finish
-from tests.wandb.offline import Offline, offline_runs
+from attnlab.training.wandb_session import artifact_name, find_id
+from attnlab.training.wandb_writer import tags
 from tests.tiny import tiny, tiny_folder
 from tests.training.test_loop import Killed, toy
 from tests.training.test_replicas import OwnBatches
+from tests.wandb.conftest import BLEU, finish
+from tests.wandb.offline import Offline, offline_runs
 
 ROOT = Path(__file__).resolve().parents[2]  # from where `import attnlab` works
 
@@ -36,7 +36,7 @@ def trained(tmp_path_factory) -> Path:
         task = toy()._replace(
             finish=finish, histograms=lambda params: {"states": [0.0, 1.0, 1.0, np.nan]}
         )
-        patch.setattr(named, "make_task", lambda config, folder: task)
+        patch.setattr(tasks, "make_task", lambda settings, folder: task)
         run_module.run(folder, console=False)
     return folder
 
@@ -48,24 +48,24 @@ def read_back(trained) -> Offline:
 
 
 def test_a_run_stands_in_its_sweep(run):
-    found = run.run
-    assert (found.project, found.run_group) == ("attnlab", "luong")
-    assert (found.display_name, found.job_type) == ("general-s0", "train")
-    assert list(found.tags) == ["translation", "general", "global", "softmax", "soft"]
+    record = run.run
+    assert (record.project, record.run_group) == ("attnlab", "luong")
+    assert (record.display_name, record.job_type) == ("general-s0", "train")
+    assert list(record.tags) == ["translation", "general", "global", "softmax", "soft"]
     (end,) = run.of("exit")
     assert end.exit_code == 0
 
 
 def test_its_config_is_nested_as_settings_are(run, trained):
     assert run.config["model"]["score"] == "general"
-    own = {key: value for key, value in run.config.items() if key != "_wandb"}
-    assert own == runs.read_json(trained / runs.CONFIG)
+    settings = {key: value for key, value in run.config.items() if key != "_wandb"}
+    assert settings == runs.read_json(trained / runs.CONFIG)
 
 
 def test_curves_are_those_of_metrics_jsonl_over_steps(run, trained):
     lines = runs.read_jsonl(trained / runs.METRICS)
     for kind, name in (("train", "loss"), ("dev", "bleu"), ("dev", "perplexity")):
-        expected = {one["step"]: one[name] for one in lines if one["kind"] == kind}
+        expected = {line["step"]: line[name] for line in lines if line["kind"] == kind}
         assert len(expected) == {"train": 30, "dev": 3}[kind]
         assert run.curve(f"{kind}/{name}") == pytest.approx(expected)
     assert all(row["step"] == row["_step"] for row in run.history)
@@ -89,52 +89,53 @@ def test_histograms_of_parameters_and_activations_at_each_evaluation(run):
     for name, size in {"parameters/w": 3, "parameters/scale": 1, "states": 3}.items():
         counts = run.curve(f"histogram/{name}/values")
         assert list(counts) == [10, 20, 30]
-        assert all(sum(counted) == size for counted in counts.values())
+        assert all(sum(bins) == size for bins in counts.values())
     assert counts[30][0] == 1 and counts[30][-1] == 2
 
 
 def test_a_histogram_of_the_attention_weights_of_the_test_set(run, trained):
     (pairs,) = runs.read_alignments(trained).values()
-    (counted,) = run.curve("histogram/attention/test/values").values()
-    assert sum(counted) == sum(pair.weights.size for pair in pairs)
+    (bins,) = run.curve("histogram/attention/test/values").values()
+    assert sum(bins) == sum(pair.weights.size for pair in pairs)
 
 
 def test_pictures_of_the_report_with_names_that_all_rows_share(run):
-    shown = {
+    figures = {
         name.split("/")[1]: row["step"]
         for row in run.history
         for name in row
         if name.startswith("figure/")
     }
-    assert {"alignment", "alignments-1", "alignments-2"} <= shown.keys()
-    assert set(shown.values()) == {30}
+    assert {"alignment", "alignments-1", "alignments-2"} <= figures.keys()
+    assert set(figures.values()) == {30}
     files = run.media("images")
-    assert {path.name.split("_")[0] for path in files} == shown.keys()
+    assert {path.name.split("_")[0] for path in files} == figures.keys()
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in files)
 
 
 def test_the_files_of_the_run_are_an_artifact(run, trained):
     artifact = run.artifacts["luong-general-s0"]
-    held = {one.path: Path(one.local_path) for one in artifact.manifest.contents}
-    assert held.keys() == {
+    contents = artifact.manifest.contents
+    files = {entry.path: Path(entry.local_path) for entry in contents}
+    assert files.keys() == {
         "config.json", "environment.json", "metrics.jsonl", "result.json",
         "hypotheses.txt", "alignments.npz",
     }  # fmt: skip
-    assert all(path == trained / name for name, path in held.items())  # no copies
+    assert all(path == trained / name for name, path in files.items())  # no copies
     assert json.loads(artifact.metadata)["bleu"] == BLEU
 
 
 def test_histograms_can_be_turned_off_and_pages_are_shown(toy_folder, monkeypatch):
     page = ("<p>words in colors</p>", "passages", "words")
-    monkeypatch.setattr(gallery, "of_run", lambda run: [page])
+    monkeypatch.setattr(task_plots, "of_run", lambda run: [page])
     folder = toy_folder(**{"wandb.histograms": False})
     run_module.run(folder, console=False)
     (run,) = offline_runs(folder)
     assert run.summary["bleu"] == BLEU
     assert not any("histogram" in name for row in run.history for name in row)
-    (shown,) = run.media("html")
-    assert shown.read_text() == page[0]
-    assert shown.parent.name == "figure" and shown.name.startswith("passages")
+    (file,) = run.media("html")
+    assert file.read_text() == page[0]
+    assert file.parent.name == "figure" and file.name.startswith("passages")
 
 
 def test_a_resumed_run_goes_on_under_its_id_in_a_second_file(toy_folder):
@@ -178,33 +179,37 @@ def test_an_id_is_the_newest_of_its_key_in_the_folder(tmp_path):
 
 
 def test_replicas_of_one_process_have_a_wandb_run_each(tmp_path, monkeypatch):
-    def maker(config, folder):
-        return toy()._replace(finish=finish, batches=OwnBatches(config["seed"]))
+    def maker(settings, folder):
+        return toy()._replace(finish=finish, batches=OwnBatches(settings.seed))
 
-    monkeypatch.setattr(named, "make_task", maker)
+    monkeypatch.setattr(tasks, "make_task", maker)
     folders = [
         tiny_folder(tmp_path / "luong", seed=seed, **{"wandb.mode": "offline"})
         for seed in range(3)
     ]
     assert run_module.run_together(folders).keys() == set()
-    seen = [offline_runs(folder) for folder in folders]
-    assert [len(own) for own in seen] == [1, 1, 1]
-    ids = {run.run.run_id for (run,) in seen}
+    mirrors = [offline_runs(folder) for folder in folders]
+    assert [len(pieces) for pieces in mirrors] == [1, 1, 1]
+    ids = {run.run.run_id for (run,) in mirrors}
     assert len(ids) == 3
-    for folder, (run,) in zip(folders, seen, strict=True):
-        lines = runs.read_jsonl(folder / runs.METRICS)
-        expected = {one["step"]: one["loss"] for one in lines if one["kind"] == "train"}
+    for folder, (run,) in zip(folders, mirrors, strict=True):
+        lines = [
+            line
+            for line in runs.read_jsonl(folder / runs.METRICS)
+            if line["kind"] == "train"
+        ]
+        expected = {line["step"]: line["loss"] for line in lines}
         assert run.curve("train/loss") == pytest.approx(expected)
         assert run.run.display_name == f"general-s{folder.name}"
         assert run.summary["bleu"] == BLEU
 
 
 def test_tags_leave_out_what_a_task_has_not():
-    config = tiny() | {"model": {"system": "ntm"}, "task": "ntm"}
-    del config["estimator"]
-    assert tags(config) == ["ntm", "general"]
+    ntm = pytest.importorskip("configs.ntm")  # a task can be removed
+    settings = parse_settings(ntm.get_config())
+    assert tags(settings, "copying") == ["ntm", "copying", "softmax"]
     hard = tiny(**{"model.read": "hard", "estimator.learning": "marginal"})
-    assert tags(hard)[-2:] == ["hard", "marginal"]
+    assert tags(hard, "general")[-2:] == ["hard", "marginal"]
 
 
 # A user's process: nothing of wandb in the environment, none of pytest's settings.
@@ -212,6 +217,7 @@ RUN = """
     import json, os, sys, threading
     from pathlib import Path
     from attnlab import runs
+    from attnlab.tasks import parse_settings
     from attnlab.training.wandb_writer import wandb_writer
 
     def children():
@@ -223,21 +229,23 @@ RUN = """
         variables = sorted(name for name in os.environ if name.startswith("WANDB"))
         return [names, len(children()), variables]
 
-    def mirror():
-        return "wandb" in sys.modules or "attnlab.mirror" in sys.modules
+    def lazy():
+        return not {"wandb", "matplotlib"} & sys.modules.keys()
 
     folder = Path(sys.argv[1])
     config = runs.read_json(folder / "config.json")
-    before, lazy = state(), not mirror()
-    off = config | {"wandb": config["wandb"] | {"mode": "disabled"}}
-    writer = wandb_writer(folder, off, fingerprint="0" * 16)
+    settings = parse_settings(config)
+    before, unloaded = state(), lazy()
+    wandb = settings.wandb.model_copy(update={"mode": "disabled"})
+    off = settings.model_copy(update={"wandb": wandb})
+    writer = wandb_writer(folder, off, config, fingerprint="0" * 16)
     writer.write(1, "train", {"loss": 1.0})
     writer.conclude()
     writer.close()
-    lazy = lazy and not mirror() and not (folder / "wandb").exists()
+    unloaded = unloaded and lazy() and not (folder / "wandb").exists()
     for turn in range(2):
         writers = [
-            wandb_writer(folder, config, fingerprint=f"{turn}{seed}" * 8)
+            wandb_writer(folder, settings, config, fingerprint=f"{turn}{seed}" * 8)
             for seed in range(2)
         ]
         for writer in writers:
@@ -245,7 +253,7 @@ RUN = """
         opened = state()[0]
         for writer in writers:
             writer.close()
-    print(json.dumps([lazy, before, opened, state()]))
+    print(json.dumps([unloaded, before, opened, state()]))
 """
 
 
@@ -253,7 +261,7 @@ def test_wandb_leaves_no_thread_process_variable_or_file_elsewhere(tmp_path):
     folder = tiny_folder(tmp_path / "luong", **{"wandb.mode": "offline"})
     home = tmp_path / "home"
     home.mkdir()
-    kept = {name: value for name, value in os.environ.items() if "WANDB" not in name}
+    clean = {name: value for name, value in os.environ.items() if "WANDB" not in name}
     process = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(RUN), folder],
         capture_output=True,
@@ -261,13 +269,13 @@ def test_wandb_leaves_no_thread_process_variable_or_file_elsewhere(tmp_path):
         timeout=120,
         stdin=subprocess.DEVNULL,
         cwd=ROOT,
-        env=kept | {"HOME": str(home)},
+        env=clean | {"HOME": str(home)},
     )
     assert process.returncode == 0, process.stderr
     assert process.stderr == ""
     (line,) = process.stdout.splitlines()
-    lazy, before, opened, after = json.loads(line)
-    assert lazy
+    unloaded, before, opened, after = json.loads(line)
+    assert unloaded
     assert after == before
     others = [name for name in opened if name != "MainThread"]
     assert others and all(name.startswith("wandb-") for name in others), others

@@ -1,0 +1,81 @@
+"""config.json: the settings of a run, also of one that an older attnlab wrote.
+
+A config.json says its `version`; without one it is version 1. `read_config` gives the
+settings as this version names them, and never changes the file: checkpoints are tied to
+what stands there (`attnlab.training.run.learned_fingerprint`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attnlab.runs.files import CONFIG, Json, Record, read_json
+from attnlab.settings import VERSION
+
+# Version 1 -> 2: tasks and settings that got another name.
+TASKS = {
+    "translate": "translation",
+    "caption": "captioning",
+    "read": "cloze",
+    "answer": "memn2n",
+    "memorise": "ntm",
+    "classify": "classification",
+}
+RENAMED = {
+    ("model", "normaliser"): "normalizer",
+    ("train", "optimiser"): "optimizer",
+}
+
+
+def read_config(folder: Path) -> Record:
+    """The settings of a run, under today's names.
+
+    Args:
+      folder: the run's folder.
+
+    Returns:
+      What config.json holds: nested settings, and row, slug and order.
+
+    Raises:
+      FileNotFoundError: where there is none.
+      ValueError: where it cannot be read, or was written by a newer attnlab.
+    """
+    path = Path(folder) / CONFIG
+    try:
+        return upgrade(read_json(path))
+    except ValueError as error:
+        text = str(error)
+        # `read_json` names the file already, `upgrade` cannot.
+        raise ValueError(text if str(path) in text else f"{path}: {text}") from None
+
+
+def upgrade(config: Mapping[str, Json]) -> Record:
+    """A configuration of any version under today's names.
+
+    Args:
+      config: what a config.json holds.
+
+    Returns:
+      The same settings; `version` is today's.
+
+    Raises:
+      ValueError: for a version that is newer than this attnlab.
+    """
+    version = config.get("version", 1)
+    if not isinstance(version, int) or version > VERSION:
+        raise ValueError(
+            f"version is {version!r}, and this attnlab reads up to {VERSION}: a newer "
+            "one wrote it"
+        )
+    changed = dict(config) | {"version": VERSION}
+    if version < 2:
+        # A run from before there were other tasks than translation names none.
+        task = config.get("task", "translate")
+        changed["task"] = TASKS.get(task, task)
+        for (section, old), new in RENAMED.items():
+            part = changed.get(section)
+            if isinstance(part, Mapping) and old in part:
+                # Not popped and set, which would move the setting to the end.
+                changed[section] = {
+                    new if name == old else name: value for name, value in part.items()
+                }
+    return changed

@@ -1,0 +1,55 @@
+"""A trained run of any task: `attnlab.load(folder)`.
+
+    run = attnlab.load("runs/hansards/local-p-general/0")
+
+What a run can do (translate, answer, caption ...) its task says: see `trained.py` in
+the task's folder.
+"""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from attnlab import runs
+from attnlab.tasks import spec
+from attnlab.training.checkpoint import Checkpoints
+from attnlab.training.optimizers import make_optimizer, make_schedule
+from attnlab.training.run_config import read_run_config
+from attnlab.training.step import init_state
+
+
+def load(folder: str | os.PathLike[str]) -> Any:
+    """The best checkpoint of a run folder, ready to use.
+
+    Works on a run that is still training, as soon as it has a checkpoint, and on runs
+    that older versions of attnlab wrote: a setting that a run lacks has its default.
+
+    Args:
+      folder: the run's folder, of any task.
+
+    Returns:
+      The trained run, as its task makes it: for a Neural Turing Machine an
+      `attnlab.tasks.ntm.trained.TrainedMachine`.
+
+    Raises:
+      FileNotFoundError: where there is no run, or no checkpoint that can be read yet.
+      ValueError: where a file is damaged, or the run has settings that this attnlab
+        does not know: one line, which names the file, the setting and its value.
+    """
+    folder = Path(folder)
+    config = read_run_config(folder)
+    settings = config.settings
+    loader = spec(settings.task).loader(settings, folder)
+    # Of an optimizer only the state's structure matters here: an epoch of any length.
+    tx = make_optimizer(settings.train, make_schedule(settings.train, epoch=1))
+    seed = np.uint32(settings.seed % 2**32)  # all that a key takes of it
+    first = partial(init_state, loader.init, tx, loader.estimator_state)
+    checkpoints = Checkpoints(folder / runs.CHECKPOINTS, fingerprint=config.fingerprint)
+    restored = checkpoints.restore_best(jax.eval_shape(first, seed))
+    if restored is None:
+        raise FileNotFoundError(f"no checkpoint that verifies in {checkpoints.folder}")
+    return loader.make(folder, restored.step, restored.state.params)
