@@ -43,9 +43,14 @@ def plan(sweep=one_row, **overrides) -> list[rows.RunSpec]:
     return rows.plan(get_config(), sweep, TINY | overrides)
 
 
-def tiny(**overrides) -> dict[str, Any]:
+def tiny_config(**overrides) -> dict[str, Any]:
     """The settings of one tiny run, as its config.json has them."""
     return plan(**overrides)[0].config
+
+
+def tiny(**overrides) -> Any:
+    """The settings of one tiny run of translation, a record."""
+    return plan(**overrides)[0].settings
 
 
 def tiny_folder(root: Path, **overrides) -> Path:

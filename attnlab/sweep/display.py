@@ -1,26 +1,33 @@
-"""What a sweep shows while it runs: a bar for each run under way, one for all."""
+"""Progress of a sweep: a bar for each run under way, one for all."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Self
 
 from attnlab import runs
 from attnlab.metrics.registry import METRICS
+from attnlab.training.run_config import read_run_config
 
 
 class Display:
     """Bars on a terminal, a line for each start and end elsewhere.
 
-    Reads the run folders and nothing else, so it may be attached to any executor.
-    Use as a context; `notify` and `poll` are what executors call.
+    Reads the run folders and nothing else, so it serves any executor. To be used as a
+    context, while `run_all` calls `notify` and `poll`.
+
+    Attributes:
+      folders: those of all runs.
+      root: the sweep's folder, from which they are named.
     """
 
     def __init__(self, folders: Sequence[Path], root: Path):
+        # Imported late: only sweeps with a display need rich.
         from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
             Progress,
+            TaskID,
             TextColumn,
             TimeElapsedColumn,
         )
@@ -29,6 +36,7 @@ class Display:
         self.live = self.console.is_terminal
         self.root = root
         self.progress = Progress(
+            # No markup: brackets in a folder's name would be read as a style.
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -43,26 +51,32 @@ class Display:
         self.all = self.progress.add_task(
             "sweep", total=self.total, completed=done, numbers="runs"
         )
-        self.bars: dict[Path, Any] = {}
+        self.bars: dict[Path, TaskID] = {}
 
-    def __enter__(self) -> "Display":
+    def __enter__(self) -> Self:
         if self.ended:
             self.log(f"{self.ended} of {self.total} runs are finished already")
         self.progress.start()
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.progress.stop()
 
     def notify(self, event: str, folder: Path) -> None:
-        """A run has started, is done, or has failed."""
+        """Show that a run has started, is done, or has failed.
+
+        Args:
+          event: "start", "done" or "failed".
+          folder: the run's.
+        """
         name = str(folder.relative_to(self.root))
         if event == "start":
-            steps = runs.read_json(folder / runs.CONFIG)["train"]["steps"]
+            steps = read_run_config(folder).settings.train.steps
             self.bars[folder] = self.progress.add_task(name, total=steps, numbers="")
             if not self.live:
                 self.log(f"start   {name}")
             return
+        # Ended: its bar goes, so that the terminal shows only what is under way.
         self.progress.remove_task(self.bars.pop(folder))
         self.ended += 1
         self.progress.advance(self.all)
@@ -88,17 +102,21 @@ class Display:
         for folder, bar in self.bars.items() if self.live else ():
             last = _last_line(folder / runs.METRICS)
             numbers = [f"{n} {last[n]:.3g}" for n in METRICS if last.get(n) is not None]
-            self.progress.update(
-                bar, completed=last.get("step", 0), numbers="  ".join(numbers)
-            )
+            step = last.get("step", 0)
+            self.progress.update(bar, completed=step, numbers="  ".join(numbers))
 
     def log(self, text: str) -> None:
-        """Print a line above the bars."""
+        """Print a line above the bars.
+
+        Args:
+          text: the line.
+        """
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _last_line(path: Path) -> dict[str, Any]:
-    """Its numbers; nothing where the file is absent or damaged: the report says it."""
+def _last_line(path: Path) -> dict[str, float]:
+    """Numbers of the last line of metrics.jsonl; {} where it is absent or damaged,
+    which the report will say."""
     try:
         lines = runs.read_jsonl(path)
     except (OSError, ValueError):

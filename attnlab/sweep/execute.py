@@ -14,7 +14,7 @@ POLL_SECONDS = 0.2
 ASK_SECONDS = 30.0  # after a refusal, while other jobs go on
 
 Poll = Callable[[], None]
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def run_all(
@@ -25,19 +25,28 @@ def run_all(
     retries: int = 0,
     notify: Callable[[str, Path], None] = lambda event, folder: None,
     poll: Poll = lambda: None,
-    log: Say = lambda line: None,
+    log: Log = lambda line: None,
 ) -> None:
-    """Finish the runs of `folders`, in their order.
+    """Finish the runs of a sweep, in their order.
 
     Finished runs are skipped. Every run is a process of its own (its memory, its
-    crash); where replicas pay, a process trains several. `cache` is where compiled
-    programs are shared between runs, and where it is kept whether replicas pay:
-    without it every run is on its own. A run that fails leaves its error.json and
-    log.txt, and the others go on. One that was killed is tried again from its
-    checkpoint, up to `retries` times; one that raised an exception would do so again,
-    and is not. `notify` hears "start", "done" and "failed"; `poll` is called several
-    times a second; `log` is told how the runs go. Interrupted, the runs under way are
-    ended, to be resumed next time. The executor is closed in the end.
+    crash); where replicas pay, a process trains several. A run that fails leaves its
+    error.json and log.txt, and the others go on. One that was killed is tried again
+    from its checkpoint; one that raised an exception would do so again, and is not.
+    Interrupted, the runs under way are ended, to be resumed next time.
+
+    Args:
+      folders: those of the runs.
+      executor: where they run; it is closed in the end.
+      cache: the folder where runs share compiled programs, and where it is stored
+        whether replicas pay; without it every run is on its own.
+      retries: how often a run that was killed is tried again.
+      notify: notify(event, folder) is called with "start", "done" and "failed".
+      poll: called several times a second.
+      log: called with lines on how the runs go.
+
+    Raises:
+      Refused: where a cluster does not take the jobs.
     """
     try:
         waiting = [f for f in folders if not (f / runs.RESULT).exists()]
@@ -51,6 +60,7 @@ def run_all(
                 try:
                     _submit(batch, executor, log)
                 except Refused as refusal:
+                    # Jobs under way will make room; without any, waiting is vain.
                     if not going:
                         raise
                     log(f"{refusal}; asked again in {ASK_SECONDS:.0f} s")
@@ -67,6 +77,7 @@ def run_all(
                 if end is None:
                     continue
                 going -= 1
+                # Before the outcome: a run to be tried again has not failed yet.
                 again = _again(job, end, tries, retries)
                 if again:
                     jobs.append(training(again, cache))
@@ -76,7 +87,7 @@ def run_all(
                     if folder not in again:
                         notify(_outcome(folder, job, end), folder)
     finally:
-        executor.close()
+        executor.close()  # also after Ctrl-C: no job outlives its sweep
 
 
 def _jobs(
@@ -84,7 +95,7 @@ def _jobs(
     executor: Executor,
     cache: Path | None,
     poll: Poll,
-    log: Say,
+    log: Log,
 ) -> list[Job]:
     """A job a run, or fewer where replicas pay."""
     pieces = [[folder] for folder in waiting]
@@ -106,16 +117,19 @@ def _decide(
     hardware: str,
     cache: Path,
     poll: Poll,
-    log: Say,
+    log: Log,
 ) -> replica_groups.Decision | None:
-    """Whether replicas pay, measured where it is not known; None if that fails."""
+    """Whether replicas pay, measured where nobody has yet; None if that fails."""
+    # A run alone has nothing to share a program with.
     several = [group for group in alike if len(group) > 1]
     decision = replica_groups.recall(cache, hardware) if several else None
+    # A measurement may fail with one group's settings, so the next is tried.
     while several and decision is None:
         group = several.pop(0)
         words = (str(cache), hardware, *map(str, group))
         job = Job("attnlab.sweep.replica_groups", words, group[0] / LOG, cache=cache)
         _submit([job], executor, log)
+        # An end of None says that the job has only started.
         while not any(end for _, end in executor.news()):
             time.sleep(POLL_SECONDS)
             poll()
@@ -123,7 +137,7 @@ def _decide(
     return decision
 
 
-def _submit(jobs: Sequence[Job], executor: Executor, log: Say) -> None:
+def _submit(jobs: Sequence[Job], executor: Executor, log: Log) -> None:
     for job in jobs:
         for folder in job.folders:  # an earlier try's, which this one may outdo
             (folder / runs.ERROR).unlink(missing_ok=True)
@@ -141,16 +155,16 @@ def _again(job: Job, end: End, tries: Counter[Path], retries: int) -> list[Path]
 
 
 def _settled(folder: Path) -> bool:
-    """Whether the run has said what became of it.
+    """Whether the run has written a result or an error.
 
-    Listed, because a network file system asks its server anew for a list, and may take
-    a file for absent that another machine has just written.
+    The folder is listed, as a network file system asks its server anew for a list, and
+    may take a single file for absent that another machine has just written.
     """
     return not {runs.RESULT, runs.ERROR}.isdisjoint(os.listdir(folder))
 
 
 def _outcome(folder: Path, job: Job, end: End) -> str:
-    if not _settled(folder):  # it had no time to say why
+    if not _settled(folder):  # it was ended before it could write why
         log = os.path.relpath(job.log, folder)
         message = f"the process ended with {end.how}; see {log}"
         runs.write_json(folder / runs.ERROR, {"error": message})

@@ -1,7 +1,7 @@
 """A job is one process of a sweep, and an executor is where jobs run.
 
-Executors differ in how a process starts and how it is known to have ended. What it
-learned and what went wrong it writes to its run folders, wherever it runs.
+Executors differ in how a process starts and how one learns that it has ended. Its
+results and errors it writes to its run folders, wherever it runs.
 """
 
 import importlib
@@ -15,9 +15,10 @@ OPTIONS = ("--quiet", "--wait")  # a run left over from a killed sweep is waited
 
 
 class Job(NamedTuple):
-    """`python -m module arguments`, what it prints added to `log`.
+    """A process: `python -m module arguments`.
 
-    folders: those of its runs. cache: where compiled programs are shared.
+    log: the file that its output is added to. folders: those of its runs. cache: where
+    compiled programs are shared.
     """
 
     module: str
@@ -28,8 +29,11 @@ class Job(NamedTuple):
 
 
 class End(NamedTuple):
-    """How a process ended, in words ("signal SIGKILL"); `killed` from outside, so that
-    another try from the checkpoint may get further."""
+    """How a process ended.
+
+    how: in words, "signal SIGKILL". killed: from outside, so that another try from the
+    checkpoint may get further.
+    """
 
     how: str
     killed: bool
@@ -40,13 +44,17 @@ class Refused(RuntimeError):
 
 
 class Executor(Protocol):
-    """Where jobs run. `slots` of them at a time."""
+    """Where jobs run.
+
+    Attributes:
+      slots: how many run at a time.
+    """
 
     slots: int
 
     @property
     def hardware(self) -> str | None:
-        """The name under which it is kept whether replicas pay there; None where that
+        """The name under which it is stored whether replicas pay there; None where that
         is not worth a measurement."""
         ...
 
@@ -56,11 +64,25 @@ class Executor(Protocol):
         ...
 
     def submit(self, jobs: Sequence[Job]) -> str:
-        """Start jobs, at most `room`; returns a line to print, or nothing."""
+        """Start jobs.
+
+        Args:
+          jobs: at most `room` of them.
+
+        Returns:
+          A line to print, or "".
+
+        Raises:
+          Refused: where the cluster does not take them.
+        """
         ...
 
     def news(self) -> Iterable[tuple[Job, End | None]]:
-        """Jobs that have started (None) or ended since it was last asked."""
+        """What has happened since the last call.
+
+        Returns:
+          Pairs of a job and None where it has started, its End where it has ended.
+        """
         ...
 
     def close(self) -> None:
@@ -69,26 +91,42 @@ class Executor(Protocol):
 
 
 def training(folders: Sequence[Path], cache: Path | None = None) -> Job:
-    """Finish one run, or several as replicas of one program."""
+    """The job that finishes one run, or several as replicas of one program.
+
+    Args:
+      folders: those of the runs.
+      cache: where compiled programs are shared.
+
+    Returns:
+      The job, whose log is in the first folder.
+    """
     words = (*map(str, folders), *OPTIONS)
     return Job("attnlab.training.run", words, folders[0] / LOG, tuple(folders), cache)
 
 
 def environment(cache: Path | None, threads: int = 1) -> dict[str, str]:
-    """What the process of a run finds in its environment, unless the shell differs.
+    """Environment variables of a run's process; those of the shell outrank them.
 
     The last digits of what XLA computes on a CPU depend on its number of threads, so
-    every executor says it, and it is one unless a run is given more cores.
+    every executor sets it, and it is one unless a run is given more cores.
+
+    Args:
+      cache: where compiled programs are shared.
+      threads: of XLA on a CPU.
+
+    Returns:
+      {name: value}.
     """
     variables = {
         "NPROC": str(threads),  # XLA's name for it
         "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONUNBUFFERED": "1",
+        "PYTHONUNBUFFERED": "1",  # a crash loses no output
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # runs share an accelerator
     }
     if cache is not None:
         variables |= {
             "JAX_COMPILATION_CACHE_DIR": str(cache.absolute()),
+            # By default JAX stores no program that compiles in less than a second.
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
         }
@@ -96,15 +134,25 @@ def environment(cache: Path | None, threads: int = 1) -> dict[str, str]:
 
 
 def work(module: str, arguments: Sequence[str], log: str, directory: str) -> int:
-    """What a cluster's process does for a job: module's main(arguments), here.
+    """What a cluster's process does for a job: the module's main, in this process.
 
     The process is the job's own: a crash or too little memory ends this one alone, and
     its end frees what JAX holds. Starting another one below it would leave that behind
     when a cluster kills this one.
+
+    Args:
+      module: its name.
+      arguments: of its command line.
+      log: the file that its output is added to.
+      directory: where it works.
+
+    Returns:
+      The exit status.
     """
     os.chdir(directory)
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     for stream in (1, 2):
+        # At the level of the system, so that C++ libraries write there, too.
         os.dup2(output, stream)
     os.close(output)
     return importlib.import_module(module).main(list(arguments))

@@ -13,7 +13,11 @@ from attnlab.sweep.jobs import End, Job, environment
 
 
 class Going(NamedTuple):
-    """A job under way. kills: how often the system had run out of memory before."""
+    """A job under way.
+
+    process: its process. core: the one that it is pinned to, None where the system does
+    not tell cores. kills: how often the system had run out of memory before.
+    """
 
     job: Job
     process: subprocess.Popen
@@ -22,21 +26,32 @@ class Going(NamedTuple):
 
 
 def cores() -> Sequence[int | None]:
-    """The cores this process may use; [None] where the system does not say."""
+    """The cores that this process may use.
+
+    Returns:
+      Their numbers; as many None where the system does not tell them.
+    """
     if hasattr(os, "sched_getaffinity"):
+        # Not cpu_count: a container or taskset may allow fewer.
         return sorted(os.sched_getaffinity(0))
     return [None] * (os.cpu_count() or 1)
 
 
 class Local:
-    """`processes` jobs at a time, by default one a core: small models gain nothing from
-    a second one."""
+    """Jobs on this machine, by default one a core: small models gain nothing from a
+    second core.
+
+    Attributes:
+      slots: jobs at a time, from 1.
+      hardware: what decides the device.
+    """
 
     def __init__(self, processes: int | None = None):
         self.free = list(cores())
         if processes is not None:
             if processes < 1:
                 raise ValueError(f"processes is {processes}; it must be positive")
+            # With more processes than cores, cores are shared in turn.
             self.free = [self.free[k % len(self.free)] for k in range(processes)]
         self.slots = len(self.free)
         self.hardware = hardware()
@@ -45,9 +60,18 @@ class Local:
 
     @property
     def room(self) -> int:
+        """How many more jobs it would take now."""
         return len(self.free)
 
     def submit(self, jobs: Sequence[Job]) -> str:
+        """Start jobs, each pinned to a core.
+
+        Args:
+          jobs: at most `room` of them.
+
+        Returns:
+          Nothing to print: "".
+        """
         for job in jobs:
             core, kills = self.free.pop(0), out_of_memory_kills()
             self.going.append(Going(job, _launch(job, core), core, kills))
@@ -55,15 +79,21 @@ class Local:
         return ""
 
     def news(self) -> Iterator[tuple[Job, End | None]]:
+        """What has happened since the last call.
+
+        Returns:
+          Pairs of a job and None where it has started, its End where it has ended.
+        """
         started, self.started = self.started, []
         for job in started:
             yield job, None
-        for ended in [one for one in self.going if one.process.poll() is not None]:
+        for ended in [job for job in self.going if job.process.poll() is not None]:
             self.going.remove(ended)
             self.free.append(ended.core)
             yield ended.job, _end(ended)
 
     def close(self) -> None:
+        """End the jobs under way."""
         for going in self.going:
             going.process.terminate()
         for going in self.going:
@@ -77,15 +107,17 @@ def _launch(job: Job, core: int | None) -> subprocess.Popen:
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,
-            env={**environment(job.cache), **os.environ},
+            env={**environment(job.cache), **os.environ},  # the shell's variables win
         )
     if core is not None and hasattr(os, "sched_setaffinity"):
+        # Right after the start: threads that come later inherit it.
         os.sched_setaffinity(process.pid, {core})
     return process
 
 
 def _end(ended: Going) -> End:
     code = ended.process.returncode
+    # It ended by itself; Popen has -n for a process that signal n ended.
     if code >= 0:
         return End(f"exit code {code}", False)
     how = f"signal {signal.Signals(-code).name}"
@@ -95,7 +127,11 @@ def _end(ended: Going) -> End:
 
 
 def out_of_memory_kills() -> int:
-    """How many processes Linux has killed for want of memory; 0 elsewhere."""
+    """How many processes Linux has killed for want of memory.
+
+    Returns:
+      Their number since the machine started; 0 on other systems.
+    """
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:
@@ -104,9 +140,13 @@ def out_of_memory_kills() -> int:
 
 
 def hardware() -> str:
-    """What decides the device, told without JAX, which would take hold of it."""
+    """The name of this machine's device, found without JAX, which would occupy it.
+
+    Returns:
+      The architecture, device files of accelerators, and what the shell says of them.
+    """
     patterns = ("nvidia[0-9]*", "accel*", "kfd")
     devices = [path.name for p in patterns for path in sorted(Path("/dev").glob(p))]
     names = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES")
-    told = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
-    return " ".join([platform.machine(), *devices, *told])
+    variables = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    return " ".join([platform.machine(), *devices, *variables])

@@ -9,19 +9,29 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from attnlab.sweep.jobs import End, Job, environment, work
 
-OWN = ("ATTNLAB_", "JAX_", "XLA_")  # variables of this shell that jobs see too
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+PREFIXES = ("ATTNLAB_", "JAX_", "XLA_")  # variables of this shell that jobs see too
 SHARE = 0.9  # of a GPU's memory for runs; the rest is for the driver's contexts
 CLOSE_SECONDS = 10.0
 CONNECT_SECONDS = 10.0
 
 
 class Ray:
-    """`processes` jobs at a time, by default as many as the cluster has room for, each
-    with `cpus` cores and `gpus` GPUs, a fraction of one too."""
+    """Jobs of a Ray cluster, by default as many at a time as it has room for.
+
+    Attributes:
+      cpus: cores of a job.
+      gpus: GPUs of a job, a fraction of one too.
+      slots: jobs at a time.
+      hardware: the name under which it is stored whether replicas pay; None without
+        GPUs.
+    """
 
     def __init__(
         self,
@@ -33,6 +43,7 @@ class Ray:
         gpus: float = 0.0,
     ):
         del workdir
+        # Imported late: Ray is an extra of the package.
         import ray
 
         try:
@@ -47,7 +58,7 @@ class Ray:
         self.ray, self.cpus, self.gpus = ray, cpus, gpus
         self.slots = processes or self._fitting()
         self.hardware = f"ray gpus={gpus:g}" if gpus else None
-        self.going: dict[Any, Job] = {}
+        self.going: dict[ray.ObjectRef, Job] = {}
         self.started: list[Job] = []
 
     def _fitting(self) -> int:
@@ -69,9 +80,18 @@ class Ray:
 
     @property
     def room(self) -> int:
+        """How many more jobs it would take now."""
         return max(0, self.slots - len(self.going))
 
     def submit(self, jobs: Sequence[Job]) -> str:
+        """Start jobs, a task of Ray each.
+
+        Args:
+          jobs: at most `room` of them.
+
+        Returns:
+          Nothing to print: "".
+        """
         task = self.ray.remote(max_calls=1)(work)  # a process does one job and ends
         for job in jobs:
             reference = task.options(
@@ -88,28 +108,38 @@ class Ray:
     def _variables(self, job: Job) -> dict[str, str]:
         """A worker has its node's environment, and not that of this shell."""
         variables = environment(job.cache, self.cpus)
+        # Jobs on one GPU: each may take its share of the memory, and no more.
         if 0 < self.gpus < 1:
             variables["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{SHARE * self.gpus:.3f}"
+        # As `{**environment(), **os.environ}` for a local job: the shell outranks us.
         variables |= {k: os.environ[k] for k in variables if k in os.environ}
-        variables |= {k: v for k, v in os.environ.items() if k.startswith(OWN)}
+        variables |= {k: v for k, v in os.environ.items() if k.startswith(PREFIXES)}
+        # Absolute, as a worker starts in another folder; "" is this one.
         paths = [os.path.abspath(path) for path in sys.path]
         return variables | {"PYTHONPATH": os.pathsep.join(paths)}
 
     def news(self) -> Iterator[tuple[Job, End | None]]:
+        """What has happened since the last call.
+
+        Returns:
+          Pairs of a job and None where it has started, its End where it has ended.
+        """
         started, self.started = self.started, []
         for job in started:
             yield job, None
         if not self.going:
             return
         waiting = list(self.going)
+        # Timeout 0: take those that have ended, and do not wait for any.
         ended, _ = self.ray.wait(waiting, num_returns=len(waiting), timeout=0)
         for reference in ended:
             yield self.going.pop(reference), self._end(reference)
 
-    def _end(self, reference: Any) -> End:
+    def _end(self, reference: "ObjectRef") -> End:
         errors = self.ray.exceptions
         try:
             return End(f"status {self.ray.get(reference)}", False)
+        # The order matters: RayError, the last, is the base class of the others.
         except errors.OutOfMemoryError:
             return End("too little memory on its Ray node", True)
         except errors.RayTaskError as error:  # what the job itself raised
@@ -120,6 +150,7 @@ class Ray:
             return End(f"Ray's {type(error).__name__}", True)
 
     def close(self) -> None:
+        """End the jobs under way and leave the cluster."""
         for reference in self.going:
             self.ray.cancel(reference, force=True)
         waiting = list(self.going)

@@ -13,9 +13,12 @@ import subprocess
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from attnlab.sweep.jobs import End, Job, Refused, environment, work
+
+if TYPE_CHECKING:
+    from submitit.helpers import DelayedSubmission
 
 FOLDER = ".slurm"  # of the workdir: submitit's scripts, and what Slurm itself printed
 AT_ONCE = 256  # jobs of an array that may run, where nothing else is said
@@ -29,26 +32,38 @@ NOT_YET = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED"}
 
 
 class Work:
-    """What a job runs, and after a preemption runs again: the folders know the rest."""
+    """What a job runs, and runs again after a preemption, from the checkpoint."""
 
     def __init__(self, job: Job):
         self.call = job.module, job.arguments, str(job.log), os.getcwd()
 
     def __call__(self) -> int:
-        # submitit lets it pass, so that a cancelled run would go on until SIGKILL.
+        # submitit ignores it, so that a cancelled run would go on until SIGKILL.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return work(*self.call)
 
-    def checkpoint(self) -> Any:
+    def checkpoint(self) -> "DelayedSubmission":
+        """What submitit puts into the queue where the job is preempted.
+
+        Returns:
+          This work once more.
+        """
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
 
 class Slurm:
-    """`processes` jobs at a time, each with `cpus` cores, `gpus` GPUs and `memory` GB
-    for `minutes`, after which it queues anew. `sbatch` are more of sbatch's options,
-    as "qos=low"."""
+    """Jobs of a Slurm cluster.
+
+    Each has `cpus` cores, `gpus` GPUs and `memory` GB for `minutes`, after which it
+    queues anew. `sbatch` are more of sbatch's options, as "qos=low".
+
+    Attributes:
+      slots: jobs at a time, AT_ONCE by default.
+      hardware: the name under which it is stored whether replicas pay; None without
+        GPUs.
+    """
 
     def __init__(
         self,
@@ -83,6 +98,7 @@ class Slurm:
             "partition": partition,
             "account": account,
             "array_parallelism": self.slots,
+            # Allows Slurm to queue a preempted job again, whatever its default.
             "additional_parameters": {"requeue": True}
             | {name: value or True for name, _, value in extra},
         }
@@ -98,10 +114,22 @@ class Slurm:
         return max(0, self.slots - len(self.queued)) if self.queued else MOST
 
     def submit(self, jobs: Sequence[Job]) -> str:
+        """Put jobs into the queue, as one array.
+
+        Args:
+          jobs: at most `room` of them.
+
+        Returns:
+          A line on where they are.
+
+        Raises:
+          Refused: where Slurm does not take them, with its reason.
+        """
         from submitit.core.utils import FailedJobError
 
         variables = environment(jobs[0].cache, self.cpus)
         variables["SRUN_CPUS_PER_TASK"] = str(self.cpus)  # srun would take one
+        # ${NAME-value} is the node's own value where it is set, else ours.
         self.submitit.parameters["setup"] = [
             f'export {name}="${{{name}-{value}}}"' for name, value in variables.items()
         ]
@@ -118,6 +146,11 @@ class Slurm:
         return f"{what} in Slurm's queue: squeue --jobs={_number(names[0])}"
 
     def news(self) -> Iterator[tuple[Job, End | None]]:
+        """What has happened since the last call.
+
+        Returns:
+          Pairs of a job and None where it has started, its End where it has ended.
+        """
         if not self.queued or time.monotonic() < self.asked + ASK_SECONDS:
             return
         self.asked = time.monotonic()
@@ -130,31 +163,48 @@ class Slurm:
                 yield self.queued.pop(name), _end(name, state, code)
 
     def close(self) -> None:
+        """Cancel the jobs that wait or run."""
         if self.queued:
+            # One scancel for each array, not for each of its jobs.
             numbers = {_number(name) for name in self.queued}
             subprocess.run(["scancel", *sorted(numbers)], check=False)
 
 
 def ask(names: Iterable[str]) -> dict[str, str]:
-    """The state of each job ("12", or "12_0" of an array), from squeue.
+    """The states of jobs, from squeue.
 
     submitit asks sacct, which answers only where Slurm keeps accounts in a database.
-    Nothing is returned where the controller does not answer: it may do so later.
+
+    Args:
+      names: of the jobs: "12", or "12_0" of an array.
+
+    Returns:
+      The state of each, such as "RUNNING"; {} where the controller does not answer, as
+      it may do so later.
     """
     numbers = ",".join(sorted({_number(name) for name in names}))
     words = ["--noheader", "--array", "--states=all", "--format=%i %T"]
     done = _run("squeue", *words, f"--jobs={numbers}")
+    # The controller may be busy: no answer says nothing of the jobs. An invalid
+    # id is an answer: Slurm has forgotten the job.
     if done.returncode and "Invalid job id" not in done.stderr:
         return {}
-    told = dict(line.split() for line in done.stdout.splitlines())
-    return {name: told.get(name, UNKNOWN) for name in names}
+    states = dict(line.split() for line in done.stdout.splitlines())
+    return {name: states.get(name, UNKNOWN) for name in names}
 
 
 def exit_code(name: str) -> str:
-    """ "STATUS:SIGNAL" of a job that has ended; "0:0" where Slurm has forgotten it."""
+    """The exit code of a job that has ended.
+
+    Args:
+      name: of the job.
+
+    Returns:
+      "STATUS:SIGNAL"; "0:0" where Slurm has forgotten it.
+    """
     done = _run("scontrol", "show", "job", "--oneliner", name)
-    found = re.search(r"\bExitCode=(\d+:\d+)", done.stdout)
-    return found[1] if found else "0:0"
+    match = re.search(r"\bExitCode=(\d+:\d+)", done.stdout)
+    return match[1] if match else "0:0"
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:

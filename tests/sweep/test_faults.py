@@ -15,7 +15,7 @@ from attnlab.training.checkpoint import Checkpoints
 from benchmarks.faults import __main__ as bench_main
 from benchmarks.faults.damage import WAYS, Case, kinds, loads, outcomes, states
 from benchmarks.faults.kills import what
-from benchmarks.faults.sweeps import TIMES, Bench, Outcome, half_written, summary
+from benchmarks.faults.sweeps import TIMES, FaultBench, Outcome, half_written, summary
 
 
 def write_summary(root: Path) -> None:
@@ -30,7 +30,7 @@ def bench(finished_run, tmp_path):
     for name in ("whole", "other"):
         shutil.copytree(finished_run[0].parents[1], tmp_path / name)
         write_summary(tmp_path / name)
-    return Bench(tmp_path, lambda line: None), tmp_path / "other"
+    return FaultBench(tmp_path, lambda line: None), tmp_path / "other"
 
 
 def test_a_number_that_differs_is_found_and_times_are_not(bench):
@@ -88,7 +88,7 @@ def test_a_silently_wrong_number_is_told_from_a_reported_one(bench):
     assert states(bench, other) == {"general/0": "wrong"}
     told = [
         (Case("a", "flipped"), "LOST: x"),
-        (Case("b", "flipped"), "said, mended"),
+        (Case("b", "flipped"), "reported, mended"),
     ]
     flipped, cut = outcomes(told, "finished")
     assert flipped[1:5] == (2, 1, 1, 1) and cut[1:5] == (0, 0, 0, 0)
@@ -138,6 +138,6 @@ def test_the_quick_bench_loses_nothing(tmp_path):
 
 
 def test_a_sweep_of_the_bench_begins_with_replicas_decided_against(tmp_path):
-    folder = Bench(tmp_path, print).begin(tmp_path / "sweep")
+    folder = FaultBench(tmp_path, print).begin(tmp_path / "sweep")
     decision = replica_groups.recall(folder / ".compiled", hardware())
     assert decision is not None and not decision.pays

@@ -14,7 +14,7 @@ from attnlab.sweep.display import Display
 from attnlab.sweep.execute import run_all
 from attnlab.sweep.jobs import LOG
 from attnlab.sweep.local import Local, cores
-from tests.tiny import plan
+from tests.tiny import plan, tiny_config
 
 # Stands for `python -m attnlab.training.run FOLDER --quiet`, without the time it takes.
 STAND_IN = """#!{python}
@@ -57,6 +57,12 @@ for folder in sys.argv[3:-2]:
 """
 
 
+def write_config(folder: Path, model: int) -> None:
+    """A run of a model of its own; runs of one model may be replicas."""
+    settings = tiny_config(**{"model.hidden": 8 + model, "train.steps": 1})
+    runs.write_json(folder / runs.CONFIG, settings)
+
+
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
     """A stand-in for Python, and a maker of run folders that tell it what to do."""
@@ -68,7 +74,7 @@ def stand_in(tmp_path, monkeypatch):
     def make(*acts: str) -> list[Path]:
         folders = [tmp_path / "sweep" / str(k) / "0" for k in range(len(acts))]
         for k, (folder, act) in enumerate(zip(folders, acts, strict=True)):
-            runs.write_json(folder / runs.CONFIG, {"model": k, "train": {"steps": 1}})
+            write_config(folder, k)
             (folder / "act").write_text(act)
         return folders
 
@@ -210,7 +216,7 @@ def alike(stand_in, tmp_path, monkeypatch):
     monkeypatch.setattr(local, "hardware", lambda: "here")
     folders, cache = stand_in(*["works"] * 4), tmp_path / "cache"
     for folder in (folders[0], folders[2]):
-        runs.write_json(folder / runs.CONFIG, {"model": 0, "train": {"steps": 1}})
+        write_config(folder, 0)
     cache.mkdir()
     return folders, cache
 
@@ -310,7 +316,7 @@ def test_the_display_tells_of_every_start_and_end(stand_in, tmp_path, capsys):
     folders = stand_in("works", "killed")
     runs.write_json(folders[0] / runs.RESULT, {"bleu": 1.0, "seconds": 2.0})
     folders += [tmp_path / "sweep" / "last" / "0"]
-    runs.write_json(folders[2] / runs.CONFIG, {"train": {"steps": 1}})
+    write_config(folders[2], 0)
     (folders[2] / "act").write_text("works")
     with Display(folders, tmp_path / "sweep") as display:
         run_all(folders, Local(1), notify=display.notify, poll=display.poll)
@@ -324,9 +330,9 @@ def test_the_display_tells_of_every_start_and_end(stand_in, tmp_path, capsys):
 
 
 def test_a_real_sweep_with_a_bad_row_and_a_real_kill(tmp_path):
-    # A row whose score does not exist, one that is killed, one that trains.
+    # A row that asks for too many devices, one that is killed, one that trains.
     def sweep(add):
-        add("broken", score="generall")
+        add("broken", devices=3)
         add("killed")
         add("general")
 
@@ -348,7 +354,7 @@ def test_a_real_sweep_with_a_bad_row_and_a_real_kill(tmp_path):
     assert runs.read_json(general / runs.RESULT)["steps"] == 30
     assert not (general / runs.ERROR).exists()
     error = runs.read_json(broken / runs.ERROR)["error"]
-    assert error.startswith("ValueError: unknown score 'generall'; choose")
+    assert error.startswith("ValueError: train.devices is 3")
     assert "Traceback" in (broken / LOG).read_text()
     error = runs.read_json(killed / runs.ERROR)["error"]
     assert error == f"the process ended with signal SIGKILL; see {LOG}"

@@ -9,7 +9,7 @@ import pytest
 from attnlab import runs
 from attnlab.sweep import rows
 from attnlab.sweep.repair import repair
-from attnlab.tasks.translation import task
+from attnlab.tasks.translation.data import CODECS
 from attnlab.text import vocabularies
 from attnlab.training.checkpoint import Checkpoints
 from attnlab.training.run import BusyRun, run
@@ -126,8 +126,6 @@ def test_a_run_that_another_process_trains_is_not_touched(copied, whole):
 
 
 def test_a_vocabulary_that_the_text_no_longer_gives_is_refused(copied, monkeypatch):
-    from attnlab.text import vocabularies
-
     _, folder = copied
     flip(folder / "source.codec")
     other = vocabularies.load(folder, ["target.codec"])
@@ -143,7 +141,7 @@ def test_a_vocabulary_that_is_missing_has_to_be_the_one_there_was(copied):
     (folder / "source.codec").unlink()
     new = [SimpleNamespace(content=content) for content in (b"new", sound)]
     with pytest.raises(ValueError, match="source.codec is missing, and the corpus now"):
-        vocabularies.load_or_build(folder, task.CODECS, lambda: new)
+        vocabularies.load_or_build(folder, CODECS, lambda: new)
     assert not (folder / "source.codec").exists()
 
 

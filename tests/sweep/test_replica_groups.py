@@ -75,8 +75,8 @@ def test_replicas_pay_only_beyond_the_noise():
 
 
 def test_measuring_writes_the_decision_and_leaves_the_run_alone(tmp_path, monkeypatch):
-    def maker(config, folder):
-        del config
+    def maker(settings, folder):
+        del settings
         (folder / "vocabulary").touch()  # as a real task does
         return toy()
 

@@ -10,7 +10,7 @@ from attnlab import runs
 from attnlab.attention.presets import PRESETS
 from attnlab.sweep import rows
 from attnlab.training.checkpoint import Checkpoints
-from attnlab.training.run import learned_fingerprint
+from attnlab.training.run_config import learned_fingerprint
 from configs.captioning import get_config as captions
 from configs.classification import get_config as classify
 from configs.translation import get_config
@@ -179,7 +179,7 @@ def test_a_configuration_is_plain_json():
 
 def test_the_same_row_twice_is_refused():
     message = fails(("a", {"seed": 1}), ("a", {"seed": 1, "window": "local-m"}))
-    assert message == "row 'a' is added twice with seed 1"
+    assert message == "row 'a': it is added twice with seed 1"
 
 
 def test_a_seed_for_all_runs_is_named_as_the_reason():
@@ -193,7 +193,111 @@ def test_a_seed_for_all_runs_is_named_as_the_reason():
 
 def test_rows_that_would_share_a_folder_are_refused():
     message = fails(("local-p (dot)", {}), ("Local-P dot", {"seed": 1}))
-    assert "'local-p (dot)' and 'Local-P dot' share the folder 'local-p-dot'" in message
+    for part in ("'local-p (dot)'", "'Local-P dot'", "folder 'local-p-dot'"):
+        assert part in message
+
+
+# Rows are checked before anything starts.
+
+
+def test_every_mistake_of_every_row_is_listed_at_once():
+    message = fails(
+        ("good", {}),
+        ("one", {"score": "generall", "steps": 0}),
+        ("two", {"widow": "local-m"}),
+        ("three", {"read": "hard", "learning": "reinforse"}),
+        ("one", {"score": "generall", "steps": 0, "seed": 1}),
+    )
+    lines = message.splitlines()
+    assert len(lines) == 4  # the second seed's mistakes are those of the first
+    for line, parts in zip(
+        lines,
+        [
+            ["'one'", "model.score", "'generall'", "'general'"],
+            ["'one'", "train.steps", "0"],
+            ["'two'", "'widow'", "window"],
+            ["'three'", "reinforse"],
+        ],
+        strict=True,
+    ):
+        assert all(part in line for part in parts), line
+
+
+@pytest.mark.parametrize(
+    ("settings", "option", "takers"),
+    [
+        (
+            {"window": "global", "half_width": 5},
+            "model.half_width",
+            ["window local-m", "window local-p"],
+        ),
+        (
+            {"window": "local-m", "gaussian": "before"},
+            "model.gaussian",
+            ["window local-p"],
+        ),
+        ({"k": 3}, "model.k", ["read top-k", "learning top-k"]),
+        (
+            {"score": "general", "max_length": 9},
+            "model.max_length",
+            ["score location"],
+        ),
+        ({"score": "none", "coverage": True}, "model.coverage", ["score general"]),
+        (
+            {"score": "none", "window": "local-m", "half_width": 5},
+            "model.half_width",
+            [],
+        ),
+        # Also where it is the default: it says something that is not so.
+        ({"window": "global", "model.half_width": 10}, "model.half_width", []),
+    ],
+    ids=lambda value: "" if isinstance(value, list) else str(value),
+)
+def test_an_option_that_no_choice_of_the_row_takes_is_named(settings, option, takers):
+    message = fails(("good", {}), ("x", settings))
+    assert len(message.splitlines()) == 1
+    assert "row 'x'" in message and option in message
+    assert all(taker in message for taker in takers)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"window": "local-m", "half_width": 5},
+        {"window": "local-p", "half_width": 5, "gaussian": "before"},
+        {"score": "location", "max_length": 9},
+        {"read": "top-k", "k": 3},
+        {"read": "hard", "learning": "top-k", "k": 3},
+        {"score": "general", "coverage": True},
+        {"preset": "luong2015-local-m-dot", "half_width": 5},
+        {"preset": "shankar2018-joint", "k": 3},
+        {"preset": "luong2015-local-p-dot", "window": "global"},  # it pins half_width
+    ],
+    ids=str,
+)
+def test_an_option_that_a_choice_takes_is_none(settings):
+    assert one(**settings)["model"]
+
+
+def test_a_default_or_a_config_files_value_may_be_taken_by_nothing():
+    base = get_config()
+    base.model.half_width = 7
+    (run,) = rows.plan(base, lambda add: add("row", window="global"))
+    assert run.config["model"]["half_width"] == 7
+
+
+def test_an_option_on_the_command_line_has_to_be_taken_by_some_row():
+    lines = [("global", {}), ("local", {"window": "local-m"})]
+    for run in planned(*lines, overrides={"model.half_width": 4}):
+        assert run.config["model"]["half_width"] == 4
+    message = fails(*lines, overrides={"model.gaussian": "before"})
+    assert "model.gaussian" in message and "window local-p" in message
+
+
+def test_a_task_without_such_an_attention_has_no_such_options():
+    base = pytest.importorskip("configs.ntm").get_config()  # a task can be removed
+    (run,) = rows.plan(base, lambda add: add("row", slots=7), {"model.width": 5})
+    assert (run.config["model"]["slots"], run.config["model"]["width"]) == (7, 5)
 
 
 def test_a_sweep_without_rows_is_refused():
@@ -213,12 +317,12 @@ def test_a_folder_of_another_configuration_says_what_differs(tmp_path):
     (folder,) = rows.write_folders(planned(("a", {})), tmp_path)
     Checkpoints(folder / runs.CHECKPOINTS).save(1, {"w": np.ones(2)})
     before = _files(tmp_path)
-    changed = planned(("new", {}), ("a", {"half_width": 4, "steps": 3}))
+    changed = planned(("new", {}), ("a", {"readouts": 4, "steps": 3}))
     with pytest.raises(ValueError) as caught:
         rows.write_folders(changed, tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{tmp_path / 'a' / '0'} holds a run of another")
-    assert "model.half_width was 10, is now 4" in message
+    assert "model.readouts was 64, is now 4" in message
     assert "train.steps was 1500, is now 3" in message
     assert "--workdir" in message
     assert _files(tmp_path) == before  # not even the new row's folder
@@ -255,6 +359,7 @@ def test_what_a_later_version_has_got_does_not_stop_an_old_run(tmp_path):
     (folder,) = rows.write_folders(planned(("a", {})), tmp_path)
     old = runs.read_json(folder / runs.CONFIG)
     del old["data"]["shards"], old["train"]["devices"], old["train"]["strategy"]
+    del old["model"]["coverage"]
     runs.write_json(folder / runs.CONFIG, old)
     saved = Checkpoints(folder / runs.CHECKPOINTS, fingerprint=learned_fingerprint(old))
     saved.save(1, {"w": np.ones(2)})

@@ -1,0 +1,82 @@
+"""Settings of a ConfigDict by name: in full, "train.steps", or by the last word."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from ml_collections import ConfigDict
+
+from attnlab.parsing import near
+
+
+def all_values(config: ConfigDict, prefix: str = "") -> dict[str, object]:
+    """The settings of a configuration.
+
+    Args:
+      config: all settings, in sections.
+      prefix: put before each name.
+
+    Returns:
+      Their values by their names in full, "train.steps", in order.
+    """
+    values: dict[str, object] = {}
+    for key, value in config.items():
+        if isinstance(value, ConfigDict):
+            values |= all_values(value, f"{prefix}{key}.")
+        else:
+            values[prefix + key] = value
+    return values
+
+
+def full_names(config: ConfigDict, values: Mapping[str, object]) -> dict[str, object]:
+    """Values by the full names of their settings.
+
+    Args:
+      config: all settings.
+      values: by names in full, or by last words ("window") where those are unique.
+
+    Returns:
+      The same values, in the same order.
+
+    Raises:
+      ValueError: for a word that several settings end with, and for an unknown name.
+    """
+    names = [*all_values(config)]
+    return {_full_name(names, name): value for name, value in values.items()}
+
+
+def _full_name(names: list[str], name: str) -> str:
+    # Full names first: "seed" is one, whatever ends in it elsewhere.
+    if name in names:
+        return name
+    matches = [full for full in names if full.rsplit(".", 1)[-1] == name]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise ValueError(f"setting {name!r} is ambiguous; choose {', '.join(matches)}")
+    words = {full.rsplit(".", 1)[-1] for full in names} | set(names)
+    hint = near(name, [*words])
+    raise ValueError(f"unknown setting {name!r}{hint}")
+
+
+def set_value(config: ConfigDict, name: str, value: object) -> None:
+    """Change a setting in place.
+
+    Args:
+      config: all settings.
+      name: of one of them, in full.
+      value: of the type that the setting has.
+
+    Raises:
+      ValueError: for an unknown setting, and a value of another type.
+    """
+    names = [*all_values(config)]
+    if name not in names:
+        raise ValueError(f"unknown setting {name!r}{near(name, names)}")
+    *sections, leaf = name.split(".")
+    section = config
+    for part in sections:
+        section = cast(ConfigDict, section[part])
+    try:
+        section[leaf] = value
+    except TypeError as error:
+        raise ValueError(f"setting {name!r}: {error}") from None
