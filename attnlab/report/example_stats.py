@@ -3,13 +3,14 @@
 The significance tests and the curves by length and distance rest on these counts.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from attnlab.metrics import aer, bleu
-from attnlab.metrics.aer import LinkSet
+from attnlab.metrics import alignment_error_rate as aer
+from attnlab.metrics import bleu_score as bleu
+from attnlab.metrics.links import LinkSet
 from attnlab.report.rows import Row
 from attnlab.runs import (
     EXAMPLE_COUNTS,
@@ -24,9 +25,17 @@ from attnlab.runs import (
 
 LARGEST_MEAN = 700.0  # nats a unit; the exponential of 710 overflows
 
+# What identifies each example, and its counts [N, K], summed over the seeds of a row.
+Pooled = tuple[Sequence[object], np.ndarray]
+
 
 class Texts(NamedTuple):
-    """The test set of one run: `bleu.statistics` [N, 10], words of each source [N]."""
+    """The translated test set of one run, N sentences.
+
+    references: the sentences to say.
+    lengths: words of each source.
+    counts: `bleu.statistics` [N, 10].
+    """
 
     references: list[str]
     lengths: list[int]
@@ -34,7 +43,13 @@ class Texts(NamedTuple):
 
 
 class Alignments(NamedTuple):
-    """A gold set of one run. counts: `aer.statistics` [N, 4]; links: by argmax, [N]."""
+    """A gold set of one run, N sentences.
+
+    name: of the set.
+    pairs: the sentences with their weights and gold links.
+    links: (t, s) by argmax of each sentence.
+    counts: `aer.statistics` [N, 4].
+    """
 
     name: str
     pairs: list[AlignedSentence]
@@ -43,16 +58,21 @@ class Alignments(NamedTuple):
 
     @property
     def gold(self) -> list[tuple[LinkSet, LinkSet]]:
+        """(sure, possible) links of each sentence."""
         return [(pair.sure, pair.possible) for pair in self.pairs]
 
     @property
-    def sentences(self) -> list[tuple[Any, ...]]:
+    def sentences(self) -> list[tuple[object, ...]]:
         """Words and gold links: what two systems must share to be compared."""
         return [(p.source, p.target, p.sure, p.possible) for p in self.pairs]
 
 
 class Losses(NamedTuple):
-    """The forced losses of one run's test set. counts: nats and units [N, 2]."""
+    """The losses of one run's test set of N sentences, their targets forced.
+
+    references: the target sentences.
+    counts: nats and predicted units of each [N, 2].
+    """
 
     references: list[str]
     counts: np.ndarray
@@ -66,6 +86,7 @@ class Losses(NamedTuple):
 class ExampleStats(NamedTuple):
     """Of each finished run of a row, in the order of seeds; None where files lack.
 
+    texts, alignments, losses, example_counts: one entry a run.
     notes: (seed, what cannot be used and why).
     """
 
@@ -77,89 +98,134 @@ class ExampleStats(NamedTuple):
 
 
 def read(row: Row) -> ExampleStats:
-    """The evidence of a row, with notes on what cannot be used and why."""
+    """The counts by example of a row's finished runs.
+
+    Args:
+      row: of a sweep.
+
+    Returns:
+      The counts, with notes on what cannot be used and why.
+    """
     texts, alignments, losses, example_counts, notes = [], [], [], [], []
     readers = (
         (texts, _texts),
         (alignments, _alignments),
         (losses, _losses),
-        (example_counts, _tallies),
+        (example_counts, _example_counts),
     )
     for run in row.finished:
-        for found, reader in readers:
+        for values, reader in readers:
             value, problem = reader(run)
-            found.append(value)
+            values.append(value)
             if problem:
                 notes.append((run.seed, problem))
     return ExampleStats(texts, alignments, losses, example_counts, notes)
 
 
-def pooled_texts(example_stats: ExampleStats) -> tuple[list[str], np.ndarray] | None:
+def pooled_texts(example_stats: ExampleStats) -> Pooled | None:
     """References and BLEU counts [N, 10] summed over the seeds, sentence by sentence.
 
-    None unless every seed translated the same sentences.
+    Args:
+      example_stats: of a row.
+
+    Returns:
+      (references, counts); None unless every seed translated the same sentences.
     """
     return _pooled(
         [text and (text.references, text.counts) for text in example_stats.texts]
     )
 
 
-def pooled_alignments(
-    example_stats: ExampleStats,
-) -> tuple[list[Any], np.ndarray] | None:
-    """Gold sentences and AER counts [N, 4] summed over the seeds, as `pooled_texts`."""
+def pooled_alignments(example_stats: ExampleStats) -> Pooled | None:
+    """Gold sentences and AER counts [N, 4] summed over the seeds.
+
+    Args:
+      example_stats: of a row.
+
+    Returns:
+      (sentences, counts); None unless every seed aligned the same sentences.
+    """
     return _pooled(
         [some and (some.sentences, some.counts) for some in example_stats.alignments]
     )
 
 
-def pooled_losses(example_stats: ExampleStats) -> tuple[list[Any], np.ndarray] | None:
-    """Sentences and [nats, units] [N, 2] summed over the seeds, as `pooled_texts`."""
+def pooled_losses(example_stats: ExampleStats) -> Pooled | None:
+    """Sentences and [nats, units] [N, 2] summed over the seeds.
+
+    Args:
+      example_stats: of a row.
+
+    Returns:
+      (sentences, counts); None unless every seed predicted the same units.
+    """
     return _pooled(
         [some and (some.sentences, some.counts) for some in example_stats.losses]
     )
 
 
-def pooled_example_counts(
-    example_stats: ExampleStats, score: str
-) -> tuple[list[str], np.ndarray] | None:
-    """Examples and tallies of a score [N, 2] summed over the seeds, as `pooled_texts`.
+def pooled_example_counts(example_stats: ExampleStats, score: str) -> Pooled | None:
+    """Examples and their counts in a score of tallies.npz, summed over the seeds.
 
-    None where no seed has them.
+    Args:
+      example_stats: of a row.
+      score: its name in result.json.
+
+    Returns:
+      (examples, counts [N, 2]); None unless every seed has them, of the same examples.
     """
     return _pooled(
         [
-            some and score in some.counts and (some.examples, some.counts[score])
+            (some.examples, some.counts[score])
+            if some and score in some.counts
+            else None
             for some in example_stats.example_counts
         ]
     )
 
 
 def ratio(totals: np.ndarray) -> np.ndarray:
-    """Scores [...] of tallies [..., 2] summed over examples."""
+    """The score of counts of tallies.npz summed over examples.
+
+    Args:
+      totals: [..., 2].
+
+    Returns:
+      First over second column [...].
+    """
     return totals[..., 0] / totals[..., 1]
 
 
 def perplexity(totals: np.ndarray) -> np.ndarray:
-    """Perplexities [...] of summed nats and units [..., 2]."""
+    """The perplexity of losses summed over sentences.
+
+    Args:
+      totals: nats and units [..., 2].
+
+    Returns:
+      Perplexities [...], finite also where the exponential would overflow.
+    """
     mean = totals[..., 0] / totals[..., 1]
-    return np.exp(np.minimum(mean, LARGEST_MEAN))
+    return np.exp(np.minimum(mean, LARGEST_MEAN))  # inf would make every comparison nan
 
 
-def _pooled(seeds: Sequence[Any]) -> Any:
-    if not seeds or not all(seeds):
+def _pooled(seeds: Sequence[Pooled | None]) -> Pooled | None:
+    present = [seed for seed in seeds if seed]
+    # All seeds or none: a sum over some of them is not that of the table's mean.
+    if not seeds or len(present) < len(seeds):
         return None
-    sentences = seeds[0][0]
-    if any(other != sentences for other, _ in seeds):
+    examples = present[0][0]
+    if any(other != examples for other, _ in present):
         return None
-    return sentences, np.sum([counts for _, counts in seeds], axis=0)
+    return examples, np.sum([counts for _, counts in present], axis=0)
 
 
 def _texts(run: Run) -> tuple[Texts | None, str]:
     names = (SOURCES, REFERENCES, HYPOTHESES)
     sources, references, hypotheses = (run.lines(name) for name in names)
+    result = run.result or {}
     if sources is None or references is None or hypotheses is None:
-        if "bleu" not in (run.result or {}):  # its task does not translate
+        if "bleu" not in result:  # its task does not translate
             return None, ""
         absent = [name for name in names if run.lines(name) is None]
         return None, f"no {', '.join(absent)}, so its BLEU is not tested"
@@ -168,10 +234,10 @@ def _texts(run: Run) -> tuple[Texts | None, str]:
             f"{len(hypotheses)} hypotheses for {len(references)} references and "
             f"{len(sources)} sources, so its BLEU is not tested"
         )
-    result = run.result or {}
     signature = str(result.get("bleu_signature") or "")
     parts = (part.partition(":") for part in signature.split("|"))
     options = {name: value for name, _, value in parts}
+    # As the run's BLEU was computed, or the counts would give another score.
     tokenize, lowercase = options.get("tok", "none"), options.get("case") == "lc"
     if tokenize not in bleu.TOKENIZERS:
         return None, f"BLEU tokenized by {tokenize!r} is not tested"
@@ -180,10 +246,8 @@ def _texts(run: Run) -> tuple[Texts | None, str]:
     counts = bleu.statistics(
         hypotheses, references, tokenize=tokenize, lowercase=lowercase
     )
-    again = float(bleu.score(counts.sum(axis=0)))
-    lengths = [len(source.split()) for source in sources]
-    problem = _disagreement("BLEU", result.get("bleu"), again, HYPOTHESES, 0.05)
-    return Texts(references, lengths, counts), problem
+    problem = _disagreement(run, "bleu", "BLEU", counts, bleu.score, HYPOTHESES, 0.05)
+    return Texts(references, [len(line.split()) for line in sources], counts), problem
 
 
 def _alignments(run: Run) -> tuple[Alignments | None, str]:
@@ -193,15 +257,12 @@ def _alignments(run: Run) -> tuple[Alignments | None, str]:
         return None, ""
     pairs = sets[name]
     links = [aer.argmax_links(pair.weights) for pair in pairs]
-    gold = [(pair.sure, pair.possible) for pair in pairs]
-    counts = aer.statistics(links, gold)
-    found = Alignments(name, pairs, links, counts)
+    counts = aer.statistics(links, [(pair.sure, pair.possible) for pair in pairs])
     problem = ""
     if any(pair.possible for pair in pairs):
-        stated = (run.result or {}).get("aer")
-        again = float(aer.score(counts.sum(axis=0)))
-        problem = _disagreement("AER", stated, again, f"{name} alignments", 0.0015)
-    return found, problem
+        where = f"{name} alignments"
+        problem = _disagreement(run, "aer", "AER", counts, aer.score, where, 0.0015)
+    return Alignments(name, pairs, links, counts), problem
 
 
 def _losses(run: Run) -> tuple[Losses | None, str]:
@@ -222,24 +283,24 @@ def _losses(run: Run) -> tuple[Losses | None, str]:
             f"{untested}"
         )
     if not references:
-        return None, ""  # `_texts` says so
+        return None, ""  # `_texts` has a note on it
     if not (np.isfinite(nats).all() and (units > 0).all()):
         return None, f"{LOSSES} has losses or units that are no such thing, {untested}"
-    found = Losses(references, np.stack([nats, units], axis=1))
-    stated = (run.result or {}).get("perplexity")
-    again = float(perplexity(found.counts.sum(axis=0)))
-    return found, _disagreement("perplexity", stated, again, LOSSES, 1e-3 * again)
+    counts = np.stack([nats, units], axis=1)
+    name = "perplexity"
+    problem = _disagreement(run, name, name, counts, perplexity, LOSSES, relative=1e-3)
+    return Losses(references, counts), problem
 
 
-def _tallies(run: Run) -> tuple[ExampleCounts | None, str]:
+def _example_counts(run: Run) -> tuple[ExampleCounts | None, str]:
     try:
         example_counts = run.example_counts()
     except ValueError as error:
         return None, f"{run.reason(error)}, so its scores are not tested"
     for score, counts in example_counts.counts.items() if example_counts else ():
-        stated = (run.result or {}).get(score)
-        again = float(ratio(counts.sum(axis=0)))
-        problem = _disagreement(score, stated, again, EXAMPLE_COUNTS, 1e-3 * abs(again))
+        problem = _disagreement(
+            run, score, score, counts, ratio, EXAMPLE_COUNTS, relative=1e-3
+        )
         if problem:
             return example_counts, problem
     return example_counts, ""
@@ -248,7 +309,12 @@ def _tallies(run: Run) -> tuple[ExampleCounts | None, str]:
 def main_set(run: Run, sets: dict[str, list[AlignedSentence]]) -> str | None:
     """The gold set of the run's `aer`; else the first with gold; else the first.
 
-    None where there are no sentences at all.
+    Args:
+      run: a finished run.
+      sets: its alignments by the name of the test set.
+
+    Returns:
+      The name of the set; None where there are no sentences at all.
     """
     stated = (run.result or {}).get("gold")
     gold = [name for name, pairs in sets.items() if any(p.possible for p in pairs)]
@@ -257,11 +323,23 @@ def main_set(run: Run, sets: dict[str, list[AlignedSentence]]) -> str | None:
 
 
 def _disagreement(
-    name: str, stated: Any, again: float, where: str, tolerance: float
+    run: Run,
+    key: str,
+    title: str,
+    counts: np.ndarray,
+    score: Callable[[np.ndarray], np.ndarray],
+    where: str,
+    absolute: float = 0.0,
+    *,
+    relative: float = 0.0,
 ) -> str:
+    """A note where the score in result.json is not the one of its counts, else ""."""
+    stated = (run.result or {}).get(key)
+    again = float(score(counts.sum(axis=0)))
+    tolerance = absolute + relative * abs(again)
     if not isinstance(stated, int | float) or abs(stated - again) <= tolerance:
         return ""
     return (
-        f"{name} is {stated:.3f} in result.json but {again:.3f} from its {where}, "
+        f"{title} is {stated:.3f} in result.json but {again:.3f} from its {where}, "
         "which tests and figures use"
     )

@@ -6,36 +6,158 @@ window or of sparsemax stay plainly black, and gray leaves color free to mean on
 thing, the gold links, which no map of many hues would.
 """
 
+from __future__ import annotations
+
+import io
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnlab.report import figures
 from attnlab.report.figures import WIDTH, blank, plain, styled
 from attnlab.runs import AlignedSentence
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 GOLD = "#F07D13"
 
 
+def plot_alignment(
+    weights: np.ndarray,
+    source: Sequence[str],
+    target: Sequence[str],
+    sure: Iterable[tuple[int, int]] = (),
+    possible: Iterable[tuple[int, int]] = (),
+    ax: Axes | None = None,
+    title: str = "",
+    font: str | None = None,
+) -> Figure:
+    """An alignment as a heat map: source words across, target words down, white = 1.
+
+        figure = plot_alignment(weights, "das Haus".split(), "the house".split(),
+                                sure=[(0, 0), (1, 1)])
+        figure.savefig("alignment.pdf")
+
+    pyplot is not used, and no setting of matplotlib is changed.
+
+    Args:
+      weights: [T, S] in [0, 1]: row t = target word t, column s = source word s. Those
+        that are not finite are left blank.
+      source: S words.
+      target: T words.
+      sure: gold links (source, target), 0-based, as in the Pharaoh format; drawn as
+        filled squares.
+      possible: further gold links; drawn as open squares.
+      ax: where to draw, on axes of yours; a new figure by default.
+      title: above the picture.
+      font: an installed font family, for letters that DejaVu Sans lacks (Chinese,
+        Japanese, Korean).
+
+    Returns:
+      The figure: a new one, which notebooks show, or that of `ax`.
+
+    Raises:
+      ValueError: where the shape of the weights is not that of the words, a link is
+        outside of them, or the font is not installed.
+    """
+    weights = np.asarray(weights, float)
+    shape = (len(target), len(source))
+    if weights.shape != shape or not weights.size:
+        raise ValueError(
+            f"weights have shape {weights.shape}, and {len(target)} target x "
+            f"{len(source)} source words ask for {shape}, each at least 1"
+        )
+    # Turned: callers give (source, target), records hold (t, s).
+    links = [frozenset((int(t), int(s)) for s, t in some) for some in (sure, possible)]
+    for t, s in links[0] | links[1]:
+        if not (0 <= t < shape[0] and 0 <= s < shape[1]):
+            raise ValueError(
+                f"link {(s, t)} (source, target) is outside of {len(source)} source "
+                f"and {len(target)} target words"
+            )
+    pair = AlignedSentence(
+        tuple(source), tuple(target), weights, links[0], links[0] | links[1]
+    )
+    with figures.font(font):
+        if ax is None:
+            return _with_room_for_words(heat_map(pair, title=title))
+        return _draw_on(ax, pair, title)
+
+
+def _with_room_for_words(figure: Figure) -> Figure:
+    """The figure, large enough to show the words around its axes when it is saved.
+
+    Our own files are cut to what is drawn (`figures.save`); a plain `savefig` is not.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    box = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer()).padded(0.05)
+    old, new = figure.get_size_inches(), np.array([box.width, box.height])
+    for axes in figure.axes:
+        place = axes.get_position()  # in shares of the figure
+        low = (np.array([place.x0, place.y0]) * old - [box.x0, box.y0]) / new
+        axes.set_position((*low, *(np.array([place.width, place.height]) * old / new)))
+    figure.set_size_inches(*new)
+    return figure
+
+
 @styled
-def heat_map(pair: AlignedSentence, *, title: str = "", gold: bool = True) -> Any:
+def _draw_on(axes: Axes, pair: AlignedSentence, title: str) -> Figure:
+    """Draw onto somebody else's axes: no color bar, as room beside them is not ours."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # axes have one until they are removed
+    box = axes.get_window_extent()
+    across, down = box.width / figure.dpi, box.height / figure.dpi  # inches
+    _draw(axes, pair, min(across / len(pair.source), down / len(pair.target)), title)
+    return figure
+
+
+@styled
+def heat_map(pair: AlignedSentence, *, title: str = "", gold: bool = True) -> Figure:
     """One alignment: source words across, target words down, white = weight 1.
 
-    With `gold`, a filled square marks a sure link and an open one a possible link.
+    Args:
+      pair: the words, weights [T, S] and gold links.
+      title: above the picture.
+      gold: mark the links: a filled square a sure one, an open one a possible link.
+
+    Returns:
+      The figure, with a color bar and a key to the marks.
     """
     cell = _cell(len(pair.source), limit=0.21)
     figure, [[axes]] = _grid(pair, cell, rows=1, columns=1)
+    image = _draw(axes, pair, cell, title, gold)
+    _bar(figure, axes, image)
+    if gold and pair.possible:
+        _mark_legend(axes, bool(pair.possible - pair.sure))
+    # Notebooks ask for this; matplotlib itself has pictures for pyplot's figures only.
+    figure._repr_png_ = partial(_png, figure)  # pyright: ignore
+    return figure
+
+
+def _draw(
+    axes: Axes, pair: AlignedSentence, cell: float, title: str, gold: bool = True
+) -> AxesImage:
+    """Weights, words at the sides, marks of `cell` inches, and a title."""
     image = _show(axes, pair.weights)
     _words(axes, pair, cell, left=True, top=True)
     if gold:
         _mark(axes, pair, cell)
     if title:
         axes.set_title(plain(title), pad=5, loc="left")
-    _bar(figure, axes, image)
-    if gold and pair.possible:
-        _mark_legend(axes, bool(pair.possible - pair.sure))
-    return figure
+    return image
+
+
+def _png(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", bbox_inches="tight", dpi=120)
+    return file.getvalue()
 
 
 @styled
@@ -45,12 +167,21 @@ def panel(
     gold: str | None = "gold",
     marks: bool = False,
     columns: int | None = None,
-) -> Any:
+) -> Figure:
     """One sentence pair under every variant, after Luong et al. 2015, Fig. 7.
 
-    pairs: {title: the same sentence pair with that variant's weights}. The gold links
-    come last under the title `gold` (None leaves them out), sure ones filled. `marks`
-    draws them into the other images as well, as `heat_map` does.
+    Args:
+      pairs: {title: the same sentence pair with that variant's weights}.
+      gold: title of the gold links, which come last, sure ones filled; None leaves
+        them out.
+      marks: draw the links into the other images as well, as `heat_map` does.
+      columns: images side by side; by default as many as stay readable.
+
+    Returns:
+      The figure.
+
+    Raises:
+      ValueError: for no pair, or pairs of other words.
     """
     first = _same_words(pairs)
     images = len(pairs) + (gold is not None)
@@ -59,20 +190,22 @@ def panel(
     rows = math.ceil(images / columns)
     figure, grid = _grid(first, cell, rows=rows, columns=columns)
     places = [axes for row in grid for axes in row]
+    drawn = []
     for axes, (title, pair) in zip(places, pairs.items(), strict=False):
-        image = _show(axes, pair.weights)
+        drawn.append(_show(axes, pair.weights))
         axes.set_title(plain(title), pad=4, fontsize=7.5)
         if marks:
             _mark(axes, pair, cell)
     if gold is not None:
+        # Black, on which gold links alone are seen.
         _show(places[images - 1], np.zeros_like(first.weights))
         places[images - 1].set_title(plain(gold), pad=4, fontsize=7.5)
         _fill_gold(places[images - 1], first)
     for place, axes in enumerate(places[:images]):
         _words(axes, first, cell, left=place % columns == 0, top=place < columns)
-    for axes in places[images:]:
+    for axes in places[images:]:  # the last line of a grid may not be full
         axes.remove()
-    _bar(figure, places[columns - 1], image)
+    _bar(figure, places[columns - 1], drawn[-1])
     if gold is not None or marks:
         _mark_legend(places[images - 1], bool(first.possible - first.sure))
     return figure
@@ -80,7 +213,7 @@ def panel(
 
 def _grid(
     pair: AlignedSentence, cell: float, *, rows: int, columns: int
-) -> tuple[Any, list[list[Any]]]:
+) -> tuple[Figure, list[list[Axes]]]:
     """A figure with rows x columns axes in which every word is `cell` inches wide.
 
     Words around the images need no room here: `save` cuts the paper to what is drawn.
@@ -111,12 +244,13 @@ def _cell(words: int, limit: float) -> float:
     return min(limit, (WIDTH - 0.8) / max(words, 1))
 
 
-def _show(axes: Any, weights: np.ndarray) -> Any:
+def _show(axes: Axes, weights: np.ndarray) -> AxesImage:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color("#555555")
     shape = np.shape(weights)
+    # The middle of cell (t, s) is at (s, t), where marks and labels are put.
     extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
     return axes.imshow(
         weights, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent
@@ -124,10 +258,10 @@ def _show(axes: Any, weights: np.ndarray) -> Any:
 
 
 def _words(
-    axes: Any, pair: AlignedSentence, cell: float, *, left: bool, top: bool
+    axes: Axes, pair: AlignedSentence, cell: float, *, left: bool, top: bool
 ) -> None:
     """Words as tick labels: the source above, the target at the left."""
-    size = min(7.5, 72 * cell * 0.86)
+    size = min(7.5, 72 * cell * 0.86)  # points; letters no taller than a cell
     source = [plain(word) for word in pair.source] if top else []
     target = [plain(word) for word in pair.target] if left else []
     look: dict[str, Any] = {"fontsize": size}
@@ -137,7 +271,7 @@ def _words(
     axes.tick_params(labelbottom=False)
 
 
-def _mark(axes: Any, pair: AlignedSentence, cell: float) -> None:
+def _mark(axes: Axes, pair: AlignedSentence, cell: float) -> None:
     side = 72 * cell * 0.42  # points
     sure, possible = sorted(pair.sure), sorted(pair.possible - pair.sure)
     for links, face in ((sure, GOLD), (possible, "none")):
@@ -152,7 +286,7 @@ def _mark(axes: Any, pair: AlignedSentence, cell: float) -> None:
         )
 
 
-def _fill_gold(axes: Any, pair: AlignedSentence) -> None:
+def _fill_gold(axes: Axes, pair: AlignedSentence) -> None:
     """Gold links as whole cells: sure ones filled, possible ones outlined."""
     from matplotlib.patches import Rectangle
 
@@ -170,7 +304,7 @@ def _fill_gold(axes: Any, pair: AlignedSentence) -> None:
         )
 
 
-def _mark_legend(axes: Any, possible: bool) -> None:
+def _mark_legend(axes: Axes, possible: bool) -> None:
     """What the marks mean, below the image: beside a short one there is no room."""
     from matplotlib.lines import Line2D
 
@@ -197,7 +331,7 @@ def _mark_legend(axes: Any, possible: bool) -> None:
     )
 
 
-def _bar(figure: Any, axes: Any, image: Any) -> None:
+def _bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
     """A color bar of fixed breadth at the right of `axes`."""
     box = axes.get_position()
     width, height = figure.get_size_inches()

@@ -26,7 +26,14 @@ MEANINGS = {
 
 
 def spread(rows: Sequence[Row]) -> str:
-    """How many seeds stand behind the means."""
+    """How many seeds stand behind the means.
+
+    Args:
+      rows: of a sweep.
+
+    Returns:
+      A sentence.
+    """
     counts = sorted({len(row.finished) for row in rows if row.finished})
     if not counts:
         return "No run has finished."
@@ -37,18 +44,34 @@ def spread(rows: Sequence[Row]) -> str:
 
 
 def signatures(rows: Sequence[Row]) -> list[str]:
-    """The sacrebleu signature; where rows have several, who has which."""
+    """The sacrebleu signature; where rows have several, who has which.
+
+    Args:
+      rows: of a sweep.
+
+    Returns:
+      A sentence for each signature.
+    """
     owners = _owners(rows, "bleu_signature")
     if len(owners) == 1:
         return [f"BLEU: {next(iter(owners))}."]
+    # Other tokenizers or versions give other scores for the same text.
     return [f"BLEU of {listed(o)}: {s} (not comparable)." for s, o in owners.items()]
 
 
 def bounds(rows: Sequence[Row]) -> list[str]:
-    """Which bound the perplexity is; nothing where every read is soft."""
+    """Which bound on the likelihood the perplexity is.
+
+    Args:
+      rows: of a sweep.
+
+    Returns:
+      A sentence for each bound; none where every read is soft.
+    """
     if not any(map(is_hard, rows)):
         return []
     owners = _owners(rows, "perplexity_bound")
+    # One bound of all finished rows needs no names.
     several = list(owners.values()) != [[row.name for row in rows if row.finished]]
     return [
         f"Perplexity is that of {BOUNDS.get(bound, bound)}"
@@ -58,7 +81,14 @@ def bounds(rows: Sequence[Row]) -> list[str]:
 
 
 def gold(rows: Sequence[Row]) -> list[str]:
-    """Which gold set the AER is on, and whether people made it."""
+    """Which gold set the AER is on, and whether people made it.
+
+    Args:
+      rows: of a sweep.
+
+    Returns:
+      A sentence for each gold set.
+    """
     owners = _owners(rows, "gold")
     several = len(owners) > 1
     return [
@@ -75,12 +105,20 @@ def _set(name: str) -> str:
 
 
 def left_out(rows: Sequence[Row]) -> list[str]:
-    """How many training pairs were too long for the largest bucket, and of how many."""
+    """How many training pairs were too long for the largest bucket, and of how many.
+
+    Args:
+      rows: of a sweep.
+
+    Returns:
+      A sentence for each pair of counts; none where nothing was left out.
+    """
     owners: dict[tuple[int, int], list[str]] = {}
     for row in rows:
         for run in row.finished:
             result = run.result or {}
             counts = result.get("dropped_pairs", 0), result.get("training_pairs", 0)
+            # Nothing is said of runs that dropped none.
             if all(counts) and row.name not in owners.setdefault(counts, []):
                 owners[counts].append(row.name)
     several = len(owners) > 1
@@ -92,16 +130,30 @@ def left_out(rows: Sequence[Row]) -> list[str]:
 
 
 def columns(keys: Sequence[str]) -> list[str]:
-    """What the less usual columns hold."""
-    found = [MEANINGS[key] for key in keys if key in MEANINGS]
-    return [" ".join(found)] if found else []
+    """What the less usual columns hold.
+
+    Args:
+      keys: of the columns that the table has.
+
+    Returns:
+      At most one line, with a sentence a column.
+    """
+    meanings = [MEANINGS[key] for key in keys if key in MEANINGS]
+    return [" ".join(meanings)] if meanings else []
 
 
-def notes(example_stats: Mapping[str, ExampleStats]) -> list[str]:
-    """`row, seeds 0, 1: what cannot be used and why.`, one line a reason."""
+def unusable(example_stats: Mapping[str, ExampleStats]) -> list[str]:
+    """What files cannot be used and why: `row, seeds 0, 1: no losses.tsv.`
+
+    Args:
+      example_stats: by row name.
+
+    Returns:
+      A line for each reason.
+    """
     owners: dict[str, dict[str, list[int]]] = {}
-    for row, some in example_stats.items():
-        for seed, problem in some.notes:
+    for row, stats in example_stats.items():
+        for seed, problem in stats.notes:
             owners.setdefault(problem, {}).setdefault(row, []).append(seed)
     return [
         f"{'; '.join(_seeds(*owner) for owner in rows.items())}: {problem}."

@@ -1,4 +1,4 @@
-"""Are rows in the order that a theory gives them: exact marginal <= soft <= hard?"""
+"""Pairwise check of an order of rows: exact marginal <= soft <= hard, pair by pair."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -14,9 +14,11 @@ SIGN = "<="
 class Step(NamedTuple):
     """Two neighbors of a chain, of which `first <= second` is claimed.
 
-    means: over seeds, None where a row has no such number. p_value: of the paired
-    bootstrap over sentences pooled over seeds, None where it cannot be done. agrees:
-    the pooled difference has the sign of the means' difference.
+    first, second: names of rows.
+    means: over seeds, None where a row has no such number.
+    p_value: of the paired bootstrap over sentences pooled over seeds, None where it
+      cannot be done.
+    agrees: the pooled difference has the sign of the means' difference.
     """
 
     first: str
@@ -30,15 +32,15 @@ class Step(NamedTuple):
         """`held (p = 0.001)` where the difference is significant, and other ways."""
         if self.means is None:
             return "not known, for want of a finished run with that score"
-        held = "held" if self.means[0] <= self.means[1] else "did not hold"
+        verdict = "held" if self.means[0] <= self.means[1] else "did not hold"
         if self.p_value is None:
-            return f"{held}, not tested for want of the same test sentences"
-        shown = f"(p = {self.p_value:.3f})"
+            return f"{verdict}, not tested for want of the same test sentences"
+        p = f"(p = {self.p_value:.3f})"
         if not self.agrees:
-            return f"{held}, but the sentences pooled over seeds say otherwise {shown}"
+            return f"{verdict}, but the sentences pooled over seeds say otherwise {p}"
         if self.p_value < LEVEL:
-            return f"{held} {shown}"
-        return f"{held}, not significantly {shown}"
+            return f"{verdict} {p}"
+        return f"{verdict}, not significantly {p}"
 
 
 def check(
@@ -49,11 +51,22 @@ def check(
     *,
     samples: int = 1000,
 ) -> list[Step]:
-    """Every neighboring pair of `chain`, "first <= second <= third".
+    """Every neighboring pair of a chain, compared and tested.
 
-    Rows go by name or slug, and may have commas and blanks in their names; one with
-    "<=" in its name goes by its slug. key: a score of theirs. ValueErrors say what is
-    wrong with the chain.
+    Args:
+      rows: of a sweep.
+      example_stats: by row name.
+      chain: "first <= second <= third", rows by name or slug. Names may have commas and
+        blanks; a row with "<=" in its name goes by its slug.
+      key: a score of the table.
+      samples: of the bootstrap.
+
+    Returns:
+      A step for each pair.
+
+    Raises:
+      ValueError: for a chain of fewer than two rows, an unknown row, or a score that no
+        row has.
     """
     parts = [part.strip() for part in chain.split(SIGN)]
     if len(parts) < 2:
@@ -73,17 +86,27 @@ def check(
         step = Step(first, second, None)
         if first in means and second in means:
             step = step._replace(means=(means[first], means[second]))
-            one, two = gather(example_stats[first]), gather(example_stats[second])
-            if one is not None and two is not None and one[0] == two[0]:
-                found = paired_bootstrap(one[1], two[1], score, samples=samples)
-                agrees = found.difference * (means[second] - means[first]) >= 0
-                step = step._replace(p_value=found.p_value, agrees=agrees)
+            a, b = gather(example_stats[first]), gather(example_stats[second])
+            # Paired: the test compares sentence by sentence.
+            if a is not None and b is not None and a[0] == b[0]:
+                comparison = paired_bootstrap(a[1], b[1], score, samples=samples)
+                # The score of pooled counts need not follow the seeds' mean scores.
+                agrees = comparison.difference * (means[second] - means[first]) >= 0
+                step = step._replace(p_value=comparison.p_value, agrees=agrees)
         steps.append(step)
     return steps
 
 
 def sentences(steps: Sequence[Step], key: str = "perplexity") -> list[str]:
-    """What was asked, and a line a pair with its means, difference and verdict."""
+    """The steps in words.
+
+    Args:
+      steps: of `check`.
+      key: the score they are about.
+
+    Returns:
+      What was asked, and a line a pair with its means, difference and verdict.
+    """
     (column,) = (column for column in COLUMNS if column.key == key)
     chain = f" {SIGN} ".join([steps[0].first, *(step.second for step in steps)])
     pairs = sum(step.p_value is not None for step in steps)
@@ -95,13 +118,13 @@ def sentences(steps: Sequence[Step], key: str = "perplexity") -> list[str]:
     ]
     for step in steps:
         if step.means is None:
-            shown = f"{step.first} {SIGN} {step.second}"
+            pair = f"{step.first} {SIGN} {step.second}"
         else:
             first, second = step.means
             digits = column.digits
-            shown = (
+            pair = (
                 f"{step.first} {first:.{digits}f} {SIGN} {step.second} "
                 f"{second:.{digits}f}, difference {second - first:+.{digits}f}"
             )
-        lines.append(f"{shown}: {step.verdict}.")
+        lines.append(f"{pair}: {step.verdict}.")
     return lines

@@ -1,11 +1,11 @@
-"""A Table as text (rich), Markdown and LaTeX (booktabs)."""
+"""A Table as text, Markdown and LaTeX (booktabs), laid out by tabulate."""
 
-import io
 import math
 import re
-from typing import Any
+import textwrap
+from collections.abc import Callable
 
-from attnlab.report.table import MARK, Column, Line, Table, TableCell
+from attnlab.report.table import MARK, Column, Table, TableCell, TableLine
 
 # What LaTeX would read as a command, and as a character of another kind.
 LATEX = {
@@ -23,150 +23,173 @@ LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "±": r"$\pm$",
+    "—": "---",
     MARK: r"$^\dagger$",
 }
 
 
-def text(table: Table, *, width: int = 100, color: bool = False) -> str:
-    """The table for a terminal; `color` allows bold and colors.
+def text(table: Table, *, width: int = 100) -> str:
+    """The table for a terminal.
 
-    Sentences fold at `width` columns. The table itself is as wide as it has to be: a
-    number without its last digits is another number.
+    Args:
+      table: to print.
+      width: columns at which sentences fold. The table itself is as wide as it has to
+        be: a number without its last digits is another number.
+
+    Returns:
+      Lines, the best of a column marked *, with the notes below.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Grid
-    from rich.text import Text
 
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    grid.add_column("", no_wrap=True)
-    for column in table.columns:
-        grid.add_column(Text(column.title), justify="right", no_wrap=True)
-    for line in table.lines:
-        cells = [(line.cells.get(column.key), column) for column in table.columns]
-        shown = [Text(_starred(*pair), style=_style(pair[0])) for pair in cells]
-        grid.add_row(Text(line.name), *([] if line.failure else shown))
-    out = io.StringIO()
-    terminal: dict[str, Any] = {
-        "file": out,
-        "force_terminal": color,
-        "highlight": False,
-        "color_system": "standard" if color else None,
-    }
-    console = Console(width=width, **terminal)
-    unbounded = Console(width=10_000, **terminal)
-    with unbounded.capture() as capture:
-        unbounded.print(grid)
-    # rich has no cell across columns, so a failure takes the place of its printed line
-    printed = capture.get().rstrip("\n").split("\n")
-    heading, body = printed[: -len(table.lines)], printed[-len(table.lines) :]
-    print("\n".join(heading), file=out)
-    for line, shown in zip(table.lines, body, strict=True):
-        if line.failure:
-            console.print(Text(f"{line.name}  ").append(line.failure, style="red"))
-        else:
-            print(shown, file=out)
-    print(file=out)
-    for sentence in sentences(table, "marked *"):
-        console.print(Text(sentence))
-    lines = (line.rstrip() for line in out.getvalue().split("\n"))
-    return "\n".join(lines).strip("\n") + "\n"
+    def cell(number: str, cell: TableCell | None, column: Column) -> str:
+        if not column.better:
+            return number
+        # Room for both marks in every cell, so that the numbers of a column line up.
+        best, marked = (cell.best, cell.marked) if cell else (False, False)
+        return f"{number}{'*' * best + MARK * marked:2}"
+
+    failures = [f"{line.name}  {line.failure}" for line in table.lines]
+    printed = _printed(table, "simple", 2, str, cell, failures)
+    below = [textwrap.fill(line, width) for line in sentences(table, "marked *")]
+    folded = [
+        textwrap.fill(row, width) if line.failure else row
+        for line, row in zip(table.lines, printed[2:], strict=True)
+    ]
+    lines = [*printed[:2], *folded, "", *below]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def markdown(table: Table) -> str:
-    """The table in Markdown, best in bold, with its legend."""
-    titles = [column.title for column in table.columns]
-    rows = [["", *titles], ["---"] + ["---:"] * len(titles)]
-    for line in table.lines:
-        name = _markdown(line.name)
-        if line.failure:
-            rows.append([name, _markdown(line.failure)] + [""] * (len(titles) - 1))
-        else:
-            cells = [(line.cells.get(column.key), column) for column in table.columns]
-            rows.append([name, *(_bold(cell, column, "**") for cell, column in cells)])
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    """The table in Markdown.
+
+    Args:
+      table: to print.
+
+    Returns:
+      Lines, the best of a column in bold, with the notes below.
+    """
+
+    def cell(number: str, cell: TableCell | None, column: Column) -> str:
+        del column
+        number = f"**{number}**" if cell and cell.best else number
+        return f"{number} {MARK}" if cell and cell.marked else number
+
+    empty = " |" * (len(table.columns) - 1)
+    failures = [
+        f"| {_markdown(line.name)} | {_markdown(line.failure)} |{empty}"
+        for line in table.lines
+    ]
+    printed = _printed(table, "pipe", 2, _markdown, cell, failures)
     below = map(_markdown, sentences(table, "in bold"))
-    return "\n\n".join(["\n".join(lines), *below]) + "\n"
+    return "\n\n".join(["\n".join(printed), *below]) + "\n"
 
 
 def latex(table: Table) -> str:
-    """A tabular for `\\usepackage{booktabs}` and the legend as small print below it."""
-    titles = [_latex(column.title) for column in table.columns]
-    below = _latex(" ".join(sentences(table, "in bold")))
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        f"\\begin{{tabular}}{{l{'r' * len(titles)}}}",
-        "\\toprule",
-        f" & {' & '.join(titles)} \\\\",
-        "\\midrule",
-        *(_latex_line(line, table.columns) for line in table.lines),
-        "\\bottomrule",
-        "\\end{tabular}",
-        "",
-        "\\smallskip",
-        f"{{\\footnotesize {below}\\par}}",
+    """The table as a LaTeX tabular for `\\usepackage{booktabs}`.
+
+    Args:
+      table: to print.
+
+    Returns:
+      The tabular, the best of a column in bold, and the notes as small print below it.
+    """
+
+    def cell(number: str, cell: TableCell | None, column: Column) -> str:
+        del column
+        if cell and cell.best:
+            # \boldmath, because \textbf leaves the ± of math mode thin
+            number = f"\\textbf{{\\boldmath {number}}}"
+        # \rlap takes no room, so that numbers still line up at the right.
+        return number + r"\rlap{$^\dagger$}" if cell and cell.marked else number
+
+    span = f"\\multicolumn{{{len(table.columns)}}}{{l}}"
+    failures = [
+        f"{_latex(line.name)} & {span}{{\\emph{{{_latex(line.failure)}}}}} \\\\"
+        for line in table.lines
     ]
-    return "\n".join(lines) + "\n"
+    printed = _printed(table, "latex_raw", 4, _latex, cell, failures)
+    for rule, place in (("\\toprule", 1), ("\\midrule", 3), ("\\bottomrule", -2)):
+        printed[place] = rule  # for tabulate's \hline
+    below = _latex(" ".join(sentences(table, "in bold")))
+    small = ["", "\\smallskip", f"{{\\footnotesize {below}\\par}}"]
+    return "\n".join(["% needs \\usepackage{booktabs}", *printed, *small]) + "\n"
 
 
 def sentences(table: Table, best: str) -> list[str]:
-    """Everything below the table; `best` says how it shows the best of a column."""
-    shown = any(cell.best for line in table.lines for cell in line.cells.values())
-    first = [f"The best of a column is {best}."] if shown else []
-    return [*first, *table.legend, *(f"Missing: {line}." for line in table.missing)]
+    """Everything below the table.
+
+    Args:
+      table: to print.
+      best: how the best of a column is shown: "in bold".
+
+    Returns:
+      Sentences: notes, and what is missing.
+    """
+    any_best = any(cell.best for line in table.lines for cell in line.cells.values())
+    first = [f"The best of a column is {best}."] if any_best else []
+    return [*first, *table.notes, *(f"Missing: {line}." for line in table.missing)]
 
 
 def number(cell: TableCell | None, column: Column) -> str:
-    """`27.3 ± 0.4`, without the spread where it is unknown or no run differs."""
+    """A cell as `27.3 ± 0.4`.
+
+    Args:
+      cell: of the table; None where a row has no such number.
+      column: the cell's.
+
+    Returns:
+      Mean and spread, without the spread where it is unknown or no run differs.
+    """
     if cell is None:
         return "—"
-    shown = f"{cell.mean:,.{column.digits}f}"
+    mean = f"{cell.mean:,.{column.digits}f}"
+    # One seed has no spread; the same number of parameters needs none.
     if math.isnan(cell.spread) or (cell.spread == 0 and not column.better):
-        return shown
-    return f"{shown} ± {cell.spread:,.{column.digits}f}"
+        return mean
+    return f"{mean} ± {cell.spread:,.{column.digits}f}"
 
 
-def _starred(cell: TableCell | None, column: Column) -> str:
-    """The number with room for its marks, so that the numbers of a column line up."""
-    marks = ""
-    if cell is not None:
-        marks = ("*" if cell.best else "") + (MARK if cell.marked else "")
-    return f"{number(cell, column)}{marks:2}" if column.better else number(cell, column)
+def _printed(
+    table: Table,
+    form: str,
+    heading: int,
+    escape: Callable[[str], str],
+    show: Callable[[str, TableCell | None, Column], str],
+    failures: list[str],
+) -> list[str]:
+    """The lines that tabulate prints, those of failed runs replaced by `failures`.
 
+    tabulate has no cell across columns. form: its name of the format, which has
+    `heading` lines before the body. show(escaped number, cell, column) adds marks.
+    """
+    from tabulate import tabulate
 
-def _bold(cell: TableCell | None, column: Column, fence: str) -> str:
-    shown = number(cell, column)
-    if cell is None:
-        return shown
-    shown = f"{fence}{shown}{fence}" if cell.best else shown
-    return shown + (f" {MARK}" if cell.marked else "")
+    def cells(line: TableLine) -> list[str]:
+        if line.failure:  # its name would widen the column
+            return [""] * (1 + len(table.columns))
+        pairs = [(line.cells.get(column.key), column) for column in table.columns]
+        return [
+            escape(line.name),
+            *(show(escape(number(*pair)), *pair) for pair in pairs),
+        ]
 
-
-def _style(cell: TableCell | None) -> str:
-    return "dim" if cell is None else "bold" if cell.best else ""
+    printed = tabulate(
+        [cells(line) for line in table.lines],
+        ["", *(escape(column.title) for column in table.columns)],
+        form,
+        colalign=["left", *["right"] * len(table.columns)],
+        # Else tabulate would print the numbers its own way.
+        disable_numparse=True,
+        preserve_whitespace=True,
+    ).split("\n")
+    for place, line in enumerate(table.lines):
+        if line.failure:
+            printed[heading + place] = failures[place]
+    return printed
 
 
 def _markdown(words: str) -> str:
     return re.sub(r"([\\|*_`<>\[\]])", r"\\\1", words)
 
 
-def _latex_line(line: Line, columns: tuple[Column, ...]) -> str:
-    name = _latex(line.name)
-    if line.failure:
-        failure = f"\\emph{{{_latex(line.failure)}}}"
-        return f"{name} & \\multicolumn{{{len(columns)}}}{{l}}{{{failure}}} \\\\"
-    cells = []
-    for column in columns:
-        cell = line.cells.get(column.key)
-        shown = _latex(number(cell, column))
-        if cell is not None and cell.best:
-            # \boldmath, because \textbf leaves the ± of math mode thin
-            shown = f"\\textbf{{\\boldmath {shown}}}"
-        marked = cell is not None and cell.marked
-        cells.append(shown + (r"\rlap{$^\dagger$}" if marked else ""))
-    return " & ".join([name, *cells]) + " \\\\"
-
-
 def _latex(words: str) -> str:
-    shown = "".join(LATEX.get(letter, letter) for letter in words)
-    return shown.replace("—", "---")
+    return "".join(LATEX.get(letter, letter) for letter in words)

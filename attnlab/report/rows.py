@@ -1,11 +1,9 @@
 """The rows of a sweep: runs grouped by variant, what is missing, and summary.csv."""
 
-import csv
-import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from attnlab.runs import (
     EXAMPLES,
@@ -17,6 +15,7 @@ from attnlab.runs import (
     read_arrays,
 )
 
+# The first columns of summary.csv; further numbers of result.json follow, as they come.
 COLUMNS: tuple[str, ...] = (
     "row",
     "seed",
@@ -37,12 +36,18 @@ COLUMNS: tuple[str, ...] = (
     "largest_weight",
     "bleu_signature",
 )
+# What the names of a run are called in config.json and result.json alike.
+NAMES = ("row", "slug", "order", "seed")
 
 
 class Row(NamedTuple):
-    """The runs of one variant, by seed. `name` and `slug`, fit for files, are unique.
+    """The runs of one variant.
 
-    `sweep` is the sweep's folder, "" where all rows are of one.
+    name: printed; unique in a report.
+    slug: the name fit for files; unique in a report.
+    order: place in the sweep, from 0.
+    runs: by seed.
+    sweep: the sweep's folder, "" where all rows are of one.
     """
 
     name: str
@@ -52,17 +57,54 @@ class Row(NamedTuple):
     sweep: str = ""
 
     @property
-    def config(self) -> dict[str, Any]:
-        """The configuration of a run of it that can be read."""
+    def config(self) -> Mapping[str, object]:
+        """The configuration of the first run whose config.json can be read, else {}."""
         return next((run.config for run in self.runs if run.config), {})
 
     @property
+    def task(self) -> str:
+        """The name of the row's task, "" where no configuration can be read."""
+        return str(self.setting("task") or "")
+
+    @property
     def finished(self) -> list[Run]:
+        """The runs with a result, by seed."""
         return [run for run in self.runs if run.result]
 
     @property
     def failed(self) -> list[Run]:
+        """The runs with an error, by seed."""
         return [run for run in self.runs if run.error]
+
+    def setting(self, path: str) -> object:
+        """A setting as config.json has it, also of a task that is not known here.
+
+        Args:
+          path: dotted, as "model.score".
+
+        Returns:
+          Its value; None where the configuration has no such setting.
+        """
+        return flatten(self.config).get(path)
+
+
+def flatten(nested: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Nested mappings as one, keys joined by dots.
+
+    Args:
+      nested: what a JSON file holds.
+      prefix: put before every key.
+
+    Returns:
+      {"model.score": "dot", ...}; an empty mapping leaves nothing.
+    """
+    flat: dict[str, object] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def checked(run: Run) -> Run:
@@ -70,8 +112,15 @@ def checked(run: Run) -> Run:
 
     So one damaged file costs its run and not the report. A run that had failed before
     keeps its own reason. (What is wrong with losses.tsv is a note: `example_stats`.)
+
+    Args:
+      run: as `runs.find` gives it.
+
+    Returns:
+      The same run, or a failed one.
     """
     try:
+        # Read for the error alone.
         run.metrics()
         run.alignments()
         for name in (SOURCES, REFERENCES, HYPOTHESES):
@@ -84,18 +133,37 @@ def checked(run: Run) -> Run:
 
 
 def listed(names: Iterable[str]) -> str:
-    """`a, b`, or `a; b, with a comma` where a comma would not part the names."""
+    """Names in a sentence: `a, b`, or `a; b, c` where a name has a comma in it.
+
+    Args:
+      names: of rows.
+
+    Returns:
+      The names in their order.
+    """
     names = list(names)
     return ("; " if any("," in name for name in names) else ", ").join(names)
 
 
 def named(rows: Sequence[Row], name: str, purpose: str) -> Row:
-    """The row of that name or slug; a ValueError gives the choices."""
-    found = [row for row in rows if name in (row.name, row.slug)]
-    if not found:
-        choices = listed(row.name for row in rows)
-        raise ValueError(f"no row {name!r} {purpose}; choose {choices}")
-    return found[0]
+    """The row of that name or slug.
+
+    Args:
+      rows: to choose from.
+      name: printed name or slug.
+      purpose: what the row is for, in the error: "to compare with".
+
+    Returns:
+      The row.
+
+    Raises:
+      ValueError: for a name that no row has; the choices are given.
+    """
+    for row in rows:
+        if name in (row.name, row.slug):
+            return row
+    choices = listed(row.name for row in rows)
+    raise ValueError(f"no row {name!r} {purpose}; choose {choices}")
 
 
 def group(runs: Sequence[Run]) -> list[Row]:
@@ -103,6 +171,12 @@ def group(runs: Sequence[Run]) -> list[Row]:
 
     Runs are of one row when they lie in one sweep's folder and share a slug. Where
     `runs` come from several sweeps, the sweep's folder is put before the row's name.
+
+    Args:
+      runs: of one sweep or several, in any order.
+
+    Returns:
+      The rows by (sweep, order, slug).
     """
     grouped: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
@@ -111,37 +185,58 @@ def group(runs: Sequence[Run]) -> list[Row]:
     common = Path(os.path.commonpath(sweeps)) if sweeps else Path()
     rows, slugs = [], set()
     for (folder, slug), members in grouped.items():
-        # What a row is called, where one configuration of it cannot be read.
-        known = next((run for run in members if run.config), members[0])
+        # Name and order come from a run whose configuration can be read, if any can.
+        readable = next((run for run in members if run.config), members[0])
         sweep = Path(folder).relative_to(common).as_posix() if len(sweeps) > 1 else ""
-        name = f"{sweep}/{known.row}" if sweep else known.row
+        name = f"{sweep}/{readable.row}" if sweep else readable.row
         slug = plain = f"{sweep}/{slug}".strip("/").replace("/", "-")
         while slug in slugs:  # "a", "b c" and "a-b", "c" are both "a-b-c"
             slug = f"{plain}-{len(slugs)}"
         slugs.add(slug)
         members.sort(key=lambda run: run.seed)
-        rows.append(Row(name, slug, known.order, tuple(members), sweep))
+        rows.append(Row(name, slug, readable.order, tuple(members), sweep))
     return sorted(rows, key=lambda row: (row.sweep, row.order, row.slug))
 
 
 def _sweep(run: Run) -> str:
-    """The folder that holds the row's folder, or the run's own where there is none."""
+    """The folder that holds the row's folder, or the run's parent without one."""
     parent = run.folder.parent
     return str(parent.parent if parent.name == run.slug else parent)
 
 
 def is_hard(row: Row) -> bool:
-    """Whether a finished run reads one position a step: it has more than one bound."""
+    """Whether a finished run reads one position a step: it has more than one bound.
+
+    Args:
+      row: of any task.
+
+    Returns:
+      True where a result.json has a `perplexity_argmax`.
+    """
     return any("perplexity_argmax" in (run.result or {}) for run in row.finished)
 
 
 def state(run: Run) -> str:
-    """One of "finished", "failed" and "unfinished"."""
+    """How far a run has come.
+
+    Args:
+      run: any run.
+
+    Returns:
+      "finished", "failed" or "unfinished".
+    """
     return "finished" if run.result else "failed" if run.error else "unfinished"
 
 
 def failure(run: Run) -> str:
-    """One line on a failed run: `failed at step 120: the loss is nan`."""
+    """Why a run failed, in one line: `failed at step 120: the loss is nan`.
+
+    Args:
+      run: a failed run.
+
+    Returns:
+      The line, with the step where error.json has one.
+    """
     error = run.error or {}
     step = error.get("step")
     where = "" if step is None else f" at step {step}"
@@ -150,11 +245,17 @@ def failure(run: Run) -> str:
 
 
 def missing(rows: Sequence[Row]) -> list[str]:
-    """What a complete sweep would have and these folders have not, one line each.
+    """What a complete sweep would have and these folders have not.
 
     A sweep runs every row with every seed, so a seed that any row has is expected of
     all; rows that no run has begun show as gaps in the rows' numbers, unless they come
     last. Failed runs are not listed here: the table shows them.
+
+    Args:
+      rows: of one sweep or several.
+
+    Returns:
+      One line each: `local-p, seed 1: unfinished, at step 40`.
     """
     lines = []
     for row in rows:
@@ -177,35 +278,28 @@ def _not_begun(rows: Sequence[Row], sweep: str) -> list[str]:
             lines.append(f"seed {seed} of {listed(absent)}: not begun")
     orders = {row.order for row in rows}
     if len(rows) > 1:  # one row alone is somebody's choice, not a sweep with gaps
+        # Rows behind the last one here cannot be missed: nobody knows of them.
         gaps = sorted(set(range(max(orders))) - orders)
         whose = sweep or "the sweep"
         lines += [f"row {order + 1} of {whose}: not begun" for order in gaps]
     return lines
 
 
-def summary_csv(rows: Sequence[Row], root: str | Path = ".") -> str:
-    """One line a run, every number of its result.json, its error and its folder.
+def record(row: Row, run: Run, root: str | Path = ".") -> dict[str, object]:
+    """One run as a line of summary.csv.
 
-    Numbers of one gold set are columns named `aers.<set>.<number>`. Folders are given
-    from `root`. What a run has not got is left empty.
+    Args:
+      row: the run's row.
+      run: one of its runs.
+      root: the folder that `folder` is given from.
+
+    Returns:
+      row, seed, state, every number of result.json (those of one gold set under
+      `aers.<set>.<number>`), error ("" for none) and folder.
     """
-    lines = [_line(row, run, Path(root)) for row in rows for run in row.runs]
-    columns: dict[str, None] = dict.fromkeys(COLUMNS)
-    for line in lines:
-        columns |= dict.fromkeys(line)
-    for last in ("error", "folder"):
-        columns.pop(last, None)
-        columns[last] = None
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
-
-
-def _line(row: Row, run: Run, root: Path) -> dict[str, Any]:
-    numbers = _flat(run.result or {})
-    for name in ("row", "slug", "order", "seed"):
+    numbers = flatten(run.result or {})
+    # They come from the row and the folder, whose names are unique in a report.
+    for name in NAMES:
         numbers.pop(name, None)
     within = run.folder.is_relative_to(root)
     folder = run.folder.relative_to(root) if within else run.folder
@@ -219,12 +313,22 @@ def _line(row: Row, run: Run, root: Path) -> dict[str, Any]:
     }
 
 
-def _flat(result: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested objects as one, keys joined by dots; null is left empty."""
-    flat: dict[str, Any] = {}
-    for key, value in result.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = "" if value is None else value
-    return flat
+def summary_csv(rows: Sequence[Row], root: str | Path = ".") -> str:
+    """summary.csv: one line a run, every number of its result.json, error and folder.
+
+    Args:
+      rows: of one sweep or several.
+      root: the folder that `folder` is given from.
+
+    Returns:
+      The text of the file. What a run has not got is left empty.
+    """
+    import pandas
+
+    records = [record(row, run, root) for row in rows for run in row.runs]
+    last = ("error", "folder")
+    columns = dict.fromkeys([*COLUMNS, *(key for line in records for key in line)])
+    order = [*(key for key in columns if key not in last), *last]
+    # As objects: a column of whole numbers with a gap in it would become floats.
+    frame = pandas.DataFrame(records, columns=pandas.Index(order), dtype=object)
+    return frame.to_csv(index=False, lineterminator="\n")

@@ -1,15 +1,22 @@
 """Text whose words are shaded by their weight, as lines of a figure."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from attnlab.report.figures import WIDTH, blank, plain, styled
 from attnlab.report.heatmaps import GOLD
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 HEAT = (0.84, 0.19, 0.15)  # of the heaviest weight; white is none
+GRAY = "#666666"
 SIZE = 6.6  # points, of a font whose letters are all 0.602 as wide
 LETTER, LINE = SIZE * 0.602 / 72, SIZE * 1.75 / 72  # inches
 COLUMNS = int(WIDTH / LETTER)
@@ -19,31 +26,45 @@ Placed = tuple[int, int, str]  # the column of a word, its number, the word
 
 
 class ShadedText(NamedTuple):
-    """Words [S] with weights [S] under a title; those in `gold` are underlined."""
+    """Words with a weight each, under a title.
+
+    title: above the words.
+    words: S of them.
+    weights: [S].
+    gold: numbers of the words to underline.
+    note: after the title, in gray.
+    """
 
     title: str
     words: Sequence[str]
     weights: np.ndarray
     gold: frozenset[int] = frozenset()
-    note: str = ""  # after the title, in gray
+    note: str = ""
 
 
 @styled
-def shaded(texts: Sequence[ShadedText]) -> Any:
+def shaded(texts: Sequence[ShadedText], heaviest: float | None = None) -> Figure:
     """The texts one below the other.
 
-    The shade is the square root of the weight's share of the heaviest one of all texts:
-    light words can be told from those without any weight, and even weights look even.
+    The shade is the square root of the weight's share of `heaviest`: light words differ
+    from those without any weight, and even weights look even.
+
+    Args:
+      texts: of any lengths.
+      heaviest: the weight of full color; by default the heaviest one of all texts.
+
+    Returns:
+      The figure, as wide as a page.
     """
     blocks = [lines(text.words) for text in texts]
     height = sum(HEAD + len(block) + GAP for block in blocks)
     figure = blank(COLUMNS * LETTER, height * LINE)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, COLUMNS)
-    axes.set_ylim(height, 0)
+    axes.set_ylim(height, 0)  # line 0 on top
     axes.axis("off")
-    weights = [float(np.max(text.weights, initial=0.0)) for text in texts]
-    heaviest = max([*weights, 1e-9])
+    if heaviest is None:
+        heaviest = max([float(np.max(t.weights, initial=1e-9)) for t in texts])
     top = 0.0
     for text, block in zip(texts, blocks, strict=True):
         _title(axes, top + 0.5, text)
@@ -56,24 +77,40 @@ def shaded(texts: Sequence[ShadedText]) -> Any:
 
 
 def lines(words: Sequence[str], columns: int = COLUMNS) -> list[list[Placed]]:
-    """Words broken into lines of `columns` letters; a longer word has a line alone."""
-    found: list[list[Placed]] = [[]]
+    """Words broken into lines; one that is longer than a line has a line alone.
+
+    Args:
+      words: of a text.
+      columns: letters of a line.
+
+    Returns:
+      (column, number, word) of the words of each line.
+    """
+    broken: list[list[Placed]] = [[]]
     column = 0
     for number, word in enumerate(words):
         if column and column + len(word) > columns:
-            found.append([])
+            broken.append([])
             column = 0
-        found[-1].append((column, number, word))
+        broken[-1].append((column, number, word))
         column += len(word) + 1
-    return found
+    return broken
 
 
 def shade(weight: float, heaviest: float) -> float:
-    """How dark a word of this weight is, in [0, 1]."""
-    return math.sqrt(max(weight, 0.0) / heaviest)
+    """How dark a word is.
+
+    Args:
+      weight: of the word.
+      heaviest: the weight of full color.
+
+    Returns:
+      A number in [0, 1], 1 for all weights past `heaviest`.
+    """
+    return min(1.0, math.sqrt(max(weight, 0.0) / heaviest))
 
 
-def _title(axes: Any, middle: float, text: ShadedText) -> None:
+def _title(axes: Axes, middle: float, text: ShadedText) -> None:
     look: dict[str, Any] = {"fontsize": SIZE + 0.6, "va": "center"}
     title = axes.text(0, middle, plain(text.title), weight="bold", **look)
     axes.annotate(
@@ -82,17 +119,19 @@ def _title(axes: Any, middle: float, text: ShadedText) -> None:
         xycoords=title,
         xytext=(6, 0),
         textcoords="offset points",
-        color="#666666",
+        color=GRAY,
         **look,
     )
 
 
-def _line(axes: Any, top: float, line: list[Placed], text: ShadedText, heaviest: float):
+def _line(
+    axes: Axes, top: float, line: list[Placed], text: ShadedText, heaviest: float
+) -> None:
     from matplotlib.patches import Rectangle
 
-    for column, number, word in line:
+    for place, (column, number, word) in enumerate(line):
         dark = shade(float(text.weights[number]), heaviest)
-        if dark > 0.02:
+        if dark > 0.02:  # paler cannot be seen, and makes the file large
             corner = (column - 0.3, top + 0.06)
             look: dict[str, Any] = {"facecolor": HEAT, "alpha": 0.85 * dark, "lw": 0}
             axes.add_patch(Rectangle(corner, len(word) + 0.6, 0.86, **look))
@@ -100,5 +139,7 @@ def _line(axes: Any, top: float, line: list[Placed], text: ShadedText, heaviest:
         font: dict[str, Any] = {"fontsize": SIZE, "family": "monospace"}
         axes.text(column, top + 0.5, plain(word), va="center", color=color, **font)
         if number in text.gold:
-            ends = (column, column + len(word))
+            # To the next word, where that is underlined, too, and on this line.
+            more = number + 1 in text.gold and place + 1 < len(line)
+            ends = (column, column + len(word) + more)
             axes.plot(ends, [top + 1.0] * 2, color=GOLD, lw=1.3, solid_capstyle="butt")

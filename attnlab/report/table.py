@@ -1,18 +1,20 @@
 """The table of a sweep: a row a variant, mean and spread over seeds, significance.
 
-`tabulate` makes it, a record of numbers; `render.py` prints it.
+`make_table` gives it as a record of numbers; `render.py` prints it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from attnlab.metrics import aer, bleu
+from attnlab.metrics import alignment_error_rate as aer
+from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.registry import METRICS
 from attnlab.metrics.significance import Score, paired_bootstrap, spread
-from attnlab.report import notes as legend
+from attnlab.report import notes
 from attnlab.report.example_stats import (
     ExampleStats,
+    Pooled,
     perplexity,
     pooled_alignments,
     pooled_example_counts,
@@ -28,10 +30,14 @@ LEVEL = 0.05
 
 
 class Column(NamedTuple):
-    """A number of result.json, shown times `scale`; there where any run has it.
+    """A column of the table; it is there where any finished run has the number.
 
-    better: +1 high, -1 low, 0 neither (never in bold). hard: only for sweeps with a
-    hard read.
+    key: of the number in result.json.
+    title: the heading.
+    digits: after the point.
+    better: +1 high, -1 low, 0 neither (never in bold).
+    scale: the number is shown times this.
+    hard: only for sweeps with a hard read.
     """
 
     key: str
@@ -42,6 +48,9 @@ class Column(NamedTuple):
     hard: bool = False
 
 
+# To add a column: write the number into result.json in the task's `finish`, and give it
+# one entry: in METRICS of attnlab/metrics/registry.py if it is a score (then learning
+# curves, progress lines and `train.stop_on` know it, too), else here.
 ONLY_HARD = ("aer_posterior", "perplexity_argmax", "attention_entropy")
 COLUMNS = (
     *(Column(key, *METRICS[key], hard=key in ONLY_HARD) for key in METRICS),
@@ -51,25 +60,39 @@ COLUMNS = (
     Column("seconds_per_step", "ms/step", 1, 0, scale=1000.0, hard=True),
 )
 
-
-# How the examples of a column are pooled, and how their counts are scored; the counts
-# of any other column are looked for in tallies.npz.
-TESTED: dict[str, tuple[Any, Score]] = {
+Gather = Callable[[ExampleStats], Pooled | None]
+# How the examples of a column are pooled, and how their counts are scored. A column
+# that is not here needs no entry: its counts are looked for in tallies.npz.
+TESTED: dict[str, tuple[Gather, Score]] = {
     "bleu": (pooled_texts, bleu.score),
     "aer": (pooled_alignments, aer.score),
     "perplexity": (pooled_losses, perplexity),
 }
 
 
-def tested(column: Column) -> tuple[Any, Score]:
-    """(evidence -> (examples, counts) or None, counts -> score) of a column."""
+def tested(column: Column) -> tuple[Gather, Score]:
+    """How a column's number is tested for significance.
+
+    Args:
+      column: one of COLUMNS.
+
+    Returns:
+      example_stats -> (examples, counts [N, K]) or None, and counts [..., K] -> scores.
+    """
     if column.key in TESTED:
         return TESTED[column.key]
     return partial(pooled_example_counts, score=column.key), ratio
 
 
 class TableCell(NamedTuple):
-    """Mean and spread (nan for one seed) over `seeds` values; p of a test, or None."""
+    """A number of the table, and how it compares.
+
+    mean: over the seeds.
+    spread: standard deviation over the seeds, nan for one seed.
+    seeds: how many values.
+    best: whether it is the best of its column.
+    p_value: of the test against the best or the baseline; None where there is none.
+    """
 
     mean: float
     spread: float
@@ -79,11 +102,17 @@ class TableCell(NamedTuple):
 
     @property
     def marked(self) -> bool:
+        """Whether the difference is significant at LEVEL."""
         return self.p_value is not None and self.p_value < LEVEL
 
 
-class Line(NamedTuple):
-    """A row of the table: cells by column, or a `failure` instead of cells."""
+class TableLine(NamedTuple):
+    """A line of the table.
+
+    name: of the row, or of a failed run.
+    cells: by the column's key.
+    failure: why the run failed, instead of cells; "" for a row.
+    """
 
     name: str
     cells: dict[str, TableCell]
@@ -91,38 +120,56 @@ class Line(NamedTuple):
 
 
 class Table(NamedTuple):
-    """lines, in the sweep's order; legend and missing: sentences to print below."""
+    """What is printed.
+
+    columns: those that any row has a number for.
+    lines: in the sweep's order; failed runs follow their row.
+    notes: sentences to print below.
+    missing: what a complete sweep would have, to print below the notes.
+    """
 
     columns: tuple[Column, ...]
-    lines: list[Line]
-    legend: list[str]
+    lines: list[TableLine]
+    notes: list[str]
     missing: list[str]
 
 
-def tabulate(
+def make_table(
     rows: Sequence[Row],
     example_stats: Mapping[str, ExampleStats],
     *,
     baseline: str | None = None,
     samples: int = 1000,
 ) -> Table:
-    """The table of rows with their evidence {row name: Evidence}.
+    """The table of a sweep.
 
     In every score whose counts are kept by example, each row is tested against the row
-    `baseline` (name or slug), or by default against the row with the best mean. Failed
-    runs follow their row.
+    `baseline`, or by default against the row with the best mean.
+
+    Args:
+      rows: of a sweep.
+      example_stats: by row name.
+      baseline: name or slug of the row to compare with.
+      samples: of the bootstrap.
+
+    Returns:
+      The table.
+
+    Raises:
+      ValueError: for a baseline that is no row.
     """
-    chosen = None if baseline is None else named(rows, baseline, "to compare with").name
+    against = None if baseline is None else named(rows, baseline, "to compare with")
     cells: dict[str, dict[str, TableCell]] = {row.name: {} for row in rows}
     tests, columns = [], []
     for column in COLUMNS:
         means = column_means(rows, column)
+        # Soft reads may have these numbers, too; only hard ones are compared by them.
         if not means or (column.hard and not any(map(is_hard, rows))):
             continue
         columns.append(column)
         best = _best(means, column)
-        against = chosen or best
-        test = _test(column, against, list(means), example_stats, samples)
+        reference = against.name if against else best
+        test = _test(column, reference, list(means), example_stats, samples)
         for name, cell in means.items():
             p_value = test.p_values.get(name)
             cells[name][column.key] = cell._replace(best=name == best, p_value=p_value)
@@ -130,24 +177,32 @@ def tabulate(
     lines = []
     for row in rows:
         if cells[row.name] or not row.failed:
-            lines.append(Line(row.name, cells[row.name]))
+            lines.append(TableLine(row.name, cells[row.name]))
         for run in row.failed:
-            lines.append(Line(f"{row.name}, seed {run.seed}", {}, failure(run)))
+            lines.append(TableLine(f"{row.name}, seed {run.seed}", {}, failure(run)))
     below = [
-        legend.spread(rows),
-        *legend.signatures(rows),
-        *legend.bounds(rows),
-        *legend.gold(rows),
-        *legend.left_out(rows),
-        *legend.columns([column.key for column in columns]),
-        *_test_legend(tests, chosen is not None, samples),
-        *legend.notes(example_stats),
+        notes.spread(rows),
+        *notes.signatures(rows),
+        *notes.bounds(rows),
+        *notes.gold(rows),
+        *notes.left_out(rows),
+        *notes.columns([column.key for column in columns]),
+        *_test_notes(tests, against is not None, samples),
+        *notes.unusable(example_stats),
     ]
     return Table(tuple(columns), lines, below, missing(rows))
 
 
 def column_means(rows: Sequence[Row], column: Column) -> dict[str, TableCell]:
-    """Mean and spread over the finished runs of each row that has the number."""
+    """Mean and spread over the finished runs of each row that has the number.
+
+    Args:
+      rows: of a sweep.
+      column: one of COLUMNS.
+
+    Returns:
+      {row name: its cell}, without rows that have no such number.
+    """
     means = {}
     for row in rows:
         values = [value(run, column) for run in row.finished]
@@ -158,13 +213,21 @@ def column_means(rows: Sequence[Row], column: Column) -> dict[str, TableCell]:
 
 
 def value(run: Run, column: Column) -> float | None:
-    """The number of one run as the column shows it; None where it has none."""
-    found = (run.result or {}).get(column.key)
-    return column.scale * found if isinstance(found, int | float) else None
+    """The number of one run as the column shows it.
+
+    Args:
+      run: any run.
+      column: one of COLUMNS.
+
+    Returns:
+      The number of result.json times the column's scale; None where there is none.
+    """
+    number = (run.result or {}).get(column.key)
+    return column.scale * number if isinstance(number, int | float) else None
 
 
 def _best(means: Mapping[str, TableCell], column: Column) -> str | None:
-    if not column.better or len(means) < 2:
+    if not column.better or len(means) < 2:  # the only row is not the best of anything
         return None
     return max(means, key=lambda name: column.better * means[name].mean)
 
@@ -186,28 +249,28 @@ def _test(
     example_stats: Mapping[str, ExampleStats],
     samples: int,
 ) -> _Test:
+    untested = _Test(column, None, 0, {}, [])
     if not column.better or against is None or against not in names:
-        return _Test(column, None, 0, {}, [])
+        return untested
     gather, score = tested(column)
-    if column.key not in TESTED and not any(
-        gather(example_stats[name]) for name in names
-    ):
-        return _Test(column, None, 0, {}, [])
-    reference = gather(example_stats[against])
+    systems = {name: gather(example_stats[name]) for name in names}
+    if column.key not in TESTED and not any(systems.values()):
+        return untested  # a score that its task keeps no counts of
+    reference = systems[against]
     p_values, left_out = {}, []
-    for name in names:
-        system = gather(example_stats[name])
+    for name, system in systems.items():
         if reference is None or system is None or system[0] != reference[0]:
             left_out.append(name)
         elif name != against:
-            found = paired_bootstrap(reference[1], system[1], score, samples=samples)
-            p_values[name] = found.p_value
-    return _Test(
-        column, against, len(reference[0]) if reference else 0, p_values, left_out
-    )
+            comparison = paired_bootstrap(
+                reference[1], system[1], score, samples=samples
+            )
+            p_values[name] = comparison.p_value
+    sentences = len(reference[0]) if reference else 0
+    return _Test(column, against, sentences, p_values, left_out)
 
 
-def _test_legend(tests: Sequence[_Test], baseline: bool, samples: int) -> list[str]:
+def _test_notes(tests: Sequence[_Test], baseline: bool, samples: int) -> list[str]:
     """What was tested, to the word; and which rows could not be."""
     done = [test for test in tests if test.p_values]
     lines = []

@@ -1,53 +1,59 @@
-"""The figures that a task has of its own, by the task's name: a new one is a line here.
+"""The figures of a task: those of its TaskSpec, drawn from run folders alone."""
 
-Each is drawn from run folders alone, as the rest of the report.
-"""
+from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from attnlab.report import example_stats, rows
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.rows import Row
 from attnlab.runs import Run
+from attnlab.tasks import TASKS, spec
 
-# add(figure, its file name, its caption); the figure is one of matplotlib's, or a page
-# of HTML as a string, which report.md links to.
-Add = Callable[[Any, str, str], None]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-# draw(rows, evidence by row name, add): imported when there is something to draw.
-GALLERIES = {
-    "translation": "attnlab.tasks.translation.plots:draw",
-    "classification": "attnlab.tasks.classification.plots:draw",
-    "memn2n": "attnlab.tasks.memn2n.plots:draw",
-    "ntm": "attnlab.tasks.ntm.plots:draw",
-    "captioning": "attnlab.tasks.captioning.plots:draw",
-    "cloze": "attnlab.tasks.cloze.plots:draw",
-}
+    # add(figure, its file name without ending, its caption).
+    Add = Callable[[Figure, str, str], None]
+else:
+    Add = Callable
 
 
-def draw_examples(
-    task: str, found: Sequence[Row], known: Mapping[str, ExampleStats], add: Add
+def draw_task(
+    task: str,
+    rows: Sequence[Row],
+    example_stats: Mapping[str, ExampleStats],
+    add: Add,
 ) -> None:
-    """Add the figures of a task's rows; none for a task that has no gallery."""
-    if task in GALLERIES:
-        module, name = GALLERIES[task].split(":")
-        own = {row.name: known[row.name] for row in found}
-        getattr(importlib.import_module(module), name)(found, own, add)
+    """Add the figures of a task's rows.
 
-
-def of_run(run: Run) -> list[tuple[Any, str, str]]:
-    """The figures that a run alone allows, as `Add` takes them: figure, name, caption.
-
-    Names do not end in the row's, so that those of several runs are told to be alike.
+    Args:
+      task: name of the task; nothing is drawn for one that is not known here.
+      rows: of that task.
+      example_stats: by row name; may have others.
+      add: takes each figure with its file name and its caption.
     """
-    found = rows.group([rows.checked(run)])
-    known = {row.name: example_stats.read(row) for row in found}
-    drawn: list[tuple[Any, str, str]] = []
+    if task in TASKS:
+        names = [row.name for row in rows]
+        spec(task).plots(rows, {name: example_stats[name] for name in names}, add)
 
-    def add(figure: Any, name: str, caption: str) -> None:
-        drawn.append((figure, name.removesuffix(f"-{found[0].slug}"), caption))
 
-    draw_examples(str(run.config.get("task", "translation")), found, known, add)
+def of_run(run: Run) -> list[tuple[Figure, str, str]]:
+    """The figures that a run alone allows.
+
+    Args:
+      run: of any task.
+
+    Returns:
+      (figure, name, caption) of each. Names do not end in the row's slug, so that the
+      same figure of several runs has one name.
+    """
+    (row,) = rows.group([rows.checked(run)])
+    drawn: list[tuple[Figure, str, str]] = []
+
+    def add(figure: Figure, name: str, caption: str) -> None:
+        drawn.append((figure, name.removesuffix(f"-{row.slug}"), caption))
+
+    draw_task(row.task, [row], {row.name: example_stats.read(row)}, add)
     return drawn

@@ -36,9 +36,9 @@ def open_page(browser):
     """open_page(path, link="", width=1280, ...) -> a page with nothing in its console.
 
     At the end of a test no page may have asked for anything but files, nor have said
-    anything: a test takes out of `said` and `asked` what it provoked.
+    anything: a test takes out of `console` and `asked` what it provoked.
     """
-    contexts, said, asked = [], [], []
+    contexts, console, asked = [], [], []
 
     def start(path, link="", *, width=1280, height=800, **options):
         viewport = {"width": width, "height": height}
@@ -46,16 +46,16 @@ def open_page(browser):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
-        page.on("console", lambda line: said.append(f"{line.type}: {line.text}"))
-        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        page.on("console", lambda line: console.append(f"{line.type}: {line.text}"))
+        page.on("pageerror", lambda error: console.append(f"error: {error}"))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{path.as_uri()}{link}")
         return page
 
-    start.said, start.asked = said, asked
+    start.console, start.asked = console, asked
     yield start
     for context in contexts:
         context.close()
-    assert said == []
+    assert console == []
     ours = ("file:", "data:", "blob:")
     assert asked and [url for url in asked if not url.startswith(ours)] == []

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from attnlab import runs
-from attnlab.report import example_stats, page, rows, table
+from attnlab.report import curves, example_stats, figures, page, rows, table
 from tests.report.conftest import ROWS, attend, sentences, write_run
 
 HOSTILE = "</script><script>window.harmed=1</script>"
@@ -36,9 +36,9 @@ def write_small(root: Path) -> None:
             config = runs.read_json(folder / runs.CONFIG)
             model = settings | {"half_width": HALF_WIDTH}
             runs.write_json(folder / runs.CONFIG, config | {"model": model})
-            found = runs.read_alignments(folder)["test"]
-            kept = [_stepped(pair, name) for pair in found]
-            runs.write_alignments(folder, {"test": kept, "few": kept[:3]})
+            aligned = runs.read_alignments(folder)["test"]
+            stepped = [_stepped(pair, name) for pair in aligned]
+            runs.write_alignments(folder, {"test": stepped, "few": stepped[:3]})
     write_run(root, "lost", 0, len(SETTINGS), pairs, "failed")
 
 
@@ -56,8 +56,8 @@ def write_large(root: Path, many: int = 200, count: int = 1000) -> None:
     pairs = sentences(count)
     rng = np.random.default_rng(0)
     for number in range(KINDS):  # of weights; every row has one of them
-        found = [pair._replace(weights=attend(pair, 0.2, 99, rng)) for pair in pairs]
-        runs.write_alignments(root / f".weights-{number}", {"test": found})
+        aligned = [pair._replace(weights=attend(pair, 0.2, 99, rng)) for pair in pairs]
+        runs.write_alignments(root / f".weights-{number}", {"test": aligned})
     for order in range(many):
         name = f"variant {order:03d}"
         folder = root / f"variant-{order:03d}" / "0"
@@ -76,12 +76,19 @@ def write_large(root: Path, many: int = 200, count: int = 1000) -> None:
 
 
 def write_page(root: Path, *, tested: bool = True) -> Path:
-    """The page of a sweep, without the figures that matplotlib draws.
+    """The page of a sweep with its curves, without pictures.
 
     Without what tests and curves by length rest on, unless `tested`: it is for numbers.
     """
-    found = rows.group(runs.find(root))
+    grouped = rows.group(runs.find(root))
     nothing = example_stats.ExampleStats([], [], [], [], [])
-    known = {row.name: example_stats.read(row) if tested else nothing for row in found}
-    made = table.tabulate(found, known, samples=20)
-    return page.write(root / "report", root.name, found, known, made)[0]
+    stats = {
+        row.name: example_stats.read(row) if tested else nothing for row in grouped
+    }
+    printed = table.make_table(grouped, stats, samples=20)
+    names = [row.name for row in grouped]
+    drawn = [figures.learning_curves(curves.learning(grouped), rows=names)]
+    if distances := curves.by_distance(stats):
+        drawn.append(figures.aer_by_distance(distances, rows=names))
+    charts = [(page.inline_svg(figure), "Curves.") for figure in drawn]
+    return page.write(root / "report", root.name, grouped, printed, charts)[0]

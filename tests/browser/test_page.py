@@ -65,7 +65,7 @@ def test_columns_sort_by_click_and_by_key(open_page, small):
     heading = page.locator("thead th", has=aer)
     assert heading.get_attribute("aria-sort") == "none"
 
-    def shown(key):
+    def numbers(key):
         texts = page.locator(
             f"tbody tr[data-row] td:nth-child({key})"
         ).all_inner_texts()
@@ -76,16 +76,16 @@ def test_columns_sort_by_click_and_by_key(open_page, small):
     )
     aer.click()
     assert heading.get_attribute("aria-sort") == "ascending"
-    assert shown(place) == sorted(shown(place)) and len(shown(place)) == 4
+    assert numbers(place) == sorted(numbers(place)) and len(numbers(place)) == 4
     assert names(page)[-1] == "lost"  # has no number: last either way
     page.keyboard.press("Enter")  # the focus stayed on the heading
     assert heading.get_attribute("aria-sort") == "descending"
-    assert shown(place) == sorted(shown(place), reverse=True)
+    assert numbers(place) == sorted(numbers(place), reverse=True)
     assert names(page)[-1] == "lost" and "sort=aer%3Adown" in link(page)
     page.keyboard.press("Space")
     assert names(page) == order and heading.get_attribute("aria-sort") == "none"
     page.locator('[data-sort="bleu"]').click()  # the best first
-    assert shown(place - 1) == sorted(shown(place - 1), reverse=True)
+    assert numbers(place - 1) == sorted(numbers(place - 1), reverse=True)
     page.locator('[data-sort="name"]').click()
     assert names(page) == sorted(order)
 
@@ -105,7 +105,7 @@ def test_rows_are_filtered_by_axis_and_text(open_page, small):
     page.keyboard.type("LOCAL soft")
     assert names(page) == ["local-m-general", "local-p-general"]
     page.keyboard.press("Enter")  # submits nothing
-    lines = page.locator("#legend [data-line]")
+    lines = page.locator("#legend [data-curve]")
     assert lines.count() == 2  # the curves follow
 
 
@@ -183,29 +183,29 @@ def test_the_picture_shows_links_windows_centres_and_draws(open_page, small):
     ready(page)
     (pair, *_) = runs.read_alignments(small.parent.parent / "hard-local-p/0")["test"]
     many = len(pair.target)
-    shown = page.locator('[data-map="hard-local-p"]')
-    assert shown.locator('[data-gold="sure"]').count() == len(pair.sure)
+    panel = page.locator('[data-map="hard-local-p"]')
+    assert panel.locator('[data-gold="sure"]').count() == len(pair.sure)
     extra = pair.possible - pair.sure
-    assert shown.locator('[data-gold="possible"]').count() == len(extra)
-    assert shown.locator("[data-centre]").count() == many
-    assert shown.locator("[data-sample]").count() == many
-    assert shown.locator("[data-window]").count() == many
+    assert panel.locator('[data-gold="possible"]').count() == len(extra)
+    assert panel.locator("[data-centre]").count() == many
+    assert panel.locator("[data-sample]").count() == many
+    assert panel.locator("[data-window]").count() == many
     soft = page.locator('[data-map="global-dot"]')
     assert soft.locator("[data-centre], [data-sample], [data-window]").count() == 0
     local = page.locator('[data-map="local-p-general"]')
     assert local.locator("[data-centre]").count() == many
     assert local.locator("[data-sample]").count() == 0
     # places, read off the picture: cells are as wide as the frame / words
-    frame = shown.locator("rect").first.bounding_box()
+    frame = panel.locator("rect").first.bounding_box()
     cell = frame["width"] / len(pair.source)
     for t in range(many):
-        dot = shown.locator(f'[data-sample="{t}"]').bounding_box()
+        dot = panel.locator(f'[data-sample="{t}"]').bounding_box()
         at = (dot["x"] + dot["width"] / 2 - frame["x"]) / cell
         assert at == pytest.approx(pair.samples[t] + 0.5, abs=0.1)
-        centre = shown.locator(f'[data-centre="{t}"]').bounding_box()
+        centre = panel.locator(f'[data-centre="{t}"]').bounding_box()
         at = (centre["x"] + centre["width"] / 2 - frame["x"]) / cell
         assert at == pytest.approx(pair.centres[t] + 0.5, abs=0.1)
-        edges = shown.locator(f'[data-window="{t}"]').bounding_box()
+        edges = panel.locator(f'[data-window="{t}"]').bounding_box()
         middle = int(pair.centres[t])
         low = max(0, middle - sweeps.HALF_WIDTH)
         high = min(len(pair.source), middle + sweeps.HALF_WIDTH + 1)
@@ -226,16 +226,16 @@ def test_a_word_under_the_pointer_or_in_focus_shows_its_links(open_page, small):
     ]
     pair = pairs[0]
     page.locator('#picture [data-word="target-1"]').hover()
-    said = page.locator("#readout").inner_text()
-    assert pair.target[1] in said and "looks at" in said
+    text = page.locator("#readout").inner_text()
+    assert pair.target[1] in text and "looks at" in text
     (sure,) = (s for t, s in pair.sure if t == 1)
-    assert f"gold sure: {pair.source[sure]}" in said
-    for text, one in zip(answers(page), pairs, strict=True):
-        heaviest = int(one.weights[1].argmax())
-        weight = f"{one.weights[1, heaviest]:.2f}"
-        assert abs(float(weight) - one.weights[1, heaviest]) < 0.01
-        assert re.search(rf"{re.escape(one.source[heaviest])} [01]\.\d\d", text)
-        assert f"p_t {one.centres[1]:.1f}, window " in text
+    assert f"gold sure: {pair.source[sure]}" in text
+    for text, aligned in zip(answers(page), pairs, strict=True):
+        heaviest = int(aligned.weights[1].argmax())
+        weight = f"{aligned.weights[1, heaviest]:.2f}"
+        assert abs(float(weight) - aligned.weights[1, heaviest]) < 0.01
+        assert re.search(rf"{re.escape(aligned.source[heaviest])} [01]\.\d\d", text)
+        assert f"p_t {aligned.centres[1]:.1f}, window " in text
     assert f"drew {pair.source[pairs[1].samples[1]]}" in answers(page)[1]
     assert "drew" not in answers(page)[0]
     # a source word, by keys: into the picture, down and right
@@ -283,7 +283,7 @@ def test_sentences_are_walked_and_searched(open_page, small):
     assert 0 < len(expected) < 30
     page.keyboard.press("/")
     page.keyboard.type("costs")
-    page.wait_for_selector(f"#found:text-is('{len(expected)} sentences found')")
+    page.wait_for_selector(f"#matches:text-is('{len(expected)} sentences found')")
     current = expected[0] if 28 not in expected else 28
     ready(page, f"test/{current + 1}")
     page.locator("#set").select_option("few")
@@ -291,7 +291,7 @@ def test_sentences_are_walked_and_searched(open_page, small):
     assert "set=few&sentence=1" in link(page)
     page.wait_for_selector("#bar :text-is('of 3')")
     page.get_by_label("Search the sentences").fill("")
-    page.wait_for_selector("#found:text-is('3 sentences')")
+    page.wait_for_selector("#matches:text-is('3 sentences')")
     page.locator("#list").focus()
     page.keyboard.press("End")
     ready(page, "few/3")
@@ -327,18 +327,18 @@ def test_a_link_to_what_is_not_there_says_so(open_page, small):
         "&filter=window:bay",
     )
     ready(page)
-    said = page.locator("#notice").inner_text()
-    assert "2 rows that this report does not have: nobody, ../../etc" in said
-    assert "sentence “9999”; the set “test” has 1 to 30" in said
-    assert "“beauty”, which is no column" in said and "“window:bay”" in said
+    text = page.locator("#notice").inner_text()
+    assert "2 rows that this report does not have: nobody, ../../etc" in text
+    assert "sentence “9999”; the set “test” has 1 to 30" in text
+    assert "“beauty”, which is no column" in text and "“window:bay”" in text
     assert maps(page) == ["global-dot"] and len(names(page)) == 5
     page.get_by_text("dismiss").click()
     assert page.locator("#notice").is_hidden()
     other = open_page(small, "#set=valid&sentence=x&row=lost")
     ready(other)
-    said = other.locator("#notice").inner_text()
-    assert "the set “valid”; this report has test, few" in said
-    assert "No alignments of the set “test”: lost" in said and "sentence “x”" in said
+    text = other.locator("#notice").inner_text()
+    assert "the set “valid”; this report has test, few" in text
+    assert "No alignments of the set “test”: lost" in text and "sentence “x”" in text
 
 
 def test_hostile_words_stay_words(open_page, small):
@@ -371,35 +371,51 @@ def test_the_policy_lets_nothing_out_and_no_script_in(open_page, small):
     }"""
     refused = ["connect-src", "img-src", "script-src-elem", None]
     assert page.evaluate(tried) == refused
-    assert all("Content Security Policy" in line for line in open_page.said)
-    open_page.said.clear()
+    assert all("Content Security Policy" in line for line in open_page.console)
+    open_page.console.clear()
     open_page.asked[:] = [url for url in open_page.asked if "example.org" not in url]
 
 
 def test_curves_show_values_and_hide_rows(open_page, small):
     page = open_page(small)
-    chart = page.locator(".chart", has_text="AER by reordering distance")
-    assert chart.locator("g[data-line]").count() == 4
-    page.locator('#legend [data-line="global-dot"]').click()
-    assert chart.locator("g[data-line]").count() == 3
-    pressed = page.locator('#legend [data-line="global-dot"]')
-    assert pressed.get_attribute("aria-pressed") == "false"
-    chart.locator(".frame").focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    tip = chart.locator(".tip")
-    assert tip.is_visible() and "sure links" in tip.inner_text()
-    read = tip.inner_text()
-    page.keyboard.press("ArrowRight")
-    assert tip.inner_text() != read
-    page.keyboard.press("Escape")
-    assert tip.is_hidden()
-    learning = page.locator(".chart", has_text="Learning: BLEU")
-    learning.locator("svg").first.hover()
-    found = learning.locator(".tip").inner_text()
-    assert found.startswith("step 1,") and "local-p (general)" in found
+    chart = page.locator("#charts figure svg").nth(1)  # by distance
+
+    def drawn():
+        groups = chart.locator("g[data-line]").all()
+        return {g.get_attribute("data-line") for g in groups if g.is_visible()}
+
+    assert drawn() == set(sweeps.SETTINGS)
+    # every point is under its own mark, where the browser finds the title
+    marks = chart.locator('g.values[data-line="global (dot)"] use')
+    titles = [mark.locator("title").text_content() for mark in marks.all()]
+    assert len(titles) > 3
+    assert re.fullmatch(r"global \(dot\), 0 \(\d+ sure links\): 0\.\d+ .*", titles[0])
+    chart.scroll_into_view_if_needed()
+    box = marks.nth(len(titles) - 1).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    under = """([x, y]) =>
+        document.elementFromPoint(x, y).querySelector("title")?.textContent"""
+    last = titles[-1].partition(", ")[2].partition(":")[0]  # "≥ 5 (40 sure links)"
+    assert last in page.evaluate(under, [x, y])
+    button = page.locator('#legend [data-curve="global-dot"]')
+    button.click()
+    assert drawn() == set(sweeps.SETTINGS) - {"global (dot)"}
+    assert button.get_attribute("aria-pressed") == "false"
+    page.keyboard.press("Enter")  # the focus is still there
+    assert drawn() == set(sweeps.SETTINGS)
+    page.locator('[data-filter="window:local-p"]').click()  # curves follow the filter
+    assert drawn() == {"local-p (general)", "hard local-p"}
     page.get_by_role("button", name="none", exact=True).click()
-    assert page.locator("#charts g[data-line]").count() == 0
+    assert drawn() == set()
+
+
+def test_the_first_rows_are_drawn_where_there_are_many(open_page, large):
+    page = open_page(large)
+    visible = page.locator("#charts g.values").evaluate_all(
+        "all => all.filter((g) => g.getAttribute('display') !== 'none').length"
+    )
+    assert visible == 8
+    assert page.locator("#legend [data-curve]").count() == 200
 
 
 def test_the_picture_is_saved_as_svg_and_png(open_page, small, tmp_path):
@@ -430,8 +446,8 @@ def test_data_that_was_left_behind_is_named(open_page, small, tmp_path):
     page = open_page(lone)
     page.wait_for_selector("text=keep the folder “data” beside this page")
     assert len(names(page)) == 5
-    open_page.said[:] = [
-        line for line in open_page.said if "FILE_NOT_FOUND" not in line
+    open_page.console[:] = [
+        line for line in open_page.console if "FILE_NOT_FOUND" not in line
     ]
 
 
@@ -520,8 +536,8 @@ def test_a_screenshot_of_the_page(open_page, small, tmp_path):
     """
     path = Path(os.environ.get("ATTNLAB_PAGE") or small)
     target = Path(os.environ.get("ATTNLAB_SCREENSHOT") or tmp_path / "page.png")
-    shown = os.environ.get("ATTNLAB_LINK") or f"{FOUR}&sentence=2"
-    page = open_page(path.absolute(), shown, width=1160, height=1230)
+    link_end = os.environ.get("ATTNLAB_LINK") or f"{FOUR}&sentence=2"
+    page = open_page(path.absolute(), link_end, width=1160, height=1230)
     page.wait_for_selector("#picture svg")
     page.evaluate("document.getElementById('viewer').scrollIntoView()")
     page.locator('#picture .word[data-word="target-2"]').hover()

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.metrics import aer, bleu
+from attnlab.metrics import alignment_error_rate as aer
+from attnlab.metrics import bleu_score as bleu
 
 WORDS = "the house met at two and we did not agree that motion costs $5 or more".split()
 MOTS = (
@@ -100,13 +101,13 @@ def write_run(
     runs.write_lines(folder / runs.SOURCES, [" ".join(p.source) for p in pairs])
     runs.write_lines(folder / runs.REFERENCES, references)
     runs.write_lines(folder / runs.HYPOTHESES, hypotheses)
-    found = [
+    aligned = [
         p._replace(weights=attend(p, wrong_link, reach, rng))
         for p in pairs[: len(pairs) // 2]
     ]
-    runs.write_alignments(folder, {"test": found})
-    links = [aer.argmax_links(pair.weights) for pair in found]
-    total = aer.corpus_agreement(links, [(p.sure, p.possible) for p in found])
+    runs.write_alignments(folder, {"test": aligned})
+    links = [aer.argmax_links(pair.weights) for pair in aligned]
+    total = aer.corpus_agreement(links, [(p.sure, p.possible) for p in aligned])
     units = np.array([len(pair.target) + 1 for pair in pairs])
     nats = units * rng.normal(1.3 + wrong_word, 0.2, len(pairs))
     runs.write_losses(folder, nats, units)

@@ -18,10 +18,10 @@ def run(tmp_path):
 
 
 def test_losses_are_nats_and_units_by_reference(run):
-    found, problem = example_stats._losses(run)
+    losses, problem = example_stats._losses(run)
     assert problem == ""
-    np.testing.assert_array_equal(found.counts, [[3.0, 3], [2.5, 1], [6.5, 2]])
-    assert found.sentences == [("a b", 3), ("", 1), ("c", 2)]
+    np.testing.assert_array_equal(losses.counts, [[3.0, 3], [2.5, 1], [6.5, 2]])
+    assert losses.sentences == [("a b", 3), ("", 1), ("c", 2)]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_losses_are_nats_and_units_by_reference(run):
 def test_losses_that_cannot_be_used_are_a_note(run, content, expected):
     path = run.folder / runs.LOSSES
     path.unlink() if content is None else path.write_bytes(content)
-    found, problem = example_stats._losses(run)
-    assert found is None
+    losses, problem = example_stats._losses(run)
+    assert losses is None
     assert problem.startswith(expected) and problem.endswith(f", {UNTESTED}")
     row = row_of("dot")._replace(runs=(run,))
     assert example_stats.pooled_losses(example_stats.read(row)) is None
@@ -57,15 +57,15 @@ def test_losses_need_their_references(run):
 
 @pytest.mark.parametrize("stated", [7.39, None, "high", np.exp(2.0) * 1.0009])
 def test_losses_agree_with_the_result_to_its_rounding(run, stated):
-    found, problem = example_stats._losses(run._replace(result={"perplexity": stated}))
-    assert found is not None and problem == ""
+    losses, problem = example_stats._losses(run._replace(result={"perplexity": stated}))
+    assert losses is not None and problem == ""
 
 
 @pytest.mark.parametrize("factor", [0.9985, 1.0015])
 def test_losses_that_disagree_with_the_result_are_used_and_noted(run, factor):
     stated = factor * np.exp(2.0)
-    found, problem = example_stats._losses(run._replace(result={"perplexity": stated}))
-    assert found is not None
+    losses, problem = example_stats._losses(run._replace(result={"perplexity": stated}))
+    assert losses is not None
     assert problem == (
         f"perplexity is {stated:.3f} in result.json but 7.389 from its losses.tsv, "
         "which tests and figures use"
@@ -73,19 +73,23 @@ def test_losses_that_disagree_with_the_result_are_used_and_noted(run, factor):
 
 
 def test_pooled_losses_are_sums_over_the_seeds():
-    _, known = forced([1.0, 2.0, 4.0], [3.0, 2.0, 1.0])
-    sentences, counts = example_stats.pooled_losses(known)
+    _, stats = forced([1.0, 2.0, 4.0], [3.0, 2.0, 1.0])
+    sentences, counts = example_stats.pooled_losses(stats)
     np.testing.assert_array_equal(counts, [[4.0, 4], [4.0, 4], [5.0, 4]])
     assert sentences[1] == ("sentence 1", 2)
 
 
 def test_losses_of_other_sentences_or_other_units_are_not_pooled():
-    one, other, cut = (forced([1.0, 2.0], units=u)[1].losses[0] for u in (2, 2, 3))
+    first, other, cut = (forced([1.0, 2.0], units=u)[1].losses[0] for u in (2, 2, 3))
     other = other._replace(references=other.references[::-1])
-    known = forced([1.0, 2.0])[1]
-    assert example_stats.pooled_losses(known._replace(losses=[one, one])) is not None
+    stats = forced([1.0, 2.0])[1]
+    assert (
+        example_stats.pooled_losses(stats._replace(losses=[first, first])) is not None
+    )
     for second in (other, cut, None):
-        assert example_stats.pooled_losses(known._replace(losses=[one, second])) is None
+        assert (
+            example_stats.pooled_losses(stats._replace(losses=[first, second])) is None
+        )
 
 
 def test_perplexity_of_summed_counts():
@@ -99,8 +103,8 @@ def test_a_perplexity_past_every_number_can_still_be_tested():
     worse, huge, good = ([nats] * 20 for nats in (5e3, 3e3, 2.0))
     counts = [example_stats.pooled_losses(forced(s)[1])[1] for s in (worse, huge, good)]
     assert np.isfinite(example_stats.perplexity(counts[0].sum(axis=0)))
-    found = paired_bootstrap(counts[2], counts[1], example_stats.perplexity)
-    assert found.difference > 0 and found.p_value < 0.01
+    comparison = paired_bootstrap(counts[2], counts[1], example_stats.perplexity)
+    assert comparison.difference > 0 and comparison.p_value < 0.01
     alike = paired_bootstrap(counts[0], counts[1], example_stats.perplexity)
     assert alike.p_value == 1.0  # both are past it: nobody can tell
 
@@ -108,45 +112,45 @@ def test_a_perplexity_past_every_number_can_still_be_tested():
 @pytest.fixture
 def classified(tmp_path):
     """Runs of four examples, the first right in one of them, the second in three."""
-    found = []
+    members = []
     for seed, right in enumerate(([1, 0, 0, 0], [1, 1, 1, 0])):
         folder = tmp_path / str(seed)
         counts = {"accuracy": [[hit, 1] for hit in right]}
         runs.write_example_counts(folder, list("abcd"), counts)
         result = {"accuracy": sum(right) / 4}
-        found.append(runs.Run(folder, {"seed": seed}, result, None))
-    return found
+        members.append(runs.Run(folder, {"seed": seed}, result, None))
+    return members
 
 
-def test_tallies_are_pooled_and_scored(classified):
+def test_example_counts_are_pooled_and_scored(classified):
     row = row_of("dot")._replace(runs=tuple(classified))
-    found = example_stats.read(row)
-    assert found.notes == []
-    examples, counts = example_stats.pooled_example_counts(found, "accuracy")
+    stats = example_stats.read(row)
+    assert stats.notes == []
+    examples, counts = example_stats.pooled_example_counts(stats, "accuracy")
     assert examples == list("abcd")
     np.testing.assert_array_equal(counts, [[2, 2], [1, 2], [1, 2], [0, 2]])
     assert example_stats.ratio(counts.sum(axis=0)) == 0.5
-    assert example_stats.pooled_example_counts(found, "pointing") is None
+    assert example_stats.pooled_example_counts(stats, "pointing") is None
 
 
-def test_tallies_that_disagree_with_the_result_are_a_note(classified):
+def test_example_counts_that_disagree_with_the_result_are_a_note(classified):
     run = classified[0]._replace(result={"accuracy": 0.75})
-    _, problem = example_stats._tallies(run)
+    _, problem = example_stats._example_counts(run)
     assert problem.startswith("accuracy is 0.750 in result.json but 0.250 from its")
     (run.folder / runs.EXAMPLE_COUNTS).write_bytes(b"PK")
-    found, problem = example_stats._tallies(run)
-    assert found is None and "tallies.npz cannot be read" in problem
+    counts, problem = example_stats._example_counts(run)
+    assert counts is None and "tallies.npz cannot be read" in problem
 
 
-def test_rows_of_classifiers_are_tested_by_their_tallies(classified):
+def test_rows_of_classifiers_are_tested_by_their_example_counts(classified):
     rows = [
         row_of(name, order=k)._replace(runs=(run,))
         for k, (name, run) in enumerate(zip(("dot", "mean"), classified, strict=True))
     ]
-    known = {row.name: example_stats.read(row) for row in rows}
-    found = table.tabulate(rows, known)
-    assert [column.key for column in found.columns] == ["accuracy"]
-    dot, mean = (line.cells["accuracy"] for line in found.lines)
+    stats = {row.name: example_stats.read(row) for row in rows}
+    printed = table.make_table(rows, stats)
+    assert [column.key for column in printed.columns] == ["accuracy"]
+    dot, mean = (line.cells["accuracy"] for line in printed.lines)
     assert (dot.mean, mean.mean) == (25.0, 75.0) and mean.best
     expected = paired_bootstrap(
         np.array([[1, 1], [1, 1], [1, 1], [0, 1]]),
@@ -155,4 +159,4 @@ def test_rows_of_classifiers_are_tested_by_their_tallies(classified):
         samples=1000,
     )
     assert dot.p_value == expected.p_value
-    assert any("accuracy %: mean" in line or "(mean)" in line for line in found.legend)
+    assert any("accuracy %: mean" in line or "(mean)" in line for line in printed.notes)

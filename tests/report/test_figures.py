@@ -1,9 +1,12 @@
+import re
 import subprocess
 import sys
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
 
 from attnlab import runs
 from attnlab.report import curves, example_stats, figures, heatmaps, rows
@@ -66,6 +69,70 @@ def test_panel_refuses_other_sentences(pair):
         heatmaps.panel({"one": pair, "two": other})
     with pytest.raises(ValueError, match="got none"):
         heatmaps.panel({})
+
+
+def test_plot_alignment_shows_weights_words_and_links_of_pharaoh(pair):
+    """Links are (source, target) here, and (t, s) in run folders."""
+    turned = [[(s, t) for t, s in links] for links in (pair.sure, pair.possible)]
+    figure = heatmaps.plot_alignment(
+        pair.weights, pair.source, pair.target, *turned, title="a $title"
+    )
+    axes = figure.axes[0]
+    np.testing.assert_array_equal(image(axes), pair.weights)
+    assert labels(axes.get_xticklabels()) == list(pair.source)
+    assert labels(axes.get_yticklabels()) == list(pair.target)
+    assert axes.get_title(loc="left") == r"a \$title"
+    marks = [m for m in axes.collections if isinstance(m, PathCollection)]
+    sure, possible = (sorted(map(tuple, m.get_offsets())) for m in marks)
+    assert sure == [(0, 0), (3, 2)] and possible == [(2, 1)]  # across, down
+    assert figure._repr_png_().startswith(b"\x89PNG")  # what a notebook asks for
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3,), (3, 4, 1), (3, 5), (0, 4)])
+def test_plot_alignment_names_both_shapes(shape):
+    with pytest.raises(ValueError) as error:
+        heatmaps.plot_alignment(np.zeros(shape), "abcd", "xyz")
+    assert str(shape) in str(error.value) and "(3, 4)" in str(error.value)
+
+
+def test_plot_alignment_needs_words():
+    with pytest.raises(ValueError, match=r"\(0, 0\)"):
+        heatmaps.plot_alignment(np.zeros((0, 0)), (), ())
+
+
+@pytest.mark.parametrize("link", [(4, 0), (0, 3), (-1, 0)])
+def test_plot_alignment_names_a_link_that_is_outside(link):
+    with pytest.raises(ValueError, match=re.escape(str(link))):
+        heatmaps.plot_alignment(np.zeros((3, 4)), "abcd", "xyz", possible=[link])
+
+
+def test_plot_alignment_draws_on_the_axes_given(pair, tmp_path):
+    figure = Figure(figsize=(6, 3))
+    left, right = figure.subplots(1, 2)
+    words = pair.weights, pair.source, pair.target
+    assert heatmaps.plot_alignment(*words, sure=[(0, 0)], ax=right) is figure
+    assert figure.axes == [left, right] and not left.get_images()  # nothing is added
+    np.testing.assert_array_equal(image(right), pair.weights)
+    figures.save(figure, tmp_path / "two", ["png"])
+
+
+def test_plot_alignment_leaves_weights_and_matplotlib_as_they_were(pair):
+    before = dict(matplotlib.rcParams)
+    weights = np.array([[np.nan, 0.5]])
+    heatmaps.plot_alignment(weights, "ab", "x", font="DejaVu Serif")
+    np.testing.assert_array_equal(weights, [[np.nan, 0.5]])
+    assert dict(matplotlib.rcParams) == before
+    with pytest.raises(ValueError, match="Nonesuch Sans"):
+        heatmaps.plot_alignment(weights, "ab", "x", font="Nonesuch Sans")
+
+
+def test_plot_alignment_uses_the_font_for_every_word():
+    figure = heatmaps.plot_alignment(
+        np.ones((1, 2)) / 2, ["a", "b"], ["x"], title="t", font="DejaVu Serif"
+    )
+    axes = figure.axes[0]
+    texts = [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.title]
+    assert {text.get_fontfamily()[0] for text in texts} == {"DejaVu Serif"}
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 30)])
@@ -133,7 +200,7 @@ def test_variance_by_samples_has_both_axes_logarithmic_and_a_line_that_falls_as_
         low, high = segments.get_segments()[1][:, 1]
         np.testing.assert_allclose(high - low, 4 * curves[name][1][2])
         assert points.get_color() == figures.COLORS[place]
-    falling = [one for one in axes.get_lines() if one.get_linewidth() == 0.7]
+    falling = [each for each in axes.get_lines() if each.get_linewidth() == 0.7]
     np.testing.assert_allclose(falling[0].get_xydata(), [[1, 8], [4, 2]])
     assert axes.get_legend().get_texts()[0].get_text() == "falls as 1/K"
 
@@ -146,8 +213,8 @@ def test_curves_over_bins_leave_empty_bins_out():
 
 def test_no_two_rows_look_the_same():
     looks = [figures.look_of(place) for place in range(24)]
-    told = {(look["color"], look["marker"], str(look["linestyle"])) for look in looks}
-    assert len(told) == 24
+    different = {(x["color"], x["marker"], str(x["linestyle"])) for x in looks}
+    assert len(different) == 24
 
 
 def test_an_unknown_font_names_itself():
@@ -161,17 +228,17 @@ def test_an_unknown_font_names_itself():
 
 
 @pytest.fixture(scope="module")
-def known(sweep):
+def swept(sweep):
     grouped = rows.group(runs.find(sweep))
     return grouped, {row.name: example_stats.read(row) for row in grouped}
 
 
-def test_bleu_by_length_matches_the_metric(known, sweep):
-    from attnlab.metrics import bleu
+def test_bleu_by_length_matches_the_metric(swept, sweep):
+    from attnlab.metrics import bleu_score as bleu
 
-    bins = curves.by_length(known[1])
+    bins = curves.by_length(swept[1])
     run = runs.find(sweep)[0]
-    texts = known[1]["global (dot)"].texts[0]
+    texts = swept[1]["global (dot)"].texts[0]
     edges = curves.length_edges(np.array(texts.lengths))
     expected = bleu.by_length(
         run.lines(runs.HYPOTHESES), texts.references, texts.lengths, edges
@@ -184,15 +251,15 @@ def test_bleu_by_length_matches_the_metric(known, sweep):
     assert bins.labels[0].startswith("3–") and bins.labels[-1].endswith("16")
 
 
-def test_local_windows_lose_far_links(known):
+def test_local_windows_lose_far_links(swept):
     """The figure tells what the fixture was made to show."""
-    bins = curves.by_distance(known[1])
+    bins = curves.by_distance(swept[1])
     assert bins.labels[:3] == ["0", "1", "2"] and bins.labels[-1].startswith("≥ ")
     near, far = 0, -1
     local = bins.values["local-m (general)"].mean(axis=0)
     anywhere = bins.values["local-p (general)"].mean(axis=0)
     assert local[near] < 0.5 and local[far] == 1.0 and anywhere[far] < 0.5
-    pairs = known[1]["global (dot)"].alignments[0].pairs
+    pairs = swept[1]["global (dot)"].alignments[0].pairs
     assert sum(bins.counts) == sum(len(pair.sure) for pair in pairs)
 
 
@@ -214,3 +281,12 @@ def test_matplotlib_comes_with_the_first_figure():
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_words_are_inside_the_figure():
+    figure = heatmaps.plot_alignment(
+        np.eye(2), ["das", "Haus"], ["the", "house"], title="both"
+    )
+    box, size = figure.get_tightbbox(), figure.get_size_inches()
+    assert box.x0 >= 0 and box.y0 >= 0
+    assert box.x1 <= size[0] and box.y1 <= size[1]

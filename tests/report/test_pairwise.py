@@ -16,11 +16,11 @@ ALIKE = EASY + np.tile([0.31, -0.3], N // 2)
 
 def sweep_of(**seeds):
     """Rows and evidence of {row: nats of its sentences, a list a seed}."""
-    found, known = [], {}
+    swept, stats = [], {}
     for place, (name, nats) in enumerate(seeds.items()):
-        results, known[name] = forced(*nats)
-        found.append(row_of(name, *results, order=place))
-    return found, known
+        results, stats[name] = forced(*nats)
+        swept.append(row_of(name, *results, order=place))
+    return swept, stats
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def three():
     return sweep_of(easy=[EASY, EASY + 0.002], alike=[ALIKE, ALIKE], hard=[HARD, HARD])
 
 
-def verdicts(found, known, chain, key="perplexity"):
-    return [step.verdict for step in pairwise.check(found, known, chain, key)]
+def verdicts(swept, stats, chain, key="perplexity"):
+    return [step.verdict for step in pairwise.check(swept, stats, chain, key)]
 
 
 def test_an_order_that_held_and_its_opposite(three):
@@ -70,53 +70,53 @@ def test_every_neighbor_of_a_chain_is_a_step_with_its_means(three):
 
 
 def test_other_sentences_are_not_tested(three):
-    found, known = three
-    turned = known["hard"].losses[0]
+    swept, stats = three
+    turned = stats["hard"].losses[0]
     turned = turned._replace(references=turned.references[::-1])
     absent = "not tested for want of the same test sentences"
-    for losses in ([turned, turned], [known["hard"].losses[0], None]):
-        altered = known | {"hard": known["hard"]._replace(losses=losses)}
-        assert verdicts(found, altered, "easy <= hard") == [f"held, {absent}"]
-        assert verdicts(found, altered, "hard <= easy") == [f"did not hold, {absent}"]
+    for losses in ([turned, turned], [stats["hard"].losses[0], None]):
+        altered = stats | {"hard": stats["hard"]._replace(losses=losses)}
+        assert verdicts(swept, altered, "easy <= hard") == [f"held, {absent}"]
+        assert verdicts(swept, altered, "hard <= easy") == [f"did not hold, {absent}"]
 
 
 def test_a_row_without_the_score_is_not_known(three):
-    found, known = three
+    swept, stats = three
     late, lost = row_of("late", None), row_of("lost", {"perplexity": None})
-    known = known | {row.name: nothing(row) for row in (late, lost)}
+    stats = stats | {row.name: nothing(row) for row in (late, lost)}
     unknown = "not known, for want of a finished run with that score"
     chain = "late <= easy <= hard <= lost"
     expected = [unknown, "held (p = 0.001)", unknown]
-    assert verdicts([*found, late, lost], known, chain) == expected
+    assert verdicts([*swept, late, lost], stats, chain) == expected
 
 
 def test_means_over_seeds_and_pooled_sentences_may_disagree():
     """Perplexities 2 and 18 have mean 10, but 6 of their sentences together."""
     uneven = [2 * np.log(2.0) + 0.1 * (EASY - 2.0), 2 * np.log(18.0) + 0 * EASY]
-    found, known = sweep_of(uneven=uneven, even=[2 * np.log(9.0) + 0 * EASY] * 2)
-    (down,) = pairwise.check(found, known, "uneven <= even")
+    swept, stats = sweep_of(uneven=uneven, even=[2 * np.log(9.0) + 0 * EASY] * 2)
+    (down,) = pairwise.check(swept, stats, "uneven <= even")
     assert not down.agrees
     np.testing.assert_allclose(down.means, (10.0, 9.0), rtol=1e-6)
     otherwise = "but the sentences pooled over seeds say otherwise (p = 0.001)"
     assert down.verdict == f"did not hold, {otherwise}"
-    (up,) = pairwise.check(found, known, "even <= uneven")
+    (up,) = pairwise.check(swept, stats, "even <= uneven")
     assert up.verdict == f"held, {otherwise}"
 
 
 def test_bleu_and_aer_are_ordered_as_numbers_not_as_merits(sweep):
     """local-p has more BLEU and less AER; the p-values are those of the table."""
-    found = rows.group(runs.find(sweep))
-    known = {row.name: example_stats.read(row) for row in found}
-    marks = table.tabulate(found, known, baseline="local-p-general")
+    swept = rows.group(runs.find(sweep))
+    stats = {row.name: example_stats.read(row) for row in swept}
+    marks = table.make_table(swept, stats, baseline="local-p-general")
     for key, low, high in (
         ("bleu", "global-dot", "local-p-general"),
         ("aer", "local-p-general", "global-dot"),
         ("perplexity", "local-p-general", "global-dot"),
     ):
-        (step,) = pairwise.check(found, known, f"{low} <= {high}", key)
+        (step,) = pairwise.check(swept, stats, f"{low} <= {high}", key)
         assert step.p_value == marks.lines[0].cells[key].p_value
         assert step.agrees and step.verdict.startswith("held (p = ")
-        (turned,) = pairwise.check(found, known, f"{high} <= {low}", key)
+        (turned,) = pairwise.check(swept, stats, f"{high} <= {low}", key)
         assert turned.agrees and turned.verdict.startswith("did not hold (p = ")
 
 
@@ -128,11 +128,11 @@ def test_the_test_pools_the_seeds(three):
 
 
 def test_names_may_hold_commas_and_go_by_their_slugs():
-    found, known = sweep_of(**{"hard, 1 sample": [EASY], "aer <= 20": [HARD]})
-    (step,) = pairwise.check(found, known, " hard, 1 sample<=  aer-20 ")
+    swept, stats = sweep_of(**{"hard, 1 sample": [EASY], "aer <= 20": [HARD]})
+    (step,) = pairwise.check(swept, stats, " hard, 1 sample<=  aer-20 ")
     assert (step.first, step.second) == ("hard, 1 sample", "aer <= 20")
     with pytest.raises(ValueError, match="no row 'aer' to put in order"):
-        pairwise.check(found, known, "hard, 1 sample <= aer <= 20")
+        pairwise.check(swept, stats, "hard, 1 sample <= aer <= 20")
 
 
 @pytest.mark.parametrize(

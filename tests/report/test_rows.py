@@ -60,8 +60,8 @@ def test_rows_of_several_sweeps_carry_their_folder(tmp_path):
 def test_rows_of_two_sweeps_never_share_a_slug(tmp_path):
     for sweep, slug in (("a", "b-c"), ("a-b", "c")):
         runs.write_json(tmp_path / sweep / slug / "0" / runs.CONFIG, {"slug": slug})
-    found = rows.group(runs.find(tmp_path))
-    assert len({row.slug for row in found}) == len(found) == 2
+    grouped = rows.group(runs.find(tmp_path))
+    assert len({row.slug for row in grouped}) == len(grouped) == 2
 
 
 def test_a_row_is_described_by_a_configuration_that_can_be_read(tmp_path):
@@ -144,12 +144,12 @@ def test_rows_go_by_name_or_slug():
 
 
 def test_absent_rows_with_commas_can_be_told_apart():
-    found = [
+    grouped = [
         row_of("first", {"bleu": 1.0}, {"bleu": 1.0}),
         row_of("a, b", {"bleu": 1.0}, order=1),
         row_of("c", {"bleu": 1.0}, order=2),
     ]
-    assert rows.missing(found) == ["seed 1 of a, b; c: not begun"]
+    assert rows.missing(grouped) == ["seed 1 of a, b; c: not begun"]
 
 
 def test_a_row_is_hard_if_a_finished_run_has_a_second_bound():

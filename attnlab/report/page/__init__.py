@@ -9,17 +9,18 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from attnlab.report.example_stats import ExampleStats
 from attnlab.report.page import payload, sentences
+from attnlab.report.page.charts import inline_svg
 from attnlab.report.page.escaping import embedded
 from attnlab.report.rows import Row
 from attnlab.report.table import Table
 from attnlab.runs import write_bytes
+
+__all__ = ["inline_svg", "write"]
 
 NAME = "index.html"
 DATA = "data"
@@ -44,21 +45,30 @@ def write(
     folder: Path,
     title: str,
     rows: Sequence[Row],
-    known: Mapping[str, ExampleStats],
     table: Table,
-    figures: Sequence[tuple[str, str]] = (),
+    charts: Sequence[tuple[str, str]] = (),
+    gallery: Sequence[tuple[str, str]] = (),
 ) -> list[Path]:
-    """The files written into `folder`, index.html first.
+    """Write the page of a sweep.
 
-    figures: (path from `folder`, caption) of those that report.md shows. Scripts that
-    an earlier report left in `data/`, and this one has no use for, are removed.
+    Scripts that an earlier report left in `data/`, and this one has no use for, are
+    removed.
+
+    Args:
+      folder: where index.html and `data/` go.
+      title: of the page.
+      rows: of the sweep.
+      table: its table.
+      charts: (`inline_svg`, caption) of the curves.
+      gallery: (path from `folder`, caption) of pictures.
+
+    Returns:
+      The files written, index.html first.
     """
-    sets, held, written = sentences.write(folder / DATA, rows)
-    shown = payload.collect(title, rows, known, table, figures)
-    for row in shown["rows"]:
-        row["sets"] = held.get(row["slug"], [])
-    shown["sets"] = sets
-    write_bytes(folder / NAME, _page(title, shown).encode())
+    sets, sets_of, written = sentences.write(folder / DATA, rows)
+    content = payload.collect(title, rows, table, gallery, sets, sets_of)
+    write_bytes(folder / NAME, _page(title, content, charts).encode())
+    # Only files that begin as ours do: `data/` may hold somebody else's, too.
     for path in set((folder / DATA).rglob("*.js")) - set(written):
         with open(path, "rb") as file:
             ours = file.read(len(sentences.OPENING)) == sentences.OPENING
@@ -67,11 +77,15 @@ def write(
     return [folder / NAME, *written]
 
 
-def _page(title: str, shown: Mapping[str, Any]) -> str:
+def _page(title: str, content: object, charts: Sequence[tuple[str, str]]) -> str:
     """The page; its policy allows this very style and script, and files beside it."""
     style = _file("page.css")
     script = "\n".join(_file(name) for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\n{script}}})();\n'
+    figures = [
+        f"<figure>{svg}<figcaption>{html.escape(caption)}</figcaption></figure>"
+        for svg, caption in charts
+    ]
     parts = {
         "title": html.escape(title),
         "policy": (
@@ -80,11 +94,14 @@ def _page(title: str, shown: Mapping[str, Any]) -> str:
             "base-uri 'none'; form-action 'none'"
         ),
         "style": style,
-        "report": embedded(shown),
+        "charts": "\n".join(figures),
+        "report": embedded(content),
         "script": script,
     }
     template = _file("page.html")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
+    # A function, as in a replacement text backslashes would be read as escapes.
+    # One pass, so that braces in a row's name are not filled in.
+    return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
 
 
 def _digest(text: str) -> str:

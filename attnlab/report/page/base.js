@@ -33,8 +33,8 @@ function button(text, press, attributes = {}) {
   return html("button", { type: "button", onclick: press, ...attributes }, text);
 }
 
-function plural(count, one, many = `${one}s`) {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+function plural(count, noun, nouns = `${noun}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? noun : nouns}`;
 }
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");

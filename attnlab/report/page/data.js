@@ -1,7 +1,7 @@
-// Sentences and weights, loaded as scripts when they are needed and then forgotten again:
+// Sentences and weights, loaded as scripts when they are needed, the oldest dropped:
 // a page opened from a file may load scripts beside it and nothing else.
 
-const KEPT = 48; // chunks in memory, of some 48 KB each
+const MOST_CHUNKS = 48; // chunks in memory, of some 48 KB each
 const waiting = new Map(); // name -> function that takes the value
 const chunks = new Map(); // name -> promise of a chunk, the last used at the end
 const texts = new Map(); // key of a set -> promise of its sentences
@@ -50,8 +50,8 @@ function sentencesOf(key) {
   const pairs = (flat) =>
     Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
   return remembered(texts, key, async () => {
-    const said = await load(key, `${key}/sentences.js`);
-    return said.map(([source, target, sure, possible]) => ({
+    const sentences = await load(key, `${key}/sentences.js`);
+    return sentences.map(([source, target, sure, possible]) => ({
       source,
       target,
       sure: pairs(sure),
@@ -62,18 +62,18 @@ function sentencesOf(key) {
 
 function chunkOf(set, slug, number) {
   const name = `${set.key}/${slug}/${number}`;
-  const found = remembered(chunks, name, async () => {
-    const held = await load(name, `${set.key}/${slug}-${number}.js`);
-    const bytes = atob(held.weights);
+  const chunk = remembered(chunks, name, async () => {
+    const content = await load(name, `${set.key}/${slug}-${number}.js`);
+    const bytes = atob(content.weights);
     return {
-      ...held,
+      ...content,
       weights: Uint8Array.from(bytes, (letter) => letter.charCodeAt(0)),
     };
   });
   chunks.delete(name);
-  chunks.set(name, found);
-  while (chunks.size > KEPT) chunks.delete(chunks.keys().next().value);
-  return found;
+  chunks.set(name, chunk);
+  while (chunks.size > MOST_CHUNKS) chunks.delete(chunks.keys().next().value);
+  return chunk;
 }
 
 // What a row did with a sentence: weights [T * S] in 0 to 255, centres and samples [T].

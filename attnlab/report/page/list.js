@@ -20,7 +20,7 @@ async function search(typed) {
     const text = `${target.join(" ")}\n${source.join(" ")}`.toLowerCase();
     if (words.every((word) => text.includes(word))) matches.push(n);
   });
-  byId("found").textContent = words.length
+  byId("matches").textContent = words.length
     ? `${plural(matches.length, "sentence")} found`
     : plural(all.length, "sentence");
   if (typed && matches.length && !matches.includes(state.sentence)) goTo(matches[0]);

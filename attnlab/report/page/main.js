@@ -15,9 +15,9 @@ function summary() {
 }
 
 function drawSections() {
-  const shown = [...document.querySelectorAll("main > section:not([hidden])")];
+  const visible = [...document.querySelectorAll("main > section:not([hidden])")];
   byId("sections").replaceChildren(
-    ...shown.map((section) =>
+    ...visible.map((section) =>
       button(
         section.querySelector("h2").textContent,
         () => section.scrollIntoView({ behavior: "smooth" }),
@@ -37,18 +37,16 @@ function drawFigures() {
   byId("figures").hidden = false;
   byId("gallery").append(
     ...report.figures.map(({ file, caption }) =>
-      file.endsWith(".html")
-        ? html("p", {}, html("a", { href: address(file) }, caption))
-        : html(
-            "figure",
-            {},
-            html(
-              "a",
-              { href: address(file) },
-              html("img", { src: address(file), alt: caption, loading: "lazy" }),
-            ),
-            html("figcaption", { class: "muted" }, caption),
-          ),
+      html(
+        "figure",
+        {},
+        html(
+          "a",
+          { href: address(file) },
+          html("img", { src: address(file), alt: caption, loading: "lazy" }),
+        ),
+        html("figcaption", { class: "muted" }, caption),
+      ),
     ),
   );
 }
@@ -72,7 +70,7 @@ function keys(event) {
   event.preventDefault();
 }
 
-function recoloured() {
+function recolor() {
   drawTable();
   drawCharts();
   if (state.set === null) return;
@@ -101,7 +99,7 @@ document.querySelector("[data-jump]").addEventListener("click", (event) => {
 document.addEventListener("keydown", keys);
 window.addEventListener("hashchange", restore);
 window.addEventListener("resize", resized);
-dark.addEventListener("change", recoloured);
+dark.addEventListener("change", recolor);
 for (const row of curveRows().slice(DRAWN)) hidden.add(row.slug);
 drawNotes();
 drawFigures();

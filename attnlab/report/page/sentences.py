@@ -9,55 +9,87 @@ and so off by at most 1/510; the bytes of a chunk are one base64 text.
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
-from attnlab.metrics import aer
+from attnlab.metrics import alignment_error_rate as aer
 from attnlab.report.example_stats import main_set
 from attnlab.report.page.escaping import embedded
 from attnlab.report.rows import Row
 from attnlab.runs import AlignedSentence, slug, write_bytes
 
 LEVELS = 255
+OPENING = b"attnlab.give("  # of every such script
 CHUNK = 48 * 1024  # weights in a chunk, or one sentence where that has more
+
+
+class SentenceSet(TypedDict):
+    """Sentences that rows share, as the scripts of the page know them.
+
+    key: of its folder.
+    name: printed.
+    count: how many sentences.
+    chunks: the first sentence of every chunk.
+    """
+
+    key: str
+    name: str
+    count: int
+    chunks: list[int]
 
 
 def write(
     folder: Path, rows: Sequence[Row]
-) -> tuple[list[dict[str, Any]], dict[str, list[str]], list[Path]]:
-    """The sets of sentences, {row's slug: keys of the sets it has}, files written.
+) -> tuple[list[SentenceSet], dict[str, list[str]], list[Path]]:
+    """Write the sentences, and the weights of each row's first finished seed.
 
-    Of a row, its first finished seed that has alignments. Rows share a set where words
-    and gold links are the same; sets of one name but other sentences are numbered. The
-    sets of most rows come first.
+    Rows share a set where words and gold links are the same; sets of one name but other
+    sentences are numbered.
+
+    Args:
+      folder: where the scripts go.
+      rows: of a sweep.
+
+    Returns:
+      The sets, those of most rows first; {row's slug: keys of the sets it has}; the
+      files written.
     """
-    sets: dict[str, dict[str, Any]] = {}  # by what they say
-    held: dict[str, list[str]] = {}
+    sets: dict[str, SentenceSet] = {}  # by the digest of their words and links
+    sets_of: dict[str, list[str]] = {}
     written = []
     for row in rows:
         for name, pairs in _first(row).items():
             if not any(pair.weights.size for pair in pairs):
                 continue
-            said = embedded([_said(pair) for pair in pairs])
-            digest = hashlib.sha256(f"{name}\n{said}".encode()).hexdigest()
+            content = embedded([_words_and_links(pair) for pair in pairs])
+            # By content: rows of other data may call their set by the same name.
+            digest = hashlib.sha256(f"{name}\n{content}".encode()).hexdigest()
             if digest not in sets:
                 sets[digest] = _set(name, pairs, [s["key"] for s in sets.values()])
                 path = folder / sets[digest]["key"] / "sentences.js"
-                write_bytes(path, _given(sets[digest]["key"], said))
+                write_bytes(path, _script(sets[digest]["key"], content))
                 written.append(path)
-            some = sets[digest]
-            held.setdefault(row.slug, []).append(some["key"])
-            written += _write_chunks(folder, row.slug, some, pairs)
-    rows_of = [key for keys in held.values() for key in keys]
-    ranked = sorted(sets.values(), key=lambda some: -rows_of.count(some["key"]))
-    return ranked, held, written
+            sets_of.setdefault(row.slug, []).append(sets[digest]["key"])
+            written += _write_chunks(folder, row.slug, sets[digest], pairs)
+    rows_with = Counter(key for keys in sets_of.values() for key in keys)
+    # First the set that most rows can be compared on.
+    ranked = sorted(sets.values(), key=lambda each: -rows_with[each["key"]])
+    return ranked, sets_of, written
 
 
 def quantized(weights: np.ndarray) -> np.ndarray:
-    """Weights [...] in [0, 1] as bytes: 255 times themselves, rounded."""
+    """Weights as bytes.
+
+    Args:
+      weights: [...] in [0, 1]; what is outside is cut, what is no number is 0.
+
+    Returns:
+      255 times the weights, rounded [...], uint8.
+    """
     return np.clip(np.rint(np.nan_to_num(weights) * LEVELS), 0, LEVELS).astype(np.uint8)
 
 
@@ -67,11 +99,12 @@ def _first(row: Row) -> dict[str, list[AlignedSentence]]:
         sets = run.alignments()
         main = main_set(run, sets)
         if main is not None:
+            # The values are taken in order, so `pop` comes before the rest is copied.
             return {main: sets.pop(main), **sets}
     return {}
 
 
-def _said(pair: AlignedSentence) -> list[Any]:
+def _words_and_links(pair: AlignedSentence) -> list[list]:
     """Source, target, sure links and those only possible, as t, s, t, s, ..."""
     links = [sorted(pair.sure), sorted(pair.possible - pair.sure)]
     flat = [[int(end) for link in some for end in link] for some in links]
@@ -80,7 +113,7 @@ def _said(pair: AlignedSentence) -> list[Any]:
 
 def _set(
     name: str, pairs: Sequence[AlignedSentence], taken: Sequence[str]
-) -> dict[str, Any]:
+) -> SentenceSet:
     try:
         key = first = slug(name)
     except ValueError:  # not a letter in it
@@ -92,7 +125,7 @@ def _set(
     starts, size = [0], 0
     for place, pair in enumerate(pairs):
         cells = len(pair.source) * len(pair.target)
-        if size and size + cells > CHUNK:
+        if size and size + cells > CHUNK:  # never an empty chunk
             starts.append(place)
             size = 0
         size += cells
@@ -105,34 +138,42 @@ def _set(
 
 
 def _write_chunks(
-    folder: Path, row: str, some: dict[str, Any], pairs: Sequence[AlignedSentence]
+    folder: Path, row: str, group: SentenceSet, pairs: Sequence[AlignedSentence]
 ) -> list[Path]:
     paths = []
-    ends = [*some["chunks"][1:], some["count"]]
-    for number, (start, end) in enumerate(zip(some["chunks"], ends, strict=True)):
-        path = folder / some["key"] / f"{row}-{number}.js"
-        name = f"{some['key']}/{row}/{number}"
-        write_bytes(path, _given(name, embedded(chunk(pairs[start:end]))))
+    ends = [*group["chunks"][1:], group["count"]]
+    for number, (start, end) in enumerate(zip(group["chunks"], ends, strict=True)):
+        path = folder / group["key"] / f"{row}-{number}.js"
+        name = f"{group['key']}/{row}/{number}"
+        write_bytes(path, _script(name, embedded(chunk(pairs[start:end]))))
         paths.append(path)
     return paths
 
 
-def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, Any]:
-    """weights: base64 of all matrices, rows first; centres and samples of all target
-    words; aer: a sentence's own, by the heaviest weight, where it has gold links."""
+def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, object]:
+    """The weights of neighboring sentences.
+
+    Args:
+      pairs: one or more.
+
+    Returns:
+      weights: base64 of all matrices, rows first; centres and samples of all target
+      words, where there are any; aer: each sentence's own, by its heaviest weights,
+      None where it has no gold links.
+    """
     flat = quantized(np.concatenate([pair.weights.reshape(-1) for pair in pairs]))
-    held: dict[str, Any] = {"weights": base64.b64encode(flat.tobytes()).decode()}
+    content: dict[str, object] = {"weights": base64.b64encode(flat.tobytes()).decode()}
     if any(pair.possible for pair in pairs):
-        held["aer"] = [_aer(pair) for pair in pairs]
+        content["aer"] = [_aer(pair) for pair in pairs]
     centres = [pair.centres for pair in pairs if pair.centres is not None]
     if centres:
-        found = np.nan_to_num(np.concatenate(centres))
+        real = np.nan_to_num(np.concatenate(centres)).astype(float)
         # Cut and not rounded: a window lies about the floor of its centre.
-        held["centres"] = (np.floor(found.astype(float) * 1000) / 1000).tolist()
+        content["centres"] = (np.floor(real * 1000) / 1000).tolist()
     samples = [pair.samples for pair in pairs if pair.samples is not None]
     if samples:
-        held["samples"] = np.concatenate(samples).tolist()
-    return held
+        content["samples"] = np.concatenate(samples).tolist()
+    return content
 
 
 def _aer(pair: AlignedSentence) -> float | None:
@@ -143,8 +184,5 @@ def _aer(pair: AlignedSentence) -> float | None:
     return round(rate, 4) if np.isfinite(rate) else None
 
 
-OPENING = b"attnlab.give("  # of every such script
-
-
-def _given(name: str, value: str) -> bytes:
+def _script(name: str, value: str) -> bytes:
     return OPENING + f"{embedded(name)},{value});\n".encode()

@@ -36,14 +36,14 @@ function fromLink(hash) {
   const asked = new URLSearchParams(hash.replace(/^#/, ""));
   const lines = [];
   const slugs = [...new Set(asked.getAll("row"))];
-  const known = slugs.filter((slug) => rowOf.has(slug));
+  const present = slugs.filter((slug) => rowOf.has(slug));
   const unknown = slugs.filter((slug) => !rowOf.has(slug));
   if (unknown.length)
     lines.push(
       `The link asks for ${plural(unknown.length, "row")} that this report does not have: ${unknown.join(", ")}.`,
     );
-  if (known.length > MOST)
-    lines.push(`The link asks for ${known.length} rows; the first ${MOST} are shown.`);
+  if (present.length > MOST)
+    lines.push(`The link asks for ${present.length} rows; the first ${MOST} are shown.`);
 
   let set = asked.get("set");
   if (set !== null && !setOf.has(set)) {
@@ -52,10 +52,10 @@ function fromLink(hash) {
     );
     set = null;
   }
-  const withSets = known.find((slug) => rowOf.get(slug).sets.length);
+  const withSets = present.find((slug) => rowOf.get(slug).sets.length);
   set ??= (withSets ? rowOf.get(withSets).sets[0] : report.sets[0]?.key) ?? null;
-  const having = known.filter((slug) => rowOf.get(slug).sets.includes(set));
-  const lacking = known.filter((slug) => !having.includes(slug));
+  const having = present.filter((slug) => rowOf.get(slug).sets.includes(set));
+  const lacking = present.filter((slug) => !having.includes(slug));
   if (set !== null && lacking.length)
     lines.push(
       `No alignments of the set “${setOf.get(set).name}”: ${lacking.map((slug) => rowOf.get(slug).name).join(", ")}.`,
@@ -88,7 +88,7 @@ function fromLink(hash) {
     const [name, ...rest] = filter.split(":");
     const choice = rest.join(":");
     const axis = report.axes.find((axis) => axis.name === name);
-    if (axis?.choices.some(([known]) => known === choice)) addFilter(name, choice);
+    if (axis?.choices.some(([other]) => other === choice)) addFilter(name, choice);
     else lines.push(`The link filters by “${filter}”, which no row here is.`);
   }
   return lines;

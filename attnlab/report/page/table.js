@@ -13,10 +13,11 @@ function sorted(rows) {
   const { by, down } = state.sort;
   const way = down ? -1 : 1;
   const compare = (a, b) => {
-    const [one, two] = [sortValue(a, by), sortValue(b, by)];
-    if (one === null || two === null) return (one === null) - (two === null);
-    if (by === "name") return way * one.localeCompare(two, "en", { numeric: true });
-    return way * (one - two);
+    const [first, second] = [sortValue(a, by), sortValue(b, by)];
+    if (first === null || second === null)
+      return (first === null) - (second === null);
+    if (by === "name") return way * first.localeCompare(second, "en", { numeric: true });
+    return way * (first - second);
   };
   return [...rows].sort(compare);
 }
@@ -51,15 +52,15 @@ function heading(by, text, number) {
   );
 }
 
-function cell(found) {
-  if (!found) return html("td", { class: "number muted" }, "—");
-  const shown = [found.text];
-  if (found.marked) shown.push(html("sup", { title: `p = ${found.p}` }, "†"));
+function cell(number) {
+  if (!number) return html("td", { class: "number muted" }, "—");
+  const text = [number.text];
+  if (number.marked) text.push(html("sup", { title: `p = ${number.p}` }, "†"));
   const title = [
-    plural(found.seeds, "seed"),
-    found.p != null ? `p = ${found.p}` : null,
+    plural(number.seeds, "seed"),
+    number.p != null ? `p = ${number.p}` : null,
   ];
-  const inside = found.best ? html("strong", {}, shown) : shown;
+  const inside = number.best ? html("strong", {}, text) : text;
   return html(
     "td",
     { class: "number", title: title.filter(Boolean).join(", ") },
@@ -68,12 +69,12 @@ function cell(found) {
 }
 
 function pick(row) {
-  const shown = state.rows.includes(row.slug);
+  const inViewer = state.rows.includes(row.slug);
   const able = row.sets.length > 0;
   return html("input", {
     type: "checkbox",
     class: "pick",
-    checked: shown,
+    checked: inViewer,
     disabled: !able,
     "data-pick": row.slug,
     "aria-label": `Show the alignments of ${row.name}`,

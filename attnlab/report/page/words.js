@@ -9,11 +9,11 @@ function weightAt({ source, weights }, t, s) {
 // The links of a word, the heaviest first: [other word's number, weight].
 function linksOf(aligned, { t, s }) {
   const count = t === undefined ? aligned.target.length : aligned.source.length;
-  const found = Array.from({ length: count }, (_, n) => [
+  const links = Array.from({ length: count }, (_, n) => [
     n,
     t === undefined ? weightAt(aligned, n, s) : weightAt(aligned, t, n),
   ]);
-  return found.filter(([, weight]) => weight >= 0.01).sort((a, b) => b[1] - a[1]);
+  return links.filter(([, weight]) => weight >= 0.01).sort((a, b) => b[1] - a[1]);
 }
 
 function goldOf(aligned, { t, s }) {
@@ -128,9 +128,9 @@ function drawReadout(word) {
     return;
   }
   const byTarget = word.t !== undefined;
-  const [own, others] = byTarget ? [target[word.t], source] : [source[word.s], target];
+  const [chosen, others] = byTarget ? [target[word.t], source] : [source[word.s], target];
   const gold = goldOf({ sure, possible }, word);
-  const told = [
+  const goldWords = [
     ["sure", gold.sure],
     ["possible", gold.possible],
   ]
@@ -140,13 +140,13 @@ function drawReadout(word) {
   const head = html(
     "p",
     {},
-    html("b", {}, own),
+    html("b", {}, chosen),
     html("span", { class: "muted" }, byTarget ? ` looks at …` : " is looked at by …"),
     linked
       ? html(
           "span",
           { class: "gold" },
-          told.length ? `gold ${told.join("; ")}` : "no gold link",
+          goldWords.length ? `gold ${goldWords.join("; ")}` : "no gold link",
         )
       : null,
   );

@@ -1,0 +1,41 @@
+"""The runs of a sweep as one pandas DataFrame: settings and scores, a row a run."""
+
+from pathlib import Path
+
+import pandas
+
+from attnlab.report.report import read_rows
+from attnlab.report.rows import NAMES, flatten, record
+
+# Of a configuration: names that `record` gives, and the version of its format.
+NOT_SETTINGS = (*NAMES, "version")
+
+
+def results(folder: str | Path) -> pandas.DataFrame:
+    """Settings and scores of all runs below a folder.
+
+    Args:
+      folder: of a sweep, of several, or of one run.
+
+    Returns:
+      A line a run, in the order of the sweep, unfinished and failed runs too. Columns:
+      row, seed, state ("finished", "failed", "unfinished"), every number of
+      result.json (nested ones joined by dots, "aers.test.aer"), error ("" where there
+      is none), folder, and every setting of config.json under its dotted path
+      ("model.score"). What a run has not got is missing.
+
+    Raises:
+      FileNotFoundError: where `folder` is none.
+      ValueError: where it holds no runs.
+    """
+    records, settings = [], []
+    for row in read_rows(folder):
+        for run in row.runs:
+            records.append(record(row, run, Path(folder)))
+            values = flatten(run.config)
+            settings.append({k: v for k, v in values.items() if k not in NOT_SETTINGS})
+    scores = pandas.DataFrame(records)
+    last = scores[["error", "folder"]]
+    first = scores.drop(columns=["error", "folder"])
+    frame = pandas.concat([first, last, pandas.DataFrame(settings)], axis=1)
+    return frame.loc[:, ~frame.columns.duplicated()]  # a number outranks a setting
