@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from attnlab.corpora.catalogue import File
@@ -36,9 +36,14 @@ RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class Patience(NamedTuple):
-    """timeout: seconds to wait for a byte. A connection that fails `attempts` times in
-    a row without bringing one is given up; after the first of these failures there are
-    `pause` seconds, and each time twice as many."""
+    """How long a mirror is waited for.
+
+    Attributes:
+      timeout: seconds to wait for a byte.
+      attempts: a connection that fails so many times in a row without bringing a byte
+        is given up.
+      pause: seconds after the first of these failures, and each time twice as many.
+    """
 
     timeout: float = 30.0
     attempts: int = 5
@@ -69,12 +74,19 @@ class _Dropped(Exception):
 
 
 def mirrors(text: str | None = None) -> list[str]:
-    """The addresses in `text`, else in $ATTNLAB_MIRROR, parted by blanks or commas.
+    """The addresses of mirrors.
 
-    Each ends in a slash. A ValueError names what is no address.
+    Args:
+      text: addresses parted by blanks or commas; None: those of $ATTNLAB_MIRROR.
+
+    Returns:
+      The addresses, each with a slash at its end.
+
+    Raises:
+      ValueError: for what is no http, https or file address.
     """
     given = os.environ.get(VARIABLE, "") if text is None else text
-    found = []
+    addresses = []
     for address in filter(None, re.split(r"[\s,]+", given)):
         parts = urlsplit(address)
         place = parts.path if parts.scheme == "file" else parts.netloc
@@ -83,18 +95,28 @@ def mirrors(text: str | None = None) -> list[str]:
                 f"mirror {address!r} is no address; give http://..., https://... or "
                 "file:///..."
             )
-        found.append(address.rstrip("/") + "/")
-    return found
+        addresses.append(address.rstrip("/") + "/")
+    return addresses
 
 
 def check_room(files: Sequence[File], folder: Path) -> None:
-    """A FolderError where the disk of `folder` has no room for the rest of `files`."""
+    """Refuse to start where the disk has no room for the rest of the files.
+
+    Args:
+      files: that are to come.
+      folder: the data folder.
+
+    Raises:
+      FolderError: with the bytes that are free, and those needed.
+    """
     parts = [_part_of(folder / file.path) for file in files]
     there = sum(part.stat().st_size for part in parts if part.exists())
+    # What has come of a file before needs no room again.
     needed = sum(file.size for file in files) - there
     place = folder.absolute()
     while not place.exists():
         place = place.parent
+    # The data folder may not exist yet; its nearest parent is on the same disk.
     free = shutil.disk_usage(place).free
     if needed > free:
         raise FolderError(
@@ -111,20 +133,33 @@ def fetch(
     progress: Callable[[int], None] = lambda done: None,
     notice: Callable[[str], None] = lambda text: None,
 ) -> str:
-    """Put `file` below `folder`; returns the mirror that gave it, "" if it was there.
+    """Put a file into the data folder.
 
-    addresses: as `mirrors` gives them, tried in order. progress(bytes that are there)
-    and notice(why it waits) are called on the way.
+    A good file is never touched, a damaged one stays until there is a good one in its
+    place.
 
-    Raises FetchError, FolderError, and ValueError where no mirror is named. A good file
-    is never touched, a damaged one stays until there is a good one in its place.
+    Args:
+      file: of the catalogue.
+      folder: the data folder.
+      addresses: as `mirrors` gives them, tried in order.
+      patience: how long each is waited for.
+      progress: called with the bytes that are there.
+      notice: called with why it waits.
+
+    Returns:
+      The mirror that gave it; "" if it was there.
+
+    Raises:
+      FetchError: where no mirror has it; NoAnswer where none answers.
+      FolderError: where it cannot be written.
+      ValueError: where no mirror is named.
     """
     target = folder / file.path
-    found = check(file, folder)
-    if found.state == OK:
+    there = check(file, folder)
+    if there.state == OK:
         return ""
-    if found.state == UNREADABLE:
-        raise FolderError(f"cannot read {target}: {found.got}")
+    if there.state == UNREADABLE:
+        raise FolderError(f"cannot read {target}: {there.got}")
     if not addresses:
         raise ValueError(f"{file.path}: no mirror is named; set {VARIABLE}")
     failures: dict[str, Exception] = {}
@@ -136,19 +171,27 @@ def fetch(
                 failures[address] = error
                 continue
             with _writing(target):
+                # Before the rename, or a power cut could spoil a checked file.
                 os.fsync(part.fileno())
                 os.replace(_part_of(target), target)
             return address
     lines = [f"{file.path}:", *(f"  {a}: {e}" for a, e in failures.items())]
+    # A mirror that answers for one file may have the next; silence is of all.
     silent = all(isinstance(error, _Dropped) for error in failures.values())
     raise (NoAnswer if silent else FetchError)("\n".join(lines))
 
 
 def _complete(
-    part: FileIO, file: File, address: str, patience: Patience, progress, notice
+    part: FileIO,
+    file: File,
+    address: str,
+    patience: Patience,
+    progress: Callable[[int], None],
+    notice: Callable[[str], None],
 ) -> None:
     """Fill `part` from one mirror until its sum is right."""
     url = address + quote(file.path)
+    # A part that fails its sum is worth one more try, if it was not all ours.
     foreign = part.seek(0, os.SEEK_END) > 0  # begun by another mirror, or another day
     misses = 0
     while True:
@@ -158,10 +201,11 @@ def _complete(
                 _receive(part, file, url, start, patience.timeout, progress)
         except _Dropped as error:
             came = part.seek(0, os.SEEK_END) > start
+            # Any byte is progress: a mirror that drops often is still worth asking.
             misses = 0 if came else misses + 1
             if misses == patience.attempts:
                 raise _Dropped(f"{error} ({misses} times)") from None
-            wait = patience.pause * 2 ** max(misses - 1, 0)
+            wait = patience.pause * 2 ** max(misses - 1, 0)  # exponential backoff
             notice(f"{url}: {error}; again in {wait:g} s")
             time.sleep(wait)
             continue
@@ -176,7 +220,12 @@ def _complete(
 
 
 def _receive(
-    part: FileIO, file: File, url: str, start: int, timeout: float, progress
+    part: FileIO,
+    file: File,
+    url: str,
+    start: int,
+    timeout: float,
+    progress: Callable[[int], None],
 ) -> None:
     """Add to `part` what the mirror sends from byte `start` on, or all of it anew."""
     wanted = {"Range": f"bytes={start}-"} if start else {}
@@ -184,7 +233,7 @@ def _receive(
         request = urllib.request.Request(url, headers=wanted)
         answer = urllib.request.urlopen(request, timeout=timeout)
     with answer:
-        done = start if start and _goes_on(answer, file, start) else 0
+        done = start if start and _is_resumed(answer, file, start) else 0
         length = answer.headers.get("Content-Length") or ""
         if length.isdecimal():
             _check_size(file, done + int(length))
@@ -196,10 +245,13 @@ def _receive(
             if not block:
                 break
             done += len(block)
+            # Whatever goes on beyond the size is not the file: stop before it fills
+            # the disk.
             if done > file.size:
                 _empty(part)
                 _check_size(file, done)
             with _writing(part.name):
+                # A disk that is nearly full takes less than it is given.
                 while block:
                     block = block[part.write(block) :]
             progress(done)
@@ -207,8 +259,8 @@ def _receive(
         raise _Dropped(f"the connection ended at byte {done:,} of {file.size:,}")
 
 
-def _goes_on(answer: Any, file: File, start: int) -> bool:
-    """Does it begin where we stopped? Servers may also send all of the file."""
+def _is_resumed(answer: http.client.HTTPResponse, file: File, start: int) -> bool:
+    """Whether it begins where we stopped: servers may also send all of the file."""
     if answer.status != http.client.PARTIAL_CONTENT:
         return False
     given = answer.headers.get("Content-Range") or ""
@@ -232,12 +284,13 @@ def _connection(url: str) -> Iterator[None]:
         yield
     except urllib.error.HTTPError as error:
         error.close()
-        kind = _Dropped if error.code in LATER else _Refused
+        kind = _Dropped if error.code in LATER else _Refused  # 404 will be 404 again
         raise kind(f"{error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         message = str(reason) or type(reason).__name__
         vain = (ValueError, http.client.InvalidURL, ssl.SSLCertVerificationError)
+        # A local file that fails once fails again, as a wrong address does.
         if url.startswith("file:") or isinstance(reason, vain):
             raise _Refused(message) from None
         raise _Dropped(message) from None
@@ -262,18 +315,21 @@ def _part(target: Path) -> Iterator[FileIO]:
     path = _part_of(target)
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Unbuffered, so that after a kill all that has come is in the file.
         part = open(path, "a+b", buffering=0)
     with part:
         try:
             fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Between open and lock another fetch may have renamed the file we hold.
             ours = os.path.samestat(os.fstat(part.fileno()), os.stat(path))
-        except OSError:  # held by another, or given its name by another just now
+        except OSError:  # locked by another, or given its name by another just now
             ours = False
         if not ours:
             raise FetchError(f"{path}: another fetch is at work on it")
         try:
             yield part
         finally:
+            # An empty part is worth nothing, and would only be litter.
             if not os.fstat(part.fileno()).st_size:
                 path.unlink(missing_ok=True)
 

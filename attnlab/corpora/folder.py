@@ -11,7 +11,14 @@ class MissingCorpus(FileNotFoundError):
 
 
 def data_folder(folder: str | Path | None = None) -> Path:
-    """`folder` where given, else the folder that $ATTNLAB_DATA names, else ./data."""
+    """The folder that corpora lie in.
+
+    Args:
+      folder: to take instead of the one that $ATTNLAB_DATA names, or ./data.
+
+    Returns:
+      The folder, which need not exist.
+    """
     return Path(folder or os.environ.get(VARIABLE) or "data")
 
 
@@ -20,8 +27,17 @@ def corpus_file(
 ) -> Path:
     """The path of a corpus file in the data folder.
 
-    Raises MissingCorpus, which names the folder searched, the variable that sets it and
-    the `upstream` address of the text.
+    Args:
+      relative: its path below the data folder.
+      upstream: where the text comes from, for the error.
+      folder: the data folder, as in `data_folder`.
+
+    Returns:
+      The path of a file that is there.
+
+    Raises:
+      MissingCorpus: naming the folder searched, the variable that sets it, and
+        upstream.
     """
     path = data_folder(folder) / relative
     if not path.is_file():

@@ -1,51 +1,53 @@
-"""Any corpus of the catalogue by its name, whatever it is for."""
+"""A corpus by name, its options checked as the settings of a run are."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
 
-from attnlab.corpora.catalogue import find
-from attnlab.tasks.captioning import pictures
-from attnlab.tasks.classification import corpora
-from attnlab.tasks.cloze.corpora import ieer
-from attnlab.tasks.cloze.synthetic import synthetic_cloze
-from attnlab.tasks.memn2n.babi import babi
-from attnlab.tasks.memn2n.stories import stories
-from attnlab.tasks.ntm.data import PROBLEMS
-from attnlab.text import parallel_corpora
+from attnlab.parsing import near, parse, section_of
+from attnlab.settings import DataSettings, with_corpora
 
-LOADERS: dict[str, Mapping[str, Callable[..., Any]]] = {
-    "translation": parallel_corpora.CORPORA,
-    "captioning": pictures.PICTURES,
-    "cloze": {"synthetic": synthetic_cloze, "ieer": ieer},
-    "memn2n": {"stories": stories, "babi": babi},
-    "classification": corpora.CORPORA,
-    "ntm": PROBLEMS,
-}
-# All that there is of these, where their loaders leave something out by default.
-WHOLE: dict[str, dict[str, Any]] = {
-    "multi30k": {"silver": True},
-    "tatoeba": {"silver": True},
-    "babi": {"tasks": "1-20"},
-}
+Loaded = TypeVar("Loaded")
 
 
-def load(name: str, **options: Any) -> Any:
-    """What the corpus's own loader gives, its records those of the corpus's task.
+def load_corpus(
+    loaders: Mapping[str, Callable[..., Loaded]], name: str, **options: object
+) -> Loaded:
+    """What the loader called `name` gives.
 
-    `options` are that loader's. ValueError for an unknown corpus or option, with the
-    choices; MissingCorpus where its files are not in the data folder.
+    Args:
+      loaders: the loaders of a task by the corpus's name.
+      name: one of them.
+      **options: its keyword arguments; what is not given has its default.
+
+    Returns:
+      The corpus, of the task's own type.
+
+    Raises:
+      ValueError: for an unknown corpus or option, with the choices and what is near,
+        and for a value that the loader does not take.
+      MissingCorpus: where its files are not in the data folder.
     """
-    entry = find(name)
-    loader = LOADERS[entry.task][entry.reads or entry.name]
-    known = inspect.signature(loader).parameters
+    if name not in loaders:
+        choices = ", ".join(loaders)
+        raise ValueError(
+            f"unknown corpus {name!r}{near(name, [*loaders])}; choose {choices}"
+        )
+    parameters = list(inspect.signature(loaders[name]).parameters)
     for option in options:
-        if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+        if option not in parameters:
+            choices = ", ".join(parameters) or "nothing"
             raise ValueError(
-                f"unknown option {option!r} of corpus {name!r}; {hint}"
-                f"choose {', '.join(known)}"
+                f"unknown option {option!r} of corpus {name!r}"
+                f"{near(option, parameters)}; choose {choices}"
             )
-    return loader(**options)
+    # The same check that a run's settings go through.
+    kind = with_corpora(loaders)(DataSettings)
+    field = kind.model_fields.get(name)
+    section = section_of(field) if field is not None else None
+    # An argument that is no setting, such as the folder that files lie in, is not
+    # checked: no run's configuration could give it.
+    settings = section.model_fields if section is not None else {}
+    checked = {option: value for option, value in options.items() if option in settings}
+    record = parse(kind, {"name": name} | ({name: checked} if checked else {}))
+    return loaders[name](**options | {key: record.options[key] for key in checked})

@@ -38,7 +38,16 @@ class Batch(NamedTuple):
 def encode_pairs(
     pairs: Iterable, source: Codec, target: Codec
 ) -> list[tuple[list[int], list[int]]]:
-    """The ids of every pair (anything with `.source` and `.target`), without EOS."""
+    """The ids of every pair.
+
+    Args:
+      pairs: anything with `.source` and `.target`, as words.
+      source: the vocabulary of the source.
+      target: the vocabulary of the target.
+
+    Returns:
+      Pairs of ids, without EOS.
+    """
     return [
         (source.encode(pair.source).ids, target.encode(pair.target).ids)
         for pair in pairs
@@ -49,8 +58,11 @@ class _Side:
     """Sentences laid end to end, each closed by EOS, to be cut into padded rows."""
 
     def __init__(self, sentences: Sequence[Sequence[int]]):
+        # One more than words: EOS.
         self.lengths = np.array([len(ids) + 1 for ids in sentences], np.int32)
         self.starts = np.cumsum(self.lengths, dtype=np.int64) - self.lengths
+        # One flat array instead of a list a sentence: a pair costs its ids, not
+        # objects, and rows are cut out of it without a Python loop.
         flat = [index for ids in sentences for index in (*ids, EOS)]
         self.flat = np.array(flat, np.int32)
 
@@ -61,8 +73,10 @@ class _Side:
         starts = np.zeros(count, np.int64)
         starts[: len(members)] = self.starts[members]
         columns = np.arange(width)
-        inside = columns < lengths[:, None]
+        inside = columns < lengths[:, None]  # [count, width]
+        # Whatever is read outside is replaced; 0 is a place that exists.
         where = np.where(inside, starts[:, None] + columns, 0)
+        # [count, width]
         return np.where(inside, self.flat[where], np.int32(PAD)), lengths
 
 
@@ -105,7 +119,14 @@ class Endless(ABC):
 
     @abstractmethod
     def at(self, step: int) -> Batch:
-        """The batch of training step `step`, counted from 0 over all epochs."""
+        """The batch of a training step.
+
+        Args:
+          step: counted from 0 over all epochs.
+
+        Returns:
+          The batch, a function of (seed, step) alone; its shape one of step alone.
+        """
 
     @property
     def shapes(self) -> list[Shape]:
@@ -143,10 +164,12 @@ class Batches(Endless):
             (shape, np.flatnonzero(bucket == number))
             for number, shape in enumerate(shapes)
         ]
+        # Without padding, so that `waste` can compare.
         self.tokens = int(self._source.lengths[fits].sum()) + int(
             self._target.lengths[fits].sum()
         )
         self._seed = seed
+        # Made at once, as the length of every epoch is that of this one.
         self._epoch, self._plan = 0, self._plan_of(0)
 
     def __len__(self) -> int:
@@ -154,10 +177,18 @@ class Batches(Endless):
 
     @property
     def counts(self) -> dict[Shape, int]:
-        found = Counter(shape for shape, _ in self._plan)
-        return {shape: found[shape] for shape, _ in self._buckets if found[shape]}
+        times = Counter(shape for shape, _ in self._plan)
+        return {shape: times[shape] for shape, _ in self._buckets if times[shape]}
 
     def at(self, step: int) -> Batch:
+        """The batch of a training step.
+
+        Args:
+          step: counted from 0 over all epochs.
+
+        Returns:
+          The batch, a function of (seed, step) alone.
+        """
         shape, members = self.planned(step)
         return Batch(
             *self._source.rows(members, shape.rows, shape.source),
@@ -165,8 +196,16 @@ class Batches(Endless):
         )
 
     def planned(self, step: int) -> tuple[Shape, np.ndarray]:
-        """The shape of a step's batch, and which pairs are its first rows."""
+        """The shape of a step's batch, and which pairs are in it.
+
+        Args:
+          step: counted from 0 over all epochs.
+
+        Returns:
+          The shape, and the pairs of its first rows, [n]; the other rows are fillers.
+        """
         epoch, index = divmod(step, len(self._plan))
+        # Only one epoch's plan is held; steps come in order, so it is rarely remade.
         if epoch != self._epoch:  # a cache: the plan depends on seed and epoch alone
             self._epoch, self._plan = epoch, self._plan_of(epoch)
         return self._plan[index]
@@ -178,13 +217,16 @@ class Batches(Endless):
         most one batch an epoch holds filler rows, and a rare length is never an update
         of its own.
         """
+        # Philox is keyed by (seed, epoch): an epoch's order needs none before it.
         rng = np.random.Generator(np.random.Philox([self._seed, epoch]))
         plan, left = [], np.zeros(0, np.int64)
         for shape, members in self._buckets:
+            # Leftovers are mixed in, or they would always share a batch.
             members = rng.permutation(np.concatenate([left, members]))
             full = len(members) - len(members) % shape.rows
             plan += [(shape, part) for part in members[:full].reshape(-1, shape.rows)]
             left = members[full:]
+        # Fillers only here: the last bucket has nobody to pass its rest on to.
         if len(left):
             plan.append((self._buckets[-1][0], left))
         order = np.random.default_rng(epoch)  # of shapes: the same for every seed
@@ -201,17 +243,27 @@ def bucketed(
     edges: Sequence[int] = (),
     seed: int = 0,
 ) -> Batches:
-    """Shuffled training batches of at most `shapes` shapes, chosen for least padding.
+    """Shuffled training batches of few shapes, chosen for least padding.
 
     The widths are chosen from the lengths of the pairs (`choose_widths`), the same for
-    every seed; S and T of a shape differ. Pairs longer than `longest` on either side
-    are dropped and counted in `.dropped`. With `edges`, the widths are those instead,
-    S = T = an edge, and the last edge is the longest. All widths count EOS, which is
-    added here: `pairs_ids` come without.
+    every seed; S and T of a shape differ. Give either `batch_size` or `token_budget`.
 
-    Give either `batch_size`, rows of every batch, or `token_budget`, the padded tokens
-    of the wider side of a batch: then a shape has `token_budget // max(S, T)` rows, cut
-    to a multiple of 8.
+    Args:
+      pairs_ids: ids without EOS, which is added here; all widths count it.
+      batch_size: rows of every batch.
+      token_budget: padded tokens of the wider side of a batch: a shape then has
+        `token_budget // max(S, T)` rows, cut to a multiple of 8.
+      shapes: at most so many shapes.
+      longest: pairs longer on either side are dropped, and counted in `.dropped`.
+      edges: if given, the widths are these, S = T = an edge, and the last edge is the
+        longest.
+      seed: of the order of pairs.
+
+    Returns:
+      The batches.
+
+    Raises:
+      ValueError: for sizes that cannot be, and where no pair is short enough.
     """
     edges, longest = checked_widths(edges, shapes, longest)
     rows_of = rows_rule(batch_size, token_budget, longest)
@@ -220,6 +272,7 @@ def bucketed(
     widths = [(edge, edge) for edge in edges]
     if not edges:
         lengths = [(len(source) + 1, len(target) + 1) for source, target in pairs_ids]
+        # Pairs that are dropped must not make the widths any wider.
         fitting = [pair for pair in lengths if max(pair) <= longest]
         if fitting:
             widths = choose_widths(np.array(fitting), shapes, rows_of)
@@ -230,7 +283,19 @@ def bucketed(
 def checked_widths(
     edges: Sequence[int], shapes: int, longest: int
 ) -> tuple[tuple[int, ...], int]:
-    """(edges, longest) as `bucketed` means them; ValueErrors for what cannot be."""
+    """Widths of batches as `bucketed` means them.
+
+    Args:
+      edges: square widths, or none.
+      shapes: at most so many shapes.
+      longest: of the pairs.
+
+    Returns:
+      The edges, and the longest pair that they allow.
+
+    Raises:
+      ValueError: for edges that do not rise, and numbers too small.
+    """
     edges = _checked_edges(edges) if edges else ()
     longest = edges[-1] if edges else longest
     if shapes < 1:
@@ -243,7 +308,19 @@ def checked_widths(
 def rows_rule(
     batch_size: int | None, token_budget: int | None, longest: int
 ) -> Callable[[int, int], int]:
-    """rows_of(source, target): the rows of a batch of these widths, by either size."""
+    """How many rows a batch has, by either size.
+
+    Args:
+      batch_size: rows of every batch, or None.
+      token_budget: padded tokens of the wider side of a batch, or None.
+      longest: pair that must fit in.
+
+    Returns:
+      rows_of(source, target): the rows of a batch of these widths.
+
+    Raises:
+      ValueError: where not one of the two is given, or it is too small.
+    """
     if (batch_size is None) == (token_budget is None):
         raise ValueError(
             f"give one of batch_size (got {batch_size}) and "
@@ -261,6 +338,7 @@ def rows_rule(
         if batch_size is not None:
             return batch_size
         assert token_budget is not None
+        # A multiple of 8 divides evenly among devices, and fills vector units.
         return token_budget // max(source, target, 1) // 8 * 8
 
     return rows_of
@@ -269,11 +347,21 @@ def rows_rule(
 def in_order(
     pairs_ids: Sequence[IdPair], batch_size: int, edges: Sequence[int] = EDGES
 ) -> list[tuple[np.ndarray, Batch]]:
-    """Every pair once, for evaluation: (indices, batch), shortest bucket first.
+    """Every pair once, for evaluation, shortest bucket first.
 
-    Row k of a batch is pair `indices[k]`; rows beyond `len(indices)` are fillers. A
-    pair longer than the largest edge gets the next multiple of 16 as its width,
-    and its batch fewer rows, so that no length of sentence costs more memory.
+    Args:
+      pairs_ids: ids without EOS.
+      batch_size: rows of a batch up to the largest edge. A pair longer than that gets
+        the next multiple of 16 as its width, and its batch fewer rows, so that no
+        length of sentence costs more memory.
+      edges: widths, S = T.
+
+    Returns:
+      (indices [n], batch) of each: row k of a batch is pair `indices[k]`; rows beyond n
+      are fillers.
+
+    Raises:
+      ValueError: for edges that do not rise, and a batch without rows.
     """
     edges = _checked_edges(edges)
     if batch_size < 1:
@@ -282,11 +370,14 @@ def in_order(
     target = _Side([ids for _, ids in pairs_ids])
     longest = max([*source.lengths, *target.lengths], default=0)
     last = edges[-1]
+    # Evaluation must not drop a sentence, however long: more widths follow.
     edges = (*edges, *range(last // 16 * 16 + 16, int(longest) + 16, 16))
+    # Both sides use the same widths here: few programs matter more than padding.
     bucket = _buckets(source, target, edges, edges)
     batches = []
     for number, edge in enumerate(edges):
         members = np.flatnonzero(bucket == number)
+        # A wide batch has fewer rows, so that its memory is that of the others.
         rows = max(1, batch_size * min(last, edge) // edge)
         for start in range(0, len(members), rows):
             part = members[start : start + rows]

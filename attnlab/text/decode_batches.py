@@ -11,8 +11,10 @@ from attnlab.text.vocabulary import EOS, PAD
 class Queue(NamedTuple):
     """N sentences as words, EOS, then PAD; longest first, then fillers of length 0.
 
-    members [n]: which of all sentences the first n <= N are. source [N, S] and
-    source_lengths [N], which count EOS, int32.
+    Attributes:
+      members: which of all sentences the first n <= N are, [n].
+      source: their ids, int32 [N, S].
+      source_lengths: EOS counted, int32 [N].
     """
 
     members: np.ndarray
@@ -23,20 +25,29 @@ class Queue(NamedTuple):
 def queues(
     sentences: Sequence[Sequence[int]], tokens: int, edges: Sequence[int], slots: int
 ) -> list[Queue]:
-    """Every sentence (ids without EOS) once, the longest first.
+    """Every sentence once, the longest first, in queues of few shapes.
 
-    S is the first of `edges` (or, beyond the last, multiple of 16) that holds the
-    longest of a queue. N is what fits into `tokens` padded tokens (at least one), a
-    multiple of `slots` where those fit: an edge is one shape, and no length of sentence
-    costs more memory. Only the last queue has fillers.
+    Args:
+      sentences: ids without EOS.
+      tokens: padded tokens of a queue: N is what fits in, at least one, and a multiple
+        of `slots` where those fit. So an edge is one shape, and no length of sentence
+        costs more memory.
+      edges: S is the first of them that holds the longest of a queue, or the next
+        multiple of 16 beyond the last.
+      slots: rows that are decoded at once.
+
+    Returns:
+      The queues; only the last one has fillers.
     """
     lengths = np.array([len(ids) + 1 for ids in sentences], np.int32)
+    # Stable, so that equal lengths keep the order of the text.
     order = np.argsort(-lengths, kind="stable")
-    found, start = [], 0
+    batches, start = [], 0
     while start < len(order):
         longest = int(lengths[order[start]])
         size = next((edge for edge in edges if longest <= edge), -(-longest // 16) * 16)
-        rows = max(1, tokens // size)
+        rows = max(1, tokens // size)  # a sentence longer than the budget goes alone
+        # A queue is decoded `slots` rows at a time; a rest would wait for nobody.
         rows -= rows % slots if rows > slots else 0
         members = order[start : start + rows]
         source = np.full((rows, size), PAD, np.int32)
@@ -44,6 +55,6 @@ def queues(
             row[: len(ids) + 1] = (*ids, EOS)
         counted = np.zeros(rows, np.int32)
         counted[: len(members)] = lengths[members]
-        found.append(Queue(members, source, counted))
+        batches.append(Queue(members, source, counted))
         start += rows
-    return found
+    return batches

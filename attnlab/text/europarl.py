@@ -1,11 +1,11 @@
 """150 German-English Europarl pairs with human links, and WMT text to train on."""
 
 import html
-from pathlib import Path
+from typing import Literal
 
+from attnlab.corpora.catalogue import Entry
 from attnlab.corpora.folder import corpus_file
 from attnlab.text.lines import (
-    checked_direction,
     read_columns,
     read_gold_table,
     read_parallel,
@@ -17,22 +17,39 @@ UPSTREAM = (
     "https://github.com/clab/sp2016.11-731 (links) and https://www.statmt.org/wmt14/ "
     "(text)"
 )
-DIRECTIONS = ("de-en", "en-de")
+ENTRY = Entry(
+    "europarl",
+    "German-English: a sample of WMT's text; human links for 150 pairs",
+    (10_350, 3_000, 2_737),
+    "not open: WMT's text for research; the links carry no licence",
+    UPSTREAM,
+    ("europarl_gold_de-en", "wmt_sample_en-de"),
+)
 
 
 def europarl(
-    direction: str = "de-en", lowercase: bool = True, folder: str | Path | None = None
+    *, direction: Literal["de-en", "en-de"] = "de-en", lowercase: bool = True
 ) -> Corpus:
     """10,350 training pairs, newstest2013 / 2014 as dev / test, gold set `dev150`.
 
     The training text is a sample of WMT's and 350 Europarl pairs of the gold set's own
     source. Entities (`&apos;`) are undone, since the gold text has none. Too little
     text to translate well; there to measure AER on a second set.
+
+    Args:
+      direction: source and target language.
+      lowercase: make all text lower-cased.
+
+    Returns:
+      The corpus.
+
+    Raises:
+      MissingCorpus: where a file is not in the data folder.
     """
-    source, target = checked_direction("europarl", direction, DIRECTIONS)
+    source, target = direction.split("-")
 
     def path(name):
-        return corpus_file(name, upstream=UPSTREAM, folder=folder)
+        return corpus_file(name, upstream=UPSTREAM)
 
     def clean(words):
         plain = (html.unescape(word) for word in words)
@@ -49,10 +66,12 @@ def europarl(
             )
         )
 
+    # Pairs of the gold set's own domain, which WMT's sample has little of.
     rows = read_columns(path("europarl_gold_de-en/cmu_unaligned350.tsv.gz"), 2)
     more = [Pair(tuple(row[0].split()), tuple(row[1].split())) for row in rows]
     if direction == "en-de":
         more = [Pair(pair.target, pair.source) for pair in more]
+    # The table is German-English, as its folder says.
     gold = read_gold_table(
         path("europarl_gold_de-en/cmu_dev150.tsv.gz"), reverse=direction == "en-de"
     )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal, cast
 
 from attnlab.text.lines import (
     link_pairs,
@@ -16,18 +16,18 @@ from attnlab.text.links import read_wpt
 from attnlab.text.pairs import Corpus, GoldPair, Pair
 from attnlab.text.streams import PairStream
 
-Paths = str | Path | Sequence[str | Path]
+Paths = str | Sequence[str]
 
-FORMATS = ("pharaoh", "wpt")
 NUMBERED = re.compile(r"<s snum=0*(\d+)>(.*)</s>\s*")
 
 
 def files(
+    *,
     train: Paths | None = None,
     dev: Paths | None = None,
     test: Paths | None = None,
     gold: Paths | Mapping[str, Paths] | None = None,
-    gold_format: str = "pharaoh",
+    gold_format: Literal["pharaoh", "wpt"] = "pharaoh",
     one_based: bool | None = None,
     target_first: bool = False,
     lowercase: bool = False,
@@ -37,28 +37,38 @@ def files(
 ) -> Corpus:
     """A corpus from plain or gzip text, words split at blanks.
 
-    train, dev, test: two files of equal length, (source, target), or one file of two
-      tab-separated columns. A string `a.fr,b.en` is two files too.
-    gold: (source, target, links), or one file of three tab-separated columns (pharaoh
-      only), or several such by name; a single one is called `gold`.
-    gold_format: `pharaoh`, a line a pair of `i-j` (sure), `i?j` or `ipj` (possible); or
-      `wpt`, lines `id first second S|P`, where a pair's id is its line number or that
-      of its `<s snum=7> ... </s>`.
-    one_based: whether links count from 1; by default pharaoh does not and wpt does.
-    target_first: whether a link's first number belongs to the target.
-    stream: `train` is read anew each time it is iterated over, and never held whole.
+    Args:
+      train: two files of equal length, source and target, or one file of two
+        tab-separated columns; "a.fr,b.en" are two files too.
+      dev: the same, to choose the best checkpoint by.
+      test: the same, to judge it by.
+      gold: source, target and links, or one file of three tab-separated columns
+        (pharaoh only), or several such by name; a single one is called "gold".
+      gold_format: pharaoh, a line a pair of i-j (sure), i?j or ipj (possible); or wpt,
+        lines of id, first, second, S or P, where a pair's id is its line number or that
+        of its `<s snum=7> ... </s>`.
+      one_based: whether links count from 1; None: those of wpt do, of pharaoh do not.
+      target_first: whether a link's first number belongs to the target.
+      lowercase: make all text lower-cased.
+      source_language: its name, so that two runs can be told apart.
+      target_language: its name.
+      stream: read `train` anew each time it is iterated over, and never hold it whole:
+        `experiments.shard` sets it.
 
-    Raises ValueError naming file, line and link when a link points outside its pair,
-    and for files of different lengths; FileNotFoundError for a missing file.
+    Returns:
+      The corpus; `notes` say how many training lines were left out.
+
+    Raises:
+      ValueError: for files of different lengths, and a link that points outside its
+        pair; file, line and link are named.
+      FileNotFoundError: for a file that is not there.
     """
     if train is None:
         raise ValueError("the corpus 'files' needs train, such as 'a.fr,b.en'")
-    if gold_format not in FORMATS:
-        raise ValueError(
-            f"unknown gold_format {gold_format!r}; choose {', '.join(FORMATS)}"
-        )
+    # The conventions of the two formats, where nobody says otherwise.
     if one_based is None:
         one_based = gold_format == "wpt"
+    # A single gold set needs no name, and is called "gold".
     named: Mapping[str, Paths] = {}
     if gold is not None:
         named = gold if isinstance(gold, Mapping) else {"gold": gold}
@@ -71,6 +81,7 @@ def files(
             sets[name] = _read_pharaoh_set(name, parts, one_based, target_first)
 
     def text(name, paths):
+        # A streamed text is read when it is iterated, never here.
         if paths is None or (stream and name == "train"):
             return []
         return _read_text(name, _split(paths))
@@ -82,6 +93,7 @@ def files(
         }
     given = text("train", train)
     splits = {
+        # Only here: test sentences stay even if empty, or numbers would not compare.
         "train": without_empty(given),
         "dev": text("dev", dev),
         "test": text("test", test),
@@ -93,12 +105,14 @@ def files(
         splits = {
             name: [_lower(pair) for pair in pairs] for name, pairs in splits.items()
         }
-    streamed: dict[str, Any] = {}
-    if stream:
-        streamed["train"] = PairStream(_split(train), lowercase)
+    text_to_train: Sequence[Pair] = splits["train"]
+    if stream:  # no Sequence: whoever asks for it only iterates
+        text_to_train = cast(Sequence[Pair], PairStream(_split(train), lowercase))
     return Corpus(
         name="files",
-        **(splits | streamed),
+        train=text_to_train,
+        dev=splits["dev"],
+        test=splits["test"],
         gold=sets,
         source_language=source_language,
         target_language=target_language,
@@ -117,8 +131,6 @@ def _left_out(lines: int, pairs: int) -> tuple[str, ...]:
 
 
 def _split(paths: Paths) -> list[Path]:
-    if isinstance(paths, Path):
-        return [paths]
     parts = paths.split(",") if isinstance(paths, str) else paths
     return [Path(part) for part in parts]
 
@@ -160,6 +172,7 @@ def _read_wpt_set(name, paths, one_based, target_first) -> list[GoldPair]:
             "target and links"
         )
     source, target = _read_numbered(paths[0]), _read_numbered(paths[1])
+    # Sentences are joined by number, so a missing one would go unnoticed.
     if source.keys() != target.keys():
         odd = min(source.keys() ^ target.keys())
         raise ValueError(f"sentence {odd} is in only one of {paths[0]} and {paths[1]}")

@@ -53,6 +53,14 @@ class Phrase:
     adjectives: list[Token] = field(default_factory=list)
 
     def tokens(self, swapped: bool) -> list[Token]:
+        """The words of the phrase in their order.
+
+        Args:
+          swapped: adjectives follow their noun.
+
+        Returns:
+          Its tokens.
+        """
         first = [token for token in (self.preposition, self.determiner) if token]
         if swapped:
             return [*first, self.noun, *self.adjectives]
@@ -69,7 +77,17 @@ class Clause:
 
 
 def kind_of(source: tuple[str, ...]) -> str:
-    """The kind of target order that a source sentence asks for, read off its mark."""
+    """The kind of target order that a source sentence asks for, read off its mark.
+
+    Args:
+      source: its words.
+
+    Returns:
+      One of MARKS.
+
+    Raises:
+      ValueError: where it does not end in a mark.
+    """
     for kind, mark in MARKS.items():
         if source and source[-1] == mark:
             return kind
@@ -86,28 +104,41 @@ def make_pair(
 ) -> GoldPair:
     """One sentence, its translation and their links.
 
-    `lengths` are the fewest and most source words, from `language.shortest` on; the
-    other arguments are those of `synthetic`.
+    Args:
+      language: the lexicon.
+      lengths: the fewest and most source words, from `language.shortest` on.
+      kinds: share of sentences of each kind of target order.
+      null_source: chance of a source word to be a filler without translation.
+      context: "previous" or "next" word, whose class decides an ambiguous one.
+      rng: drives all that is drawn.
+
+    Returns:
+      The pair, all its links exact.
     """
     size = rng.randint(*lengths)
     kind = rng.choices(list(kinds), list(kinds.values()))[0]
+    # The shortest clause must fit in, so only the words beyond it can be fillers.
     fillers = sum(rng.random() < null_source for _ in range(size - language.shortest))
     clauses = _grow(language, size - 1 - fillers, rng)
     mark = Token(Word((MARKS[kind],), ((MARKS[kind],), (MARKS[kind],))))
     spoken = [*_source_order(clauses), mark]
     for _ in range(fillers):
         filler = _draw(language, "filler", rng)
-        spoken.insert(rng.randrange(len(spoken)), filler)
+        spoken.insert(rng.randrange(len(spoken)), filler)  # never behind the mark
     source: list[str] = []
     for token in spoken:
+        # Set here, after the fillers: they move all that follows.
         token.at = len(source)
         source.extend(token.word.source)
     rows = []  # (target word, sure source positions, possible ones)
     for token in [*_target_order(clauses, kind), mark]:
         sense = _sense(token, source, language, context)
         places = range(token.at, token.at + len(token.word.source))
+        # Sure is the stem alone; its particle, the second word, is only possible.
         rows += [(word, places[:1], places) for word in token.word.senses[sense]]
+        # An extra word translates nothing: its link to the noun is only possible.
         rows += [(word, (), places[:1]) for word in token.word.extra]
+    # Reversed word by word, so words of one translation are reversed too.
     if kind == "reversal":
         rows.reverse()
     return GoldPair(
@@ -121,13 +152,24 @@ def make_pair(
 def add_noise(
     pair: GoldPair, language: Language, noise: float, rng: random.Random
 ) -> GoldPair:
-    """`pair` with each target word but the mark replaced at the given chance by a
-    random noun's translation, whose links are removed."""
+    """A pair with some target words replaced by a random noun's translation.
+
+    Args:
+      pair: with its links.
+      language: the lexicon.
+      noise: chance of each target word but the mark, in [0, 1].
+      rng: drives what is replaced.
+
+    Returns:
+      The pair, without the links of words that were replaced.
+    """
     target = list(pair.target)
     marks = set(MARKS.values())
     for t, word in enumerate(target):
+        # Marks are spared: they say the order of the target.
         if word not in marks and rng.random() < noise:
             target[t] = _draw(language, "noun", rng).word.senses[0][0]
+    # A word may be drawn to replace itself, and then its links hold.
     changed = {t for t, word in enumerate(pair.target) if word != target[t]}
     return GoldPair(
         pair.source,
@@ -177,6 +219,7 @@ def _grow(language, room, rng):
             if _cost(added) <= left:
                 clauses.append(added)
                 used += _cost(added)
+        # Misses in a row: after any success something else may fit again.
         misses = 0 if used > before else misses + 1
     return clauses
 
@@ -198,8 +241,9 @@ def _target_order(clauses, kind):
     parts = [_clause_parts(clause, kind) for clause in clauses]
     if kind == "long-distance":
         if len(parts) > 1:
-            parts = parts[-1:] + parts[:-1]
+            parts = parts[-1:] + parts[:-1]  # the last clause comes first
         else:
+            # One clause: its last phrase (or verb) moves to the front instead.
             parts = [parts[0][-1:] + parts[0][:-1]]
     return [token for part in parts for phrase in part for token in phrase]
 
@@ -221,7 +265,7 @@ def _sense(token, source, language, context):
     )
     if not 0 <= beside < len(source):
         return 0
-    return language.classes.get(source[beside], 0)
+    return language.classes.get(source[beside], 0)  # marks have no class
 
 
 def _draw(language, category, rng):

@@ -62,8 +62,26 @@ def build_language(
     ambiguity: float,
     seed: int,
 ) -> Language:
-    """The lexicon. What a share concerns is spread evenly over the ranks of a category,
-    so that it concerns about the same share of running words."""
+    """The lexicon of a synthetic language pair.
+
+    What a share concerns is spread evenly over the ranks of a category, so that it
+    concerns about the same share of running words.
+
+    Args:
+      words: types of the open categories together.
+      zipf: a category's word of rank r has weight 1 / r ** zipf.
+      one_to_many: share of nouns and verbs translated by two words.
+      many_to_one: share of nouns and verbs that are two source words.
+      null_target: share of nouns with a word behind their translation.
+      ambiguity: share of words with two translations.
+      seed: of the stems.
+
+    Returns:
+      The words, their weights and their classes.
+
+    Raises:
+      ValueError: for more words than stems can be formed.
+    """
     stems = iter(_stems(words, random.Random(f"attnlab {seed} stems")))
     lexicon: dict[str, list[Word]] = {}
     for category, size in _sizes(words).items():
@@ -73,11 +91,13 @@ def build_language(
         for rank in range(size):
             stem = next(stems)
             source = (stem,)
+            # Offsets differ, so that equal shares do not concern the same words.
             if doubles and _concerns(many_to_one, rank, 0.3):
                 source = (stem, PARTICLES[rank % 3])
             tail = ()
             if doubles and _concerns(one_to_many, rank, 0.6):
                 tail = (SECONDS[rank % 3],)
+            # Without ambiguity both senses are one word.
             other = second if _concerns(ambiguity, rank, 0.5) else first
             extra = ()
             if category == "noun" and _concerns(null_target, rank, 0.1):
@@ -89,6 +109,7 @@ def build_language(
             Word((source,), ((target,), (target,)))
             for source, target in translations.items()
         ]
+    # Without words in either sense, so nothing in the target links to it.
     lexicon["filler"] = [Word((filler,), ((), ())) for filler in FILLERS]
     weights = {
         category: list(
@@ -98,6 +119,7 @@ def build_language(
     }
     classes: dict[str, int] = {}
     for entries in lexicon.values():
+        # In turns by rank, so that frequent words are of both classes.
         classes |= {entry.source[0]: rank % 2 for rank, entry in enumerate(entries)}
     classes |= {particle: rank % 2 for rank, particle in enumerate(PARTICLES)}
     return Language(lexicon, weights, classes)
@@ -105,12 +127,13 @@ def build_language(
 
 def _concerns(share, rank, offset):
     """True for an evenly spaced `share` of the ranks."""
+    # Bresenham's line: ranks are chosen at even distances, at any share.
     return int((rank + 1) * share + offset) > int(rank * share + offset)
 
 
 def _sizes(words):
     sizes = {category: round(share * words) for category, share in CONTENT.items()}
-    sizes["noun"] += words - sum(sizes.values())
+    sizes["noun"] += words - sum(sizes.values())  # what rounding has lost or added
     return sizes
 
 
@@ -124,4 +147,5 @@ def _stems(count, rng):
         ]
     if count > len(syllables):
         raise ValueError(f"words is {count}; at most {len(syllables)} can be formed")
+    # Without replacement, so that no two words share a stem.
     return rng.sample(syllables, count)

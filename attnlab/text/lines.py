@@ -9,7 +9,6 @@ from attnlab.text.pairs import GoldPair, Pair
 from attnlab.text.read_text import read_lines
 
 __all__ = [
-    "checked_direction",
     "link_pairs",
     "read_columns",
     "read_gold_table",
@@ -20,7 +19,19 @@ __all__ = [
 
 
 def read_columns(path: str | Path, count: int, header: bool = False) -> list[list[str]]:
-    """Rows of at least `count` tab-separated columns; ValueError names a short line."""
+    """Rows of tab-separated columns.
+
+    Args:
+      path: a text file, or its gzip.
+      count: columns that each line must have, at least.
+      header: leave out the first line.
+
+    Returns:
+      The columns of each line.
+
+    Raises:
+      ValueError: naming a line with fewer columns.
+    """
     rows = []
     for number, line in enumerate(read_lines(path), 1):
         row = line.split("\t")
@@ -34,7 +45,18 @@ def read_columns(path: str | Path, count: int, header: bool = False) -> list[lis
 
 
 def read_parallel(source: str | Path, target: str | Path) -> list[Pair]:
-    """The pairs of two files, line by line, words split at blanks."""
+    """The pairs of two files, line by line, words split at blanks.
+
+    Args:
+      source: file of the source side.
+      target: file of the target side.
+
+    Returns:
+      The pairs.
+
+    Raises:
+      ValueError: for files of different lengths.
+    """
     source_lines, target_lines = read_lines(source), read_lines(target)
     if len(source_lines) != len(target_lines):
         raise ValueError(
@@ -48,11 +70,19 @@ def read_parallel(source: str | Path, target: str | Path) -> list[Pair]:
 
 def _words(line: str) -> tuple[str, ...]:
     """The words of a line, each kept once in memory however often it occurs."""
+    # A word occurs thousands of times; interned, it is one object.
     return tuple(map(sys.intern, line.split()))
 
 
 def without_empty(pairs: list[Pair]) -> list[Pair]:
-    """The pairs with words on both sides: what training can use."""
+    """The pairs with words on both sides: what training can use.
+
+    Args:
+      pairs: of a text.
+
+    Returns:
+      Those of them.
+    """
     return [pair for pair in pairs if pair.source and pair.target]
 
 
@@ -64,9 +94,20 @@ def link_pairs(
     one_based: bool = False,
     target_first: bool = False,
 ) -> list[GoldPair]:
-    """Each pair with the Pharaoh links of its line; `name` is the file, for errors.
+    """Each pair with the Pharaoh links of its line.
 
-    Raises ValueError when counts differ or a link points outside its pair.
+    Args:
+      pairs: as words.
+      lines: of links, one a pair.
+      name: the file, for errors.
+      one_based: positions count from 1.
+      target_first: a link's first number belongs to the target.
+
+    Returns:
+      The pairs with their links.
+
+    Raises:
+      ValueError: where counts differ, or a link points outside its pair.
     """
     if len(pairs) != len(lines):
         raise ValueError(f"{name} has {len(lines)} lines for {len(pairs)} pairs")
@@ -87,10 +128,18 @@ def link_pairs(
 def read_gold_table(path: str | Path, reverse: bool = False) -> list[GoldPair]:
     """The gold pairs of a table `id first second links ...` with a header line.
 
-    The links have the first-named language first. It is the source, or the target with
-    `reverse`.
+    Args:
+      path: of the table; its links have the first-named language first.
+      reverse: that language is the target, not the source.
+
+    Returns:
+      The pairs with their links.
+
+    Raises:
+      ValueError: naming line and link of what is broken.
     """
     gold = []
+    # Counted from 2, as line 1 is the header.
     for number, row in enumerate(read_columns(path, 4, header=True), 2):
         first, second = tuple(row[1].split()), tuple(row[2].split())
         pair = Pair(second, first) if reverse else Pair(first, second)
@@ -98,20 +147,9 @@ def read_gold_table(path: str | Path, reverse: bool = False) -> list[GoldPair]:
             row[3],
             source_length=len(pair.source),
             target_length=len(pair.target),
+            # The file's first language is then our target.
             target_first=reverse,
             where=f"{path}:{number}",
         )
         gold.append(GoldPair(*pair, *links))
     return gold
-
-
-def checked_direction(
-    corpus: str, direction: str, choices: Sequence[str]
-) -> tuple[str, str]:
-    """(source, target) language of a direction such as `fr-en`, which must be known."""
-    if direction not in choices:
-        raise ValueError(
-            f"unknown direction {direction!r} of {corpus}; choose {', '.join(choices)}"
-        )
-    source, target = direction.split("-")
-    return source, target

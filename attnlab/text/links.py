@@ -29,15 +29,26 @@ def parse_pharaoh(
     target_first: bool = False,
     where: str = "",
 ) -> Links:
-    """The (sure, possible) links (t, s) of one line such as `0-0 2-1 1?2`.
+    """The links of one line such as `0-0 2-1 1?2`.
 
     `i-j` is a sure link, `i?j` and `ipj` are possible ones; an empty line has no links.
-    i counts the source and j the target, or the other way round with `target_first`
-    (outputs of an aligner run in the reverse direction). Positions beyond the given
-    lengths, and 0 in a 1-based line, are errors that name `where` (say `file:line`) and
-    the link: silently dropped links would only make the scores look odd.
-
     For example `parse_pharaoh("0-1 2?1")` is ({(1, 0)}, {(1, 0), (1, 2)}).
+
+    Args:
+      line: the links, with blanks between.
+      source_length: source words, which positions are checked against.
+      target_length: target words.
+      one_based: positions count from 1.
+      target_first: i counts the target and j the source (outputs of an aligner run in
+        the reverse direction), not the other way round.
+      where: say "file:line", for errors.
+
+    Returns:
+      The sure and the possible links (t, s), 0-based.
+
+    Raises:
+      ValueError: for what is no link, a position beyond the lengths, and 0 in a 1-based
+        line: silently dropped links would only make the scores look odd.
     """
     sure, possible = set(), set()
     for word in line.split():
@@ -63,12 +74,23 @@ def read_pharaoh(
     one_based: bool = False,
     target_first: bool = False,
 ) -> list[Links]:
-    """The (sure, possible) links of every line of a Pharaoh or talp file (or its .gz).
+    """The links of every line of a Pharaoh or talp file.
 
-    lengths: (source, target) words of each line's pair; when given, the file must have
-    as many lines, and every link must lie inside its pair.
+    Args:
+      path: the file, or its .gz.
+      lengths: (source, target) words of each line's pair; when given, the file must
+        have as many lines, and every link must lie inside its pair.
+      one_based: positions count from 1.
+      target_first: a link's first number belongs to the target.
+
+    Returns:
+      The sure and the possible links (t, s) of each line.
+
+    Raises:
+      ValueError: naming line and link of what is broken.
     """
     lines = read_lines(path)
+    # Without lengths, positions have no upper limit to be checked against.
     pairs = [(None, None)] * len(lines) if lengths is None else list(lengths)
     if len(pairs) != len(lines):
         raise ValueError(f"{path} has {len(lines)} lines for {len(pairs)} pairs")
@@ -88,7 +110,15 @@ def read_pharaoh(
 
 
 def format_pharaoh(sure: Iterable[Link], possible: Iterable[Link] = ()) -> str:
-    """The line `s-t s?t ...` of sure and possible links (t, s): 0-based, by source."""
+    """The line `s-t s?t ...` of links: 0-based, by source.
+
+    Args:
+      sure: links (t, s).
+      possible: links (t, s), sure ones among them or not.
+
+    Returns:
+      The line.
+    """
     certain = set(sure)
     ordered = sorted((s, t) for t, s in certain | set(possible))
     return " ".join(f"{s}{'-' if (t, s) in certain else '?'}{t}" for s, t in ordered)
@@ -101,15 +131,24 @@ def read_wpt(
     one_based: bool = True,
     target_first: bool = False,
 ) -> dict[int, Links]:
-    """The (sure, possible) links of each pair in a file of the WPT 2003 shared task.
+    """The links of each pair in a file of the WPT 2003 shared task.
 
     A line is `id first second [S|P [confidence]]`, sure where it doesn't say; positions
     count from 1, and links to position 0 (the empty word) are left out, as AER does.
-    The first position is a source word, or a target word with `target_first`: the
-    Hansards gold has English first, so read it with `target_first=True` for French to
-    English. Pairs without links do not occur in such a file, nor in the result.
+    Pairs without links do not occur in such a file, nor in the result.
 
-    lengths: (source, target) words by id, to check every link against its pair.
+    Args:
+      path: the file, or its .gz.
+      lengths: (source, target) words by id, to check every link against its pair.
+      one_based: positions count from 1.
+      target_first: the first position is a target word: the Hansards gold has English
+        first, so it is read so for French to English.
+
+    Returns:
+      The sure and the possible links (t, s) by the pair's id.
+
+    Raises:
+      ValueError: naming line and link of what is broken.
     """
     links: dict[int, tuple[set[Link], set[Link]]] = {}
     for number, line in enumerate(read_lines(path), 1):
@@ -119,6 +158,7 @@ def read_wpt(
         where = f"{path}:{number}"
         identity, first, second, certain = _wpt_fields(fields, where)
         sure, possible = links.setdefault(identity, (set(), set()))
+        # Position 0 is the empty word, which AER does not count.
         if one_based and 0 in (first, second):
             continue
         source_length, target_length = None, None
@@ -127,8 +167,8 @@ def read_wpt(
                 raise ValueError(f"{where}: no pair has the id {identity}")
             source_length, target_length = lengths[identity]
         link = _link(first, second, one_based, target_first)
-        shown = " ".join(fields)
-        _check(link, shown, source_length, target_length, one_based, where)
+        text = " ".join(fields)
+        _check(link, text, source_length, target_length, one_based, where)
         possible.add(link)
         if certain:
             sure.add(link)
@@ -143,19 +183,19 @@ def _wpt_fields(fields: list[str], where: str) -> tuple[int, int, int, bool]:
         or not all(word.isascii() and word.isdigit() for word in numbers)
         or mark not in ("S", "P")
     ):
-        shown = " ".join(fields)
-        raise ValueError(f"{where}: {shown!r} is not a WPT link `id first second S|P`")
+        text = " ".join(fields)
+        raise ValueError(f"{where}: {text!r} is not a WPT link `id first second S|P`")
     return int(numbers[0]), int(numbers[1]), int(numbers[2]), mark == "S"
 
 
 def _link(first: int, second: int, one_based: bool, target_first: bool) -> Link:
     t, s = (first, second) if target_first else (second, first)
-    return t - one_based, s - one_based
+    return t - one_based, s - one_based  # True is 1
 
 
 def _check(
     link: Link,
-    shown: str,
+    text: str,
     source_length: int | None,
     target_length: int | None,
     one_based: bool,
@@ -166,15 +206,16 @@ def _check(
         ("source", s, source_length),
         ("target", t, target_length),
     ):
+        # Without this check -1 would be the last word to whoever indexes by it.
         if position < 0:
             raise ValueError(
-                f"{_prefix(where)}link {shown!r} counts {side} words from 0, but "
+                f"{_prefix(where)}link {text!r} counts {side} words from 0, but "
                 "one_based=True was asked for"
             )
         if length is not None and position >= length:
             count = "from 1" if one_based else "from 0"
             raise ValueError(
-                f"{_prefix(where)}link {shown!r} points at {side} word "
+                f"{_prefix(where)}link {text!r} points at {side} word "
                 f"{position + one_based} (counting {count}), but the {side} sentence "
                 f"has {length} words"
             )

@@ -1,44 +1,59 @@
 """Multi30k task 1: captions of photographs in German, English, French and Czech."""
 
-from pathlib import Path
+from typing import Literal
 
+from attnlab.corpora.catalogue import Entry
 from attnlab.corpora.folder import corpus_file
 from attnlab.text.lines import link_pairs, read_lines, read_parallel, without_empty
 from attnlab.text.pairs import Corpus
 
 UPSTREAM = "https://github.com/multi30k/dataset"
-LANGUAGES = ("de", "en", "fr", "cs")
+ENTRY = Entry(
+    "multi30k",
+    "captions of photographs in German, English, French, Czech; silver links",
+    (29_000, 1_014, 1_000),
+    "not open: Flickr30k's captions, non-commercial research",
+    UPSTREAM,
+    ("multi30k/tok", "multi30k/raw", "multi30k/silver_align"),
+    whole={"silver": True},
+)
+Language = Literal["de", "en", "fr", "cs"]
 SPLITS = {"train": "train", "dev": "val", "test": "test_2016_flickr"}
 SILVER = ("de", "fr")  # languages whose tokenized captions have links to English
 
 
 def multi30k(
-    source: str = "de",
-    target: str = "en",
+    *,
+    source: Language = "de",
+    target: Language = "en",
     tokenized: bool = True,
     silver: bool = False,
-    folder: str | Path | None = None,
 ) -> Corpus:
     """29,000 / 1,014 / 1,000 captions; `test` is test_2016_flickr. No human links.
 
-    `tokenized` text is lower-cased and normalized by the Moses tools, with entities
-    such as `&apos;` kept; the other is as written, words split at blanks. `silver` adds
-    links made by a program (eflomal; sure where both directions agree) under the gold
-    names `silver_val` and `silver_test_2016`, for German or French with English.
+    Args:
+      source: its language.
+      target: its language, another one.
+      tokenized: lower-cased and normalized by the Moses tools, with entities such as
+        `&apos;` kept; else as written, words split at blanks, and no Czech.
+      silver: add links made by a program (eflomal; sure where both directions agree) as
+        gold sets `silver_val` and `silver_test_2016`, for German or French with
+        English.
+
+    Returns:
+      The corpus.
+
+    Raises:
+      ValueError: for languages that do not go together, or that lack what is asked.
+      MissingCorpus: where a file is not in the data folder.
     """
-    for side, language in (("source", source), ("target", target)):
-        if language not in LANGUAGES:
-            raise ValueError(
-                f"unknown {side} language {language!r} of multi30k; "
-                f"choose {', '.join(LANGUAGES)}"
-            )
-        if language == "cs" and not tokenized:
-            raise ValueError("multi30k has Czech only as tokenized=True")
+    if "cs" in (source, target) and not tokenized:
+        raise ValueError("multi30k has Czech only as tokenized=True")
     if source == target:
-        raise ValueError(f"source and target language are both {source!r}")
+        raise ValueError(f"multi30k: source and target language are both {source!r}")
 
     def path(name):
-        return corpus_file(f"multi30k/{name}", upstream=UPSTREAM, folder=folder)
+        return corpus_file(f"multi30k/{name}", upstream=UPSTREAM)
 
     def text(split):
         form = "tok/{}.lc.norm.tok.{}.gz" if tokenized else "raw/{}.{}.gz"
@@ -48,7 +63,7 @@ def multi30k(
         )
 
     dev, test, gold = text("dev"), text("test"), {}
-    if silver:
+    if silver:  # links count tokens, so only the tokenized text can have them
         other = source if target == "en" else target
         if "en" not in (source, target) or other not in SILVER or not tokenized:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What a training text is like, and how much of its batches is padding."""
+"""How much of a training text's batches is padding."""
 
 import time
 from collections.abc import Sequence
@@ -6,33 +6,55 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attnlab.text.batching import Batches, IdPair
+from attnlab.corpora.corpus_stats import CorpusTable, number, share
+from attnlab.text.batching import Endless, IdPair
 from attnlab.text.vocabulary import UNK
 
 
 class PaddingSide(NamedTuple):
-    """One side of a text, in units: words, or subwords.
+    """One side of a text, in units: words, or subwords; lengths count EOS.
 
-    Lengths count EOS; `units` and `unknown`, the share of UNK among them, do not.
+    Attributes:
+      vocabulary: its size.
+      units: of the text, EOS not counted.
+      unknown: share of UNK among them, in [0, 1].
+      mean: length of a sentence.
+      most_95: 95 % of sentences are no longer.
+      longest: length of the longest.
     """
 
     vocabulary: int
     units: int
     unknown: float
     mean: float
-    most_95: float  # 95 % of sentences are no longer
+    most_95: float
     longest: int
 
 
 def lengths_of(pairs_ids: Sequence[IdPair]) -> np.ndarray:
-    """Units of every pair [N, 2], source and target, with EOS."""
+    """Units of every pair, with EOS.
+
+    Args:
+      pairs_ids: N pairs of ids, without EOS.
+
+    Returns:
+      Lengths of source and target, [N, 2].
+    """
     return np.array([(len(s) + 1, len(t) + 1) for s, t in pairs_ids]).reshape(-1, 2)
 
 
 def side(sentences: Sequence[Sequence[int]], vocabulary: int) -> PaddingSide:
-    """The statistics of one side's ids; `vocabulary` is passed on."""
+    """The statistics of one side.
+
+    Args:
+      sentences: its ids, without EOS.
+      vocabulary: its size, which is passed on.
+
+    Returns:
+      The statistics.
+    """
     lengths = np.array([len(ids) + 1 for ids in sentences])
-    units = int(lengths.sum()) - len(lengths)
+    units = int(lengths.sum()) - len(lengths)  # EOS is no unit of the text
     unknown = sum(list(ids).count(UNK) for ids in sentences) / max(units, 1)
     most = float(np.percentile(lengths, 95))
     return PaddingSide(
@@ -41,48 +63,81 @@ def side(sentences: Sequence[Sequence[int]], vocabulary: int) -> PaddingSide:
 
 
 def random_waste(lengths: np.ndarray, rows: int, seed: int = 0) -> float:
-    """The share of padding in shuffled batches, each side as wide as its longest."""
+    """The share of padding in shuffled batches, each side as wide as its longest.
+
+    Args:
+      lengths: of source and target, [N, 2].
+      rows: of a batch.
+      seed: of the shuffle.
+
+    Returns:
+      The share of tokens that is padding, in [0, 1].
+    """
     order = np.random.default_rng(seed).permutation(len(lengths))
     parts = [lengths[order[k : k + rows]] for k in range(0, len(order), rows)]
+    # Rows times S + T of each batch.
     padded = sum(len(part) * int(part.max(axis=0).sum()) for part in parts)
     return 1 - int(lengths.sum()) / padded
 
 
-def describe(
-    batches: Batches, lengths: np.ndarray, source: PaddingSide, target: PaddingSide
-) -> list[str]:
-    """All of it as the lines of a report; `lengths` are those of the batches' pairs."""
-    lines = [f"{batches.pairs} pairs"]
+def tables(
+    batches: Endless, lengths: np.ndarray, source: PaddingSide, target: PaddingSide
+) -> list[CorpusTable]:
+    """A training text in units, and the shapes that it is batched in.
+
+    Args:
+      batches: the training batches.
+      lengths: of their pairs, with EOS, [N, 2].
+      source: statistics of the source.
+      target: statistics of the target.
+
+    Returns:
+      A table of both sides, of shapes and of all batches.
+    """
+    pairs = f"{batches.pairs} pairs"
     if batches.dropped:
-        lines[0] += f", {batches.dropped} longer than {batches.longest} and left out"
-    lines += ["", f"{'':<28}{'source':>10}{'target':>10}"]
-    for name, form, a, b in (
-        ("units", "d", source.units, target.units),
-        ("vocabulary", "d", source.vocabulary, target.vocabulary),
-        ("unknown units", ".1%", source.unknown, target.unknown),
-        ("mean length with end mark", ".1f", source.mean, target.mean),
-        ("95 % are no longer than", ".0f", source.most_95, target.most_95),
-        ("longest", "d", source.longest, target.longest),
-    ):
-        lines.append(f"{name:<28}{a:>10{form}}{b:>10{form}}")
-    lines += ["", f"{'rows':>6}{'source':>8}{'target':>8}{'batches':>9}{'tokens':>9}"]
-    padded = sum(shape.tokens * number for shape, number in batches.counts.items())
-    for shape, number in batches.counts.items():
-        share = shape.tokens * number / padded
-        widths = f"{shape.rows:>6}{shape.source:>8}{shape.target:>8}"
-        lines.append(f"{widths}{number:>9}{share:>9.1%}")
+        pairs += f", {batches.dropped} longer than {batches.longest} and left out"
+    sides = [
+        [name, form(getattr(source, field)), form(getattr(target, field))]
+        for field, name, form in (
+            ("units", "units", number),
+            ("vocabulary", "vocabulary", number),
+            ("unknown", "unknown units", share),
+            ("mean", "mean length with end mark", "{:.1f}".format),
+            ("most_95", "95 % are no longer than", "{:.0f}".format),
+            ("longest", "longest", number),
+        )
+    ]
+    padded = sum(shape.tokens * times for shape, times in batches.counts.items())
+    shapes = [
+        [str(shape.rows), str(shape.source), str(shape.target), str(times)]
+        + [share(shape.tokens * times / padded)]
+        for shape, times in batches.counts.items()
+    ]
     fitting = lengths[(lengths <= batches.longest).all(axis=1)]
     rows = round(len(fitting) / len(batches))
-    waste, other = batches.waste, random_waste(fitting, rows)
-    started = time.perf_counter()
-    steps = min(len(batches), 100)
+    steps = min(len(batches), 100)  # enough for a mean, and soon over
+    start = time.perf_counter()
     for step in range(steps):
         batches.at(step)
-    each = 1000 * (time.perf_counter() - started) / steps
-    return lines + [
-        "",
-        f"{len(batches)} batches an epoch, of {len(batches.shapes)} shapes",
-        f"{waste:.1%} of their tokens are padding; {other:.1%} in random batches of "
-        f"{rows} pairs, each padded to its longest",
-        f"{each:.2f} ms to make a batch",
+    each = 1000 * (time.perf_counter() - start) / steps
+    random = f"padding in random batches of {rows}, padded to their longest"
+    return [
+        CorpusTable(
+            f"training as this config has it: {pairs}", ["", "source", "target"], sides
+        ),
+        CorpusTable(
+            "shapes", ["rows", "source", "target", "batches", "tokens"], shapes
+        ),
+        CorpusTable(
+            "an epoch",
+            ["", ""],
+            [
+                ["batches", number(len(batches))],
+                ["shapes", number(len(batches.shapes))],
+                ["padding", share(batches.waste)],
+                [random, share(random_waste(fitting, rows))],
+                ["time to make a batch", f"{each:.2f} ms"],
+            ],
+        ),
     ]

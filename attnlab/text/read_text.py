@@ -9,12 +9,21 @@ from pathlib import Path
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 file without their ends; `.gz` files are unpacked.
+    """The lines of a UTF-8 file without their ends.
 
-    Only a newline ends a line: str.splitlines would also cut at characters that
-    occur inside sentences, and the two sides of a corpus would drift apart. A mark of
-    byte order is left out. A ValueError names file and line of what is not UTF-8 and of
-    a NUL byte, which no text has.
+    Only a newline ends a line: str.splitlines would also cut at characters that occur
+    inside sentences, and the two sides of a corpus would drift apart. A mark of byte
+    order is left out.
+
+    Args:
+      path: the file; `.gz` files are unpacked.
+
+    Returns:
+      The lines.
+
+    Raises:
+      ValueError: naming file and line of what is not UTF-8 and of a NUL byte, which no
+        text has, and a broken gzip file.
     """
     opened = gzip.open if str(path).endswith(".gz") else open
     try:
@@ -26,7 +35,19 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def decoded(content: bytes, where: str) -> list[str]:
-    """The lines of a file's content; `where` is its name, for errors."""
+    """The lines of a file's content.
+
+    Args:
+      content: bytes of UTF-8 text.
+      where: its name, for errors.
+
+    Returns:
+      The lines.
+
+    Raises:
+      ValueError: as `read_lines`.
+    """
+    # UTF-16 text is full of NUL bytes, and decodes as UTF-8 all the same.
     if b"\0" in content:
         line = content[: content.index(b"\0")].count(b"\n") + 1
         raise ValueError(f"{where}:{line}: a NUL byte; is it UTF-8 text?")
@@ -35,14 +56,24 @@ def decoded(content: bytes, where: str) -> list[str]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ValueError(f"{where}:{line}: not UTF-8: {error}") from None
+    # An end of line at the end of the file does not begin another line.
     lines = text.removesuffix("\n").split("\n") if text else []
     return [line.removesuffix("\r") for line in lines]
 
 
 @contextmanager
 def opened_tar(path: str | Path) -> Iterator[tarfile.TarFile]:
-    """A tar archive, packed or not, read member by member and never unpacked onto the
-    disk; a ValueError where it is not whole."""
+    """A tar archive, read member by member and never unpacked onto the disk.
+
+    Args:
+      path: of the archive, packed or not.
+
+    Returns:
+      A context manager that gives the archive.
+
+    Raises:
+      ValueError: where it is not whole.
+    """
     try:
         with tarfile.open(path) as archive:
             yield archive

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,15 @@ from attnlab.text.batching import checked_widths
 from attnlab.text.bucket_widths import widths_of_counts
 from attnlab.text.links import format_pharaoh
 from attnlab.text.pairs import Corpus, GoldPair, Pair
-from attnlab.text.shards import COUNTS, FORMAT, MANIFEST, SOURCE, TARGET
+from attnlab.text.shards import (
+    COUNTS,
+    FORMAT,
+    MANIFEST,
+    SOURCE,
+    TARGET,
+    BucketRecord,
+    Manifest,
+)
 from attnlab.text.subwords import Codec
 from attnlab.text.vocabulary import EOS, PAD
 
@@ -50,19 +57,35 @@ def write_shards(
     edges: Sequence[int] = (),
     megabytes: float = MEGABYTES,
     watch: Watch = lambda what, pairs: pairs,
-) -> dict[str, Any]:
-    """Write `corpus`, whose `train` is iterated over twice; returns the manifest.
+) -> Manifest:
+    """Write a corpus as shards.
 
-    `shapes`, `longest` and `edges` are those of `attnlab.text.batching.bucketed`;
-    `rows_of` only helps to choose the widths: other batches can be made of the same
-    shards. ValueErrors name a `folder` that is there already or that another process is
-    writing, and a text of which no pair is short enough.
+    Args:
+      corpus: its `train` is iterated over twice.
+      folder: to write, which must be new.
+      source: the vocabulary of the source.
+      target: the vocabulary of the target.
+      rows_of: rows of a batch of two widths; it only helps to choose the widths: other
+        batches can be made of the same shards.
+      shapes: as in `attnlab.text.batching.bucketed`, and so are the next two.
+      longest: pairs longer on either side are left out.
+      edges: square widths, or none.
+      megabytes: of a file of rows, at most.
+      watch: is given each pass over the text.
+
+    Returns:
+      The manifest.
+
+    Raises:
+      ValueError: for a folder that is there already or that another process is writing,
+        and a text of which no pair is short enough.
     """
     folder = Path(folder)
     edges, longest = checked_widths(edges, shapes, longest)
     if megabytes <= 0:
         raise ValueError(f"megabytes is {megabytes}; it must be positive")
     with _new_folder(folder) as partial:
+        # First the lengths: the widths of buckets must be known before a row is cut.
         histogram, pairs = _lengths(
             watch("lengths", corpus.train), source, target, longest
         )
@@ -75,6 +98,7 @@ def write_shards(
         widths = [(edge, edge) for edge in edges]
         if not edges:
             widths = widths_of_counts(histogram, shapes, rows_of)
+        # Two bytes an id halve the disk, where the vocabulary allows it.
         wide = max(source.size, target.size) > 2**16
         dtype = np.dtype("<u4" if wide else "<u2")
         buckets = [
@@ -86,7 +110,7 @@ def write_shards(
         )
         written = _write_small_files(partial, corpus, source, target, counts)
         total = np.indices(histogram.shape).sum(axis=0)
-        manifest = {
+        manifest: Manifest = {
             "format": FORMAT,
             "pairs": pairs,
             "dropped": dropped,
@@ -102,22 +126,32 @@ def write_shards(
             "buckets": [bucket.record for bucket in buckets],
         }
         content = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        # Last: a folder without it is not whole.
         _write(partial / MANIFEST, content.encode())
     return manifest
 
 
 def sampled(pairs: Iterable[Pair], most: int, seed: int = 0) -> list[Pair]:
-    """At most `most` of a stream's pairs, each as likely as any (reservoir sampling).
+    """A sample of a stream's pairs, each as likely as any (reservoir sampling).
 
     For what must see text at once, such as a trainer of subwords.
+
+    Args:
+      pairs: the stream.
+      most: pairs of the sample.
+      seed: of the sample.
+
+    Returns:
+      At most so many pairs.
     """
     rng, stream = random.Random(f"sampled {seed}"), iter(pairs)
-    kept = list(islice(stream, most))
-    for number, pair in enumerate(stream, len(kept)):
+    sample = list(islice(stream, most))
+    for number, pair in enumerate(stream, len(sample)):
+        # Pair n of the stream, from 1, is taken with probability most / n.
         place = rng.randrange(number + 1)
         if place < most:
-            kept[place] = pair
-    return kept
+            sample[place] = pair
+    return sample
 
 
 class _Bucket:
@@ -135,7 +169,7 @@ class _Bucket:
     def add(self, source: list[int], target: list[int]) -> np.ndarray | None:
         """Add a pair; the rows [BUFFERED, S + T] that were full before, now written."""
         full = self.flush() if self.used == BUFFERED else None
-        row = self.buffer[self.used]
+        row = self.buffer[self.used]  # PAD where nothing is written
         row[: len(source)] = source
         row[self.source : self.source + len(target)] = target
         self.used += 1
@@ -144,9 +178,11 @@ class _Bucket:
     def flush(self) -> np.ndarray:
         """Write what is buffered, onto the disk, and return it."""
         rows = self.buffer[: self.used].copy()
+        # Cleared, as shorter rows would leave ids of the old ones behind them.
         self.buffer[:], self.used = PAD, 0
         start = 0
         while start < len(rows):
+            # A full piece is closed only when more comes, so that none is empty.
             if not self.pieces or self.pieces[-1]["pairs"] == self.most:
                 name = f"rows-{self.number}-{len(self.pieces):04}.ids"
                 self.pieces.append({"name": name, "pairs": 0})
@@ -162,7 +198,7 @@ class _Bucket:
         return rows
 
     @property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> BucketRecord:
         """The bucket as the manifest has it."""
         return {"source": self.source, "target": self.target, "pieces": self.pieces}
 
@@ -170,6 +206,7 @@ class _Bucket:
 def _lengths(pairs, source, target, longest) -> tuple[np.ndarray, int]:
     """Pairs by their lengths [longest + 1, longest + 1], EOS counted, and all pairs:
     what is longer is in the second alone."""
+    # Lists: adding one to a NumPy element is many times slower.
     counted = [[0] * (longest + 1) for _ in range(longest + 1)]
     number = 0
     for pair in pairs:
@@ -189,6 +226,7 @@ def _write_rows(pairs, buckets, source, target, histogram) -> np.ndarray:
     size = len(histogram)
     first = np.zeros((size, size), int)  # the bucket of each pair of lengths
     for bucket in buckets:
+        # Each bucket that is too narrow moves a pair of lengths one bucket on.
         first[bucket.source + 1 :, :] += 1
         first[: bucket.source + 1, bucket.target + 1 :] += 1
     bucket_of = first.tolist()
@@ -197,8 +235,10 @@ def _write_rows(pairs, buckets, source, target, histogram) -> np.ndarray:
         ids = source.encode(pair.source).ids, target.encode(pair.target).ids
         s, t = len(ids[0]) + 1, len(ids[1]) + 1
         if s >= size or t >= size:
+            # Pairs that are too long count, too: frequencies are of the whole text.
             np.add.at(counts, [*ids[1], EOS], 1)
             continue
+        # Widths end at the longest lengths counted, so all of the same text fits.
         if bucket_of[s][t] == len(buckets):
             raise ValueError(
                 f"{CHANGED}: there was no pair of lengths {s - 1}, {t - 1}"
@@ -217,13 +257,14 @@ def _write_rows(pairs, buckets, source, target, histogram) -> np.ndarray:
 
 def _units(ids: np.ndarray, size: int) -> np.ndarray:
     counts = np.bincount(ids.ravel(), minlength=size)
-    counts[PAD] = 0
+    counts[PAD] = 0  # of filling, and not of the text
     return counts
 
 
 def _write_small_files(folder, corpus, source, target, counts) -> dict[str, str]:
     """Write vocabularies, counts, dev, test and gold sets; their sha256 by name."""
     array = io.BytesIO()
+    # Never a pickle: a folder may come from someone else.
     np.save(array, counts, allow_pickle=False)
     tables = {"dev.tsv": corpus.dev, "test.tsv": corpus.test}
     tables |= {f"gold-{n}.tsv": gold for n, gold in enumerate(corpus.gold.values())}
@@ -268,6 +309,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
                     left.unlink()
             yield partial
             (partial / LOCK).unlink()
+            # A rename is atomic: whoever sees the folder sees all of it.
             os.replace(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -282,5 +324,7 @@ def _write(path: Path, content: bytes, mode: str = "wb") -> None:
     """Write or ("ab") append to a file, onto the disk."""
     with open(path, mode) as file:
         file.write(content)
+        # Onto the disk before the rename, or a power cut leaves a whole name
+        # with half the content.
         file.flush()
         os.fsync(file.fileno())

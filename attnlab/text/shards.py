@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
 
@@ -35,8 +35,40 @@ DTYPES = ("<u2", "<u4")
 CHUNK = 4096  # rows read at once by whoever reads all
 
 
+class BucketRecord(TypedDict):
+    """A bucket as the manifest has it: its widths, and name, pairs and sha256 of each
+    file of rows."""
+
+    source: int
+    target: int
+    pieces: list[dict]
+
+
+class Manifest(TypedDict):
+    """What manifest.json holds; the sizes are of the text before and after sharding.
+
+    `pairs` were written from, `dropped` of them were too long, `empty` had no word on a
+    side. `tokens` are those of an epoch, EOS counted; `files` are the sha256 of the
+    small files by name.
+    """
+
+    format: str
+    pairs: int
+    dropped: int
+    empty: int
+    longest: int
+    tokens: int
+    dtype: str
+    source_language: str
+    target_language: str
+    about: str
+    gold: list[str]
+    files: dict[str, str]
+    buckets: list[BucketRecord]
+
+
 class Piece(NamedTuple):
-    """A file of `pairs` rows."""
+    """A file of rows: its name, how many pairs it has, and the sha256 of its bytes."""
 
     name: str
     pairs: int
@@ -44,7 +76,7 @@ class Piece(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """The pairs that are padded to these widths, in pieces."""
+    """The pairs that are padded to the widths `source` and `target`, in pieces."""
 
     source: int
     target: int
@@ -52,11 +84,12 @@ class Bucket(NamedTuple):
 
     @property
     def pairs(self) -> int:
+        """Pairs of all pieces."""
         return sum(piece.pairs for piece in self.pieces)
 
 
 class Rows(NamedTuple):
-    """Pairs of one bucket as int32 [N, S], [N], [N, T], [N]; lengths count EOS."""
+    """N pairs of a bucket: ids [N, S] and [N, T], lengths [N] with EOS; all int32."""
 
     source: np.ndarray
     source_lengths: np.ndarray
@@ -67,9 +100,15 @@ class Rows(NamedTuple):
 class Shards(Sequence):
     """A folder of shards as a sequence of (source ids, target ids), without EOS.
 
-    ValueErrors name a manifest that is none, and files that are missing, of another
-    size than the manifest says or (small ones) of other content; `verify` looks at the
-    content of all. `dropped` of the `pairs` written from were longer than `longest`.
+    `dropped` of the `pairs` written from were longer than `longest`.
+
+    Args:
+      folder: that `write_shards` made.
+
+    Raises:
+      FileNotFoundError: where the manifest, or a file that it names, is not there.
+      ValueError: for a manifest that is none, and files of another size than it says
+        or (small ones) of other content; `verify` looks at the content of all.
     """
 
     def __init__(self, folder: str | Path):
@@ -82,11 +121,13 @@ class Shards(Sequence):
                 f"{self.folder / MANIFEST} is damaged: {type(error).__name__} {error}"
             ) from None
         for name, bytes_, _ in self._pieces():
+            # Sizes only, which is quick; `verify` reads all bytes.
             _check_size(self.folder / name, bytes_)
         self._descriptors: dict[str, int] = {}
+        # Closed with the object; __del__ would not run at the interpreter's end.
         weakref.finalize(self, _close, self._descriptors)
 
-    def _understand(self, manifest: dict[str, Any]) -> None:
+    def _understand(self, manifest: Manifest) -> None:
         self.pairs, self.dropped = int(manifest["pairs"]), int(manifest["dropped"])
         self.longest, self.tokens = int(manifest["longest"]), int(manifest["tokens"])
         if manifest["dtype"] not in DTYPES:
@@ -123,17 +164,30 @@ class Shards(Sequence):
 
     @cached_property
     def codecs(self) -> tuple[Codec, Codec]:
-        """The vocabularies or subword models that the ids are of."""
+        """The vocabularies or subword models that the ids are of.
+
+        Returns:
+          Those of source and target.
+        """
         for name in (SOURCE, TARGET):
             self.small_file(name)
         return load_codec(self.folder / SOURCE), load_codec(self.folder / TARGET)
 
     def check_codecs(self, source: Codec, target: Codec) -> None:
-        """ValueError where these are not the vocabularies that the ids are of."""
+        """Refuse vocabularies that the ids are not of.
+
+        Args:
+          source: of a run.
+          target: of a run.
+
+        Raises:
+          ValueError: where either is another one.
+        """
         for side, codec, name in (
             ("source", source, SOURCE),
             ("target", target, TARGET),
         ):
+            # Other ids would train without an error, on wrong words.
             if _sha256(codec.content) != self.files[name]:
                 raise ValueError(
                     f"the run's {side} vocabulary is not that of the shards in "
@@ -142,17 +196,35 @@ class Shards(Sequence):
 
     @cached_property
     def sizes(self) -> tuple[int, int]:
-        """Of the vocabularies."""
+        """The sizes of the vocabularies.
+
+        Returns:
+          Those of source and target.
+        """
         return self.codecs[0].size, self.codecs[1].size
 
     @cached_property
     def target_counts(self) -> np.ndarray:
-        """How often each target unit occurs, EOS and pairs left out included."""
+        """How often each target unit occurs, EOS and pairs left out included.
+
+        Returns:
+          Counts, [V].
+        """
         content = io.BytesIO(self.small_file(COUNTS))
         return np.load(content, allow_pickle=False)
 
     def small_file(self, name: str) -> bytes:
-        """The content of a file beside the pieces, which is what was written."""
+        """The content of a file beside the rows.
+
+        Args:
+          name: of the file.
+
+        Returns:
+          Its bytes.
+
+        Raises:
+          ValueError: where they are not what was written.
+        """
         path = self.folder / name
         content = path.read_bytes()
         if _sha256(content) != self.files[name]:
@@ -160,16 +232,28 @@ class Shards(Sequence):
         return content
 
     def rows(self, number: int, members: np.ndarray) -> Rows:
-        """Pairs of bucket `number` by their places in it, each in [0, pairs)."""
+        """Pairs of one bucket.
+
+        Args:
+          number: of the bucket.
+          members: places of the pairs in it, each in [0, pairs), [N].
+
+        Returns:
+          The pairs, in this order.
+
+        Raises:
+          ValueError: naming a file that is damaged.
+        """
         bucket, ends = self.buckets[number], self._ends[number]
         width = bucket.source + bucket.target
         size = width * self.dtype.itemsize
-        which = np.searchsorted(ends, members, side="right")
-        first = np.concatenate([[0], ends])[which]
+        which = np.searchsorted(ends, members, side="right")  # the piece of each
+        first = np.concatenate([[0], ends])[which]  # where its piece begins
         names = [bucket.pieces[piece].name for piece in which]
         places = zip(names, ((members - first) * size).tolist(), strict=True)
         content = b"".join([self._read(name, place, size) for name, place in places])
         ids = np.frombuffer(content, self.dtype).reshape(len(members), width)
+        # A copy, too: what frombuffer gives cannot be written to.
         ids = ids.astype(np.int32)
         source, target = ids[:, : bucket.source], ids[:, bucket.source :]
         lengths, wrong = zip(
@@ -179,7 +263,7 @@ class Shards(Sequence):
             ),
             strict=True,
         )
-        for row in np.flatnonzero(wrong[0] | wrong[1])[:1]:
+        for row in np.flatnonzero(wrong[0] | wrong[1])[:1]:  # the first is enough
             raise ValueError(
                 f"{self.folder / names[row]} is damaged: its row "
                 f"{members[row] - first[row]} is no pair of sentences"
@@ -188,23 +272,29 @@ class Shards(Sequence):
 
     def _read(self, name: str, place: int, size: int) -> bytes:
         if name not in self._descriptors:
+            # Opened once: thousands of rows are read from a file.
             self._descriptors[name] = os.open(self.folder / name, os.O_RDONLY)
+        # pread has no position to share, so threads and forks do not disturb it.
         content = os.pread(self._descriptors[name], size, place)
         if len(content) != size:
             raise ValueError(f"{self.folder / name} was cut short while it was read")
         return content
 
     def verify(self, watch: Callable[[str, int], None] = lambda name, bytes_: None):
-        """Read every file; a ValueError names the first whose sha256 is another.
+        """Read every file.
 
-        watch(name, bytes) is told of each that is whole.
+        Args:
+          watch: is given name and bytes of each that is whole.
+
+        Raises:
+          ValueError: naming the first whose sha256 is another.
         """
         for name in self.files:
             watch(name, len(self.small_file(name)))
         for name, bytes_, sha256 in self._pieces():
             with open(self.folder / name, "rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            if found != sha256:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != sha256:
                 path = self.folder / name
                 raise ValueError(f"{path} is damaged: its sha256 is not the manifest's")
             watch(name, bytes_)
@@ -247,25 +337,35 @@ class ShardedText(Sequence):
         return Pair(tuple(source.decode(ids[0])), tuple(target.decode(ids[1])))
 
 
-def shards(folder: str | None = None) -> Corpus:
+def shards(*, folder: str | None = None) -> Corpus:
     """The corpus in a folder that `python -m experiments.shard` wrote.
 
-    Its training text stays on disk. Raises FileNotFoundError where there is no such
-    folder, ValueErrors that name what is damaged.
+    Its training text stays on disk.
+
+    Args:
+      folder: the folder of the shards. It settled units, vocabularies, shapes, edges
+        and longest: those of `data` count for nothing then.
+
+    Returns:
+      The corpus.
+
+    Raises:
+      FileNotFoundError: where there is no such folder.
+      ValueError: naming what is damaged.
     """
     if folder is None:
         raise ValueError(
             "the corpus 'shards' needs folder, which python -m experiments.shard writes"
         )
-    found = Shards(folder)
-    manifest = found.manifest
+    text = Shards(folder)
+    manifest = text.manifest
     return Corpus(
         name="shards",
-        train=ShardedText(found),
-        dev=_read_pairs(found, "dev.tsv"),
-        test=_read_pairs(found, "test.tsv"),
+        train=ShardedText(text),
+        dev=_read_pairs(text, "dev.tsv"),
+        test=_read_pairs(text, "test.tsv"),
         gold={
-            name: _read_gold(found, f"gold-{number}.tsv")
+            name: _read_gold(text, f"gold-{number}.tsv")
             for number, name in enumerate(manifest["gold"])
         },
         source_language=manifest["source_language"],
@@ -281,7 +381,7 @@ def _left_out(empty: int) -> tuple[str, ...]:
     return (f"{empty} training pairs without a word on one side were not written",)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     if not path.is_file():
         raise FileNotFoundError(
@@ -293,7 +393,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is not valid JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ValueError(f"{path} is not a manifest of {FORMAT!r}")
-    return manifest
+    return cast(Manifest, manifest)  # checked by whoever understands it
 
 
 def _check_size(path: Path, size: int) -> None:
@@ -301,9 +401,9 @@ def _check_size(path: Path, size: int) -> None:
         raise FileNotFoundError(
             f"no {path.name} in {path.parent}, which its {MANIFEST} names"
         )
-    found = path.stat().st_size
-    if found != size:
-        raise ValueError(f"{path} is damaged: it has {found} bytes, not {size}")
+    there = path.stat().st_size
+    if there != size:
+        raise ValueError(f"{path} is damaged: it has {there} bytes, not {size}")
 
 
 def _sha256(content: bytes) -> str:
@@ -314,28 +414,30 @@ def _lengths(ids: np.ndarray, vocabulary: int) -> tuple[np.ndarray, np.ndarray]:
     """Lengths [N] of rows [N, S], and whether each is no sentence: [N] bool."""
     lengths = (ids != PAD).sum(axis=1, dtype=np.int32)
     columns = np.arange(ids.shape[1])
+    # PAD may only follow: a row with a hole in it is damaged.
     wrong = ((ids != PAD) != (columns < lengths[:, None])).any(axis=1)
+    # A row of PAD alone has length 0: its last id, at -1, is no EOS either.
     wrong |= ids[np.arange(len(ids)), lengths - 1] != EOS
     return lengths, wrong | (ids.max(axis=1) >= vocabulary)
 
 
 def _ids_of(rows: Rows) -> list[tuple[list[int], list[int]]]:
     return [
-        (source[: s - 1].tolist(), target[: t - 1].tolist())
+        (source[: s - 1].tolist(), target[: t - 1].tolist())  # without EOS
         for source, s, target, t in zip(*rows, strict=True)
     ]
 
 
-def _read_pairs(found: Shards, name: str) -> list[Pair]:
-    found.small_file(name)
-    rows = read_columns(found.folder / name, 2)
+def _read_pairs(text: Shards, name: str) -> list[Pair]:
+    text.small_file(name)  # which checks its sum
+    rows = read_columns(text.folder / name, 2)
     return [Pair(tuple(row[0].split()), tuple(row[1].split())) for row in rows]
 
 
-def _read_gold(found: Shards, name: str) -> list[GoldPair]:
-    pairs = _read_pairs(found, name)
-    links = [row[2] for row in read_columns(found.folder / name, 3)]
-    return link_pairs(pairs, links, str(found.folder / name))
+def _read_gold(text: Shards, name: str) -> list[GoldPair]:
+    pairs = _read_pairs(text, name)
+    links = [row[2] for row in read_columns(text.folder / name, 3)]
+    return link_pairs(pairs, links, str(text.folder / name))
 
 
 def _close(descriptors: dict[str, int]) -> None:

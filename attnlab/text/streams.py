@@ -29,7 +29,7 @@ class PairStream:
         self.paths, self.lowercase, self.empty = list(paths), lowercase, 0
 
     def __iter__(self) -> Iterator[Pair]:
-        self.empty = 0
+        self.empty = 0  # of this iteration alone
         rows = _parallel(*self.paths) if len(self.paths) == 2 else _columns(*self.paths)
         for source, target in rows:
             if self.lowercase:
@@ -42,12 +42,23 @@ class PairStream:
 
 
 def stream_lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file or its gzip, without their ends: see `read_lines`."""
+    """The lines of a UTF-8 file, one at a time: see `read_lines`.
+
+    Args:
+      path: the file; `.gz` files are unpacked.
+
+    Returns:
+      An iterator over its lines, without their ends.
+
+    Raises:
+      ValueError: while iterating, as `read_lines`.
+    """
     opened = gzip.open if str(path).endswith(".gz") else open
     try:
         with opened(path, "rb") as file:
             for number, line in enumerate(file, 1):
                 if number == 1:
+                    # utf-8-sig would strip a mark at the start of every line.
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 yield _decoded(path, number, line)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -65,11 +76,13 @@ def _decoded(path: Path, number: int, line: bytes) -> str:
 
 def _parallel(source: Path, target: Path) -> Iterator[tuple[str, str]]:
     counts = [0, 0]
+    # Not `zip`, which would end at the shorter file without a word.
     for row in zip_longest(stream_lines(source), stream_lines(target)):
         for side, line in enumerate(row):
             counts[side] += line is not None
         if None not in row:
             yield row
+    # Known only at the end: pairs before it have been given out already.
     if counts[0] != counts[1]:
         raise ValueError(f"{source} has {counts[0]} lines, {target} has {counts[1]}")
 

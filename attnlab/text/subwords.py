@@ -34,11 +34,35 @@ class Codec(Protocol):
     @property
     def content(self) -> bytes: ...
 
-    def encode(self, words: Sequence[str]) -> EncodedText: ...
+    def encode(self, words: Sequence[str]) -> EncodedText:
+        """The units of a sentence.
 
-    def decode(self, ids: Iterable[int]) -> list[str]: ...
+        Args:
+          words: of a sentence.
 
-    def save(self, path: str | Path) -> None: ...
+        Returns:
+          Ids without BOS and EOS, and the word that each unit belongs to.
+        """
+        ...
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """The words before the first EOS.
+
+        Args:
+          ids: of units.
+
+        Returns:
+          The words.
+        """
+        ...
+
+    def save(self, path: str | Path) -> None:
+        """Write `content`.
+
+        Args:
+          path: of the file.
+        """
+        ...
 
 
 class Subwords:
@@ -54,7 +78,7 @@ class Subwords:
         self._model = model
         self._processor = SentencePieceProcessor(model_proto=model)
         processor = self._processor
-        found = tuple(
+        numbers = tuple(
             special()
             for special in (
                 processor.pad_id,
@@ -63,10 +87,11 @@ class Subwords:
                 processor.unk_id,
             )
         )
-        if found != (PAD, BOS, EOS, UNK):
+        # Models and masks take these ids for granted, whatever the codec.
+        if numbers != (PAD, BOS, EOS, UNK):
             raise ValueError(
                 "a subword model must number its pad, bos, eos and unk pieces "
-                f"{(PAD, BOS, EOS, UNK)}, not {found}; train it with Subwords.train"
+                f"{(PAD, BOS, EOS, UNK)}, not {numbers}; train it with Subwords.train"
             )
         self._pieces: dict[str, list[int]] = {}
 
@@ -76,8 +101,19 @@ class Subwords:
     ) -> "Subwords":
         """A model of at most `size` pieces, special tokens included.
 
-        `kind` is bpe or unigram. The same sentences give the same model. Small text may
-        not have enough pieces; the model is then smaller than `size`.
+        The same sentences give the same model. Small text may not have enough pieces;
+        the model is then smaller.
+
+        Args:
+          sentences: as words.
+          size: pieces, at most.
+          kind: "bpe" or "unigram".
+
+        Returns:
+          The model.
+
+        Raises:
+          ValueError: for another kind, and text that cannot be learned from.
         """
         if kind not in KINDS:
             raise ValueError(
@@ -92,13 +128,17 @@ class Subwords:
                 model_writer=written,
                 vocab_size=size,
                 model_type=kind,
+                # Little text has too few pieces; that is no error.
                 hard_vocab_limit=False,
+                # Else rare letters would be UNK.
                 character_coverage=1.0,
+                # Words must come back as they were given.
                 normalization_rule_name="identity",
                 pad_id=PAD,
                 bos_id=BOS,
                 eos_id=EOS,
                 unk_id=UNK,
+                # More threads give other models from run to run.
                 num_threads=1,
                 minloglevel=2,
             )
@@ -112,26 +152,50 @@ class Subwords:
 
     @property
     def size(self) -> int:
+        """Pieces, special tokens included."""
         return self._processor.get_piece_size()
 
     def groups(self, words: Sequence[str]) -> list[list[int]]:
-        """The pieces of each word; at least one, UNK where nothing else is left."""
+        """The pieces of each word.
+
+        Args:
+          words: of a sentence.
+
+        Returns:
+          At least one piece a word, UNK where nothing else is left.
+        """
         cut = []
         for word in words:
+            # Words repeat: each is cut once.
             if word not in self._pieces:
+                # Every word needs a unit that it owns.
                 self._pieces[word] = self._processor.encode(word) or [UNK]
             cut.append(self._pieces[word])
         return cut
 
     def encode(self, words: Sequence[str]) -> EncodedText:
-        """The pieces of all words, and the index of each piece's word."""
+        """The pieces of all words.
+
+        Args:
+          words: of a sentence.
+
+        Returns:
+          Ids without BOS and EOS, and the word that each unit belongs to.
+        """
         groups = self.groups(words)
         ids = [piece for group in groups for piece in group]
         owner = [index for index, group in enumerate(groups) for _ in group]
         return EncodedText(ids, owner)
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """The words that the pieces before the first EOS spell; UNK reads `<unk>`."""
+        """The words that the pieces before the first EOS spell; UNK reads `<unk>`.
+
+        Args:
+          ids: of units.
+
+        Returns:
+          The words.
+        """
         pieces = [
             "<unk>" if index == UNK else self._processor.id_to_piece(index)
             for index in until_eos(ids, self.size)
@@ -144,12 +208,26 @@ class Subwords:
         return self._model
 
     def save(self, path: str | Path) -> None:
-        """Writes `content`."""
+        """Write `content`.
+
+        Args:
+          path: of the file.
+        """
         Path(path).write_bytes(self.content)
 
     @classmethod
     def load(cls, path: str | Path) -> "Subwords":
-        """The model in a file; ValueError names a file that is not one."""
+        """The model in a file.
+
+        Args:
+          path: of the file.
+
+        Returns:
+          The model.
+
+        Raises:
+          ValueError: naming a file that holds none.
+        """
         try:
             return cls(Path(path).read_bytes())
         except (RuntimeError, ValueError) as error:
@@ -157,7 +235,17 @@ class Subwords:
 
 
 def load_codec(path: str | Path) -> Vocabulary | Subwords:
-    """The vocabulary or subword model in a file, told apart by its first line."""
+    """The vocabulary or subword model in a file, told apart by its first line.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      What was saved there.
+
+    Raises:
+      ValueError: naming a file that is neither.
+    """
     with open(path, "rb") as file:
-        start = file.read(len(HEADER))
+        start = file.read(len(HEADER))  # ASCII: as many bytes as letters
     return Vocabulary.load(path) if start == HEADER.encode() else Subwords.load(path)

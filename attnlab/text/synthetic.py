@@ -6,33 +6,43 @@ its cause: word order, fertility, ambiguity, length, rare words, noise.
 
 import random
 from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from attnlab.text.grammar import MARKS, add_noise, make_pair
+from pydantic import Field
+
+from attnlab.corpora.catalogue import Entry
+from attnlab.settings import Choice, NonNegative, Range, Share, Size
+from attnlab.text.grammar import add_noise, make_pair
 from attnlab.text.lexicon import build_language
 from attnlab.text.pairs import Corpus
 
+ENTRY = Entry(
+    "synthetic",
+    "a language pair made by a grammar; every link is known",
+    (20_000, 500, 500),
+)
 MIXED = {"swaps": 0.4, "verb-final": 0.3, "long-distance": 0.3}
-CONTEXTS = ("previous", "next")
 PATIENCE = 5_000  # known sentences in a row, before there seem to be no others
+Order = Annotated[str, Choice("attnlab.text.grammar:MARKS")]
 
 
 def synthetic(
     *,
-    train: int = 20_000,
-    dev: int = 500,
-    test: int = 500,
-    words: int = 80,
-    zipf: float = 1.0,
-    lengths: tuple[int, int] = (3, 20),
-    test_lengths: tuple[int, int] | None = None,
-    reordering: str | Mapping[str, float] | None = None,
-    one_to_many: float = 0.1,
-    many_to_one: float = 0.1,
-    null_source: float = 0.05,
-    null_target: float = 0.1,
-    ambiguity: float = 0.1,
-    context: str = "previous",
-    noise: float = 0.0,
+    train: Size = 20_000,
+    dev: Size = 500,
+    test: Size = 500,
+    words: Annotated[int, Field(ge=8)] = 80,
+    zipf: NonNegative = 1.0,
+    lengths: Range = (3, 20),
+    test_lengths: Range | None = None,
+    reordering: Order | Mapping[Order, NonNegative] | None = None,
+    one_to_many: Share = 0.1,
+    many_to_one: Share = 0.1,
+    null_source: Share = 0.05,
+    null_target: Share = 0.1,
+    ambiguity: Share = 0.1,
+    context: Literal["previous", "next"] = "previous",
+    noise: Share = 0.0,
     seed: int = 0,
     train_gold: bool = False,
 ) -> Corpus:
@@ -41,41 +51,44 @@ def synthetic(
     The same arguments give the same corpus. No source sentence of `dev` or `test`
     occurs twice in them or in `train`.
 
-    words: word types of the four open categories together; the closed ones and the
-      marks add about 20 on either side.
-    zipf: a category's word of rank r has weight 1 / r ** zipf; 0 is uniform.
-    lengths: shortest and longest source sentence, mark counted, drawn uniformly.
-    test_lengths: the same for `test` alone, to ask what happens beyond `lengths`.
-    reordering: a kind, or the share of sentences of each kind (default MIXED):
-      `monotone` word by word; `swaps` adjectives after their noun, as in the next two;
-      `verb-final` verbs end their clause; `long-distance` the last clause comes first,
-      or the last phrase where there is one clause; `reversal` everything backwards.
-    one_to_many: share of nouns and verbs (word types) translated by two words, each
-      with a sure link.
-    many_to_one: share of nouns and verbs that are two source words for one target word;
-      the link to the first is sure, to the second, a particle, possible.
-    null_source: chance of each source word to be a filler without translation.
-    null_target: share of nouns whose translation brings along a word that translates
-      nothing; its link to the noun is possible.
-    ambiguity: share of open-category words with two translations; the class of the
-      `previous` or `next` source word (`context`) decides.
-    noise: chance of each training target word to be replaced by a random one, which
-      has no links. `dev` and `test` stay exact.
+    Args:
+      train: sentence pairs to train on.
+      dev: pairs of the development set.
+      test: pairs of the test set.
+      words: word types of the four open categories together; the closed ones and the
+        marks add about 20 on either side.
+      zipf: a category's word of rank r has weight 1 / r ** zipf; 0 is uniform.
+      lengths: shortest and longest source sentence, mark counted, drawn uniformly.
+      test_lengths: the same for `test` alone, to ask what happens beyond `lengths`;
+        None: as `lengths`.
+      reordering: a kind, or the share of sentences of each kind; None: 40 % swaps, 30 %
+        verb-final, 30 % long-distance. `monotone` goes word by word; `swaps` puts
+        adjectives after their noun, and so do the next two; `verb-final` verbs end
+        their clause; in `long-distance` the last clause comes first, or the last phrase
+        where there is one clause; `reversal` puts everything backwards.
+      one_to_many: share of nouns and verbs (word types) translated by two words, each
+        with a sure link.
+      many_to_one: share of nouns and verbs that are two source words for one target
+        word; the link to the first is sure, to the second, a particle, possible.
+      null_source: chance of each source word to be a filler without translation.
+      null_target: share of nouns whose translation brings along a word that translates
+        nothing; its link to the noun is possible.
+      ambiguity: share of open-category words with two translations, of which the class
+        of a neighboring source word decides.
+      context: which neighbor that is.
+      noise: chance of each training target word to be replaced by a random one, which
+        has no links. `dev` and `test` stay exact.
+      seed: of the lexicon and all sentences.
+      train_gold: whether the links of `train` are a gold set too.
 
-    Raises ValueError naming a knob out of its range and the choices.
+    Returns:
+      The corpus; its gold sets are "test", "dev" and, with `train_gold`, "train".
+
+    Raises:
+      ValueError: for lengths that the lexicon has no sentences of, shares of
+        reordering that sum to nothing, and more sentences than there are.
     """
-    kinds = _kinds(reordering)
-    _check_counts(train, dev, test, words, zipf)
-    _check_shares(
-        one_to_many=one_to_many,
-        many_to_one=many_to_one,
-        null_source=null_source,
-        null_target=null_target,
-        ambiguity=ambiguity,
-        noise=noise,
-    )
-    if context not in CONTEXTS:
-        raise ValueError(f"unknown context {context!r}; choose {', '.join(CONTEXTS)}")
+    kinds = _normalized(reordering)
     language = build_language(
         words, zipf, one_to_many, many_to_one, null_target, ambiguity, seed
     )
@@ -85,6 +98,8 @@ def synthetic(
     taken: set[tuple[str, ...]] = set()
 
     def draw(split, count, lengths, noise):
+        # A string as seed, so that splits have streams of their own, and more of one
+        # changes no other.
         rng = random.Random(f"attnlab {seed} {split}")
         unique = split != "train"
         pairs, misses = [], 0
@@ -104,6 +119,7 @@ def synthetic(
             pairs.append(add_noise(pair, language, noise, rng) if noise else pair)
         return pairs
 
+    # test and dev first: train must avoid their sentences.
     gold = {
         "test": draw("test", test, test_lengths, 0.0),
         "dev": draw("dev", dev, lengths, 0.0),
@@ -124,35 +140,15 @@ def synthetic(
     )
 
 
-def _kinds(reordering):
+def _normalized(reordering: str | Mapping[str, float] | None) -> dict[str, float]:
+    """The share of each kind of word order, in sum 1."""
     if reordering is None:
         return dict(MIXED)
     kinds = {reordering: 1.0} if isinstance(reordering, str) else dict(reordering)
-    for kind, share in kinds.items():
-        if kind not in MARKS:
-            raise ValueError(f"unknown reordering {kind!r}; choose {', '.join(MARKS)}")
-        if share < 0:
-            raise ValueError(f"reordering {kind!r} has the share {share}, below 0")
     total = sum(kinds.values())
     if total <= 0:
         raise ValueError("reordering names no kind with a share above 0")
     return {kind: share / total for kind, share in kinds.items() if share}
-
-
-def _check_counts(train, dev, test, words, zipf):
-    for name, count in {"train": train, "dev": dev, "test": test}.items():
-        if count < 0:
-            raise ValueError(f"{name} is {count}; it must not be negative")
-    if words < 8:
-        raise ValueError(f"words is {words}; the grammar needs at least 8")
-    if zipf < 0:
-        raise ValueError(f"zipf is {zipf}; it must not be negative")
-
-
-def _check_shares(**shares):
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name} is {share}; it must be in [0, 1]")
 
 
 def _checked_lengths(name, lengths, least):

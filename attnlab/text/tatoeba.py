@@ -1,49 +1,65 @@
 """Tatoeba's German-English sentences: open text, most of it short."""
 
 import re
-from pathlib import Path
+from typing import Literal
 
+from attnlab.corpora.catalogue import Entry
 from attnlab.corpora.folder import corpus_file
-from attnlab.text.lines import checked_direction, link_pairs, read_columns
+from attnlab.text.lines import link_pairs, read_columns
 from attnlab.text.pairs import Corpus, Pair
 
 UPSTREAM = "http://www.manythings.org/anki/deu-eng.zip"
-DIRECTIONS = ("de-en", "en-de")
-SIZES = ("small", "full")
+ENTRY = Entry(
+    "tatoeba",
+    "short German-English sentences; a small set with silver links, and all",
+    (12_000, 433, 477),
+    "open: CC BY 2.0 FR; attribution: www.manythings.org/anki and tatoeba.org",
+    UPSTREAM,
+    ("tatoeba_de-en",),
+    whole={"silver": True},
+)
 TOKEN = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
 
 
 def tatoeba(
-    size: str = "small",
-    direction: str = "de-en",
+    *,
+    size: Literal["small", "full"] = "small",
+    direction: Literal["de-en", "en-de"] = "de-en",
     silver: bool = False,
-    folder: str | Path | None = None,
 ) -> Corpus:
     """The small set, 12,000 / 433 / 477 pairs, or the full 164,659 / 1,500 / 1,500.
 
-    `small` has 4 to 10 lower-cased words a side, all frequent; `full` is cut into
-    lower-cased words and punctuation here. No human links; `silver` adds those of a
-    program (eflomal) for the small set under `silver_dev` and `silver_test`.
+    There are no human links.
+
+    Args:
+      size: small has 4 to 10 lower-cased words a side, all frequent; full has all
+        sentences, cut into lower-cased words and punctuation here.
+      direction: source and target language.
+      silver: add links made by a program (eflomal) as gold sets `silver_dev` and
+        `silver_test`, for the small set.
+
+    Returns:
+      The corpus.
+
+    Raises:
+      ValueError: for silver links of the full set.
+      MissingCorpus: where a file is not in the data folder.
     """
-    if size not in SIZES:
-        raise ValueError(f"unknown size {size!r} of tatoeba; choose {', '.join(SIZES)}")
-    source, target = checked_direction("tatoeba", direction, DIRECTIONS)
+    source, target = direction.split("-")
     if silver and size != "small":
         raise ValueError(f"tatoeba has silver links for size 'small', not {size!r}")
-    form = (
-        "tatoeba_de-en/small_{}.tok.tsv.gz"
-        if size == "small"
-        else ("tatoeba_de-en/{}.tsv.gz")
-    )
+    form = "small_{}.tok.tsv.gz" if size == "small" else "{}.tsv.gz"
 
     def split(name):
         """The pairs of a split, and its links where it has them."""
-        path = corpus_file(form.format(name), upstream=UPSTREAM, folder=folder)
+        file = f"tatoeba_de-en/{form.format(name)}"
+        path = corpus_file(file, upstream=UPSTREAM)
         rows = read_columns(path, 3 if size == "small" else 2)
-        cut = str.split if size == "small" else tokenize
+        cut = str.split if size == "small" else tokenize  # the small set is tokenized
         pairs = [Pair(tuple(cut(row[0])), tuple(cut(row[1]))) for row in rows]
         if direction == "en-de":
             pairs = [Pair(pair.target, pair.source) for pair in pairs]
+        # Training text has no links: they are for measuring.
         if not silver or name == "train":
             return pairs, []
         links = [row[2] for row in rows]
@@ -68,5 +84,12 @@ def tatoeba(
 
 
 def tokenize(text: str) -> list[str]:
-    """Lower-cased words (inner apostrophes kept) and punctuation marks."""
+    """Lower-cased words (inner apostrophes stay) and punctuation marks.
+
+    Args:
+      text: a sentence as it was written.
+
+    Returns:
+      Its tokens.
+    """
     return TOKEN.findall(text.lower())

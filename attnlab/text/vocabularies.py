@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from attnlab import runs
 from attnlab.text.subwords import Codec, load_codec
@@ -11,11 +10,21 @@ from attnlab.text.subwords import Codec, load_codec
 
 def load_or_build(
     folder: Path, names: Sequence[str], make: Callable[[], Sequence[Codec]]
-) -> list[Any]:
-    """The codecs of a run from its folder, or `make()` written there.
+) -> list[Codec]:
+    """The vocabularies of a run from its folder, or newly built and written there.
 
-    What is there and not what was written is made again, which has to give the same: a
-    ValueError says where the text has changed meanwhile.
+    What is there and not what was written is made again, which has to give the same.
+
+    Args:
+      folder: of the run.
+      names: of the files, one a vocabulary.
+      make: builds them from the text.
+
+    Returns:
+      The vocabularies.
+
+    Raises:
+      ValueError: where the text has changed meanwhile.
     """
     damaged = _damaged(folder, names)
     if all((folder / name).is_file() for name in names) and not damaged:
@@ -23,7 +32,7 @@ def load_or_build(
     codecs = make()
     contents = {name: codec.content for name, codec in zip(names, codecs, strict=True)}
     for name, content in contents.items():
-        if not _known(folder, name, content):
+        if not _is_what_was_written(folder, name, content):
             what = "damaged" if (folder / name).is_file() else "missing"
             raise ValueError(
                 f"{folder / name} is {what}, and the corpus now gives another one; "
@@ -34,12 +43,24 @@ def load_or_build(
             message = f"{folder / name} is damaged and made anew"
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         runs.write_bytes(folder / name, content)
+    # After the files: a kill in between leaves them unlisted, which counts as sound.
     runs.list_files(folder, contents)
     return list(codecs)
 
 
-def load(folder: Path, names: Sequence[str]) -> list[Any]:
-    """The codecs of a run; a ValueError names a file that is not what was written."""
+def load(folder: Path, names: Sequence[str]) -> list[Codec]:
+    """The vocabularies of a run.
+
+    Args:
+      folder: of the run.
+      names: of the files.
+
+    Returns:
+      The vocabularies.
+
+    Raises:
+      ValueError: naming a file that is not what was written.
+    """
     for name in _damaged(folder, names):
         raise ValueError(f"{folder / name} is damaged: see {runs.MANIFEST}")
     return [load_codec(folder / name) for name in names]
@@ -54,7 +75,7 @@ def _damaged(folder: Path, names: Sequence[str]) -> list[str]:
         return there
 
 
-def _known(folder: Path, name: str, content: bytes) -> bool:
+def _is_what_was_written(folder: Path, name: str, content: bytes) -> bool:
     """Whether a file had this content by its list, or has it; or nobody can tell."""
     path = folder / name
     try:
@@ -63,6 +84,7 @@ def _known(folder: Path, name: str, content: bytes) -> bool:
         listed = None
     if path.is_file() and path.read_bytes() == content:
         return True
+    # Nobody can tell: a missing file may be written, a different one not replaced.
     if listed is None:
         return not path.is_file()
     return listed == runs.digest(content)

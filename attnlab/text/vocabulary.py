@@ -29,6 +29,7 @@ class Vocabulary:
                 raise ValueError(f"vocabulary word {word!r} is empty or holds a blank")
         self.words = (*SPECIALS, *words)
         self._ids = {word: index for index, word in enumerate(self.words)}
+        # A repeated word would have two ids, of which `encode` knows the last.
         if len(self._ids) < len(self.words):
             counts = Counter(self.words)
             twice = next(word for word in words if counts[word] > 1)
@@ -41,7 +42,16 @@ class Vocabulary:
         max_size: int | None = None,
         min_count: int = 1,
     ) -> "Vocabulary":
-        """The vocabulary `of_counts` of these sentences' words."""
+        """The vocabulary of sentences' words.
+
+        Args:
+          sentences: as words.
+          max_size: as in `of_counts`.
+          min_count: as in `of_counts`.
+
+        Returns:
+          The vocabulary.
+        """
         counts = Counter(word for sentence in sentences for word in sentence)
         return cls.of_counts(counts, max_size, min_count)
 
@@ -49,7 +59,16 @@ class Vocabulary:
     def build_both(
         cls, pairs: Iterable, sizes: tuple[int | None, int | None], min_count: int = 1
     ) -> "tuple[Vocabulary, Vocabulary]":
-        """One for each side of pairs that are read once, as text on disk should be."""
+        """One for each side of pairs that are read once, as text on disk should be.
+
+        Args:
+          pairs: anything with `.source` and `.target`, as words.
+          sizes: `max_size` of source and target.
+          min_count: as in `of_counts`.
+
+        Returns:
+          The vocabularies of source and target.
+        """
         source: Counter[str] = Counter()
         target: Counter[str] = Counter()
         for pair in pairs:
@@ -67,10 +86,21 @@ class Vocabulary:
         max_size: int | None = None,
         min_count: int = 1,
     ) -> "Vocabulary":
-        """The words seen at least `min_count` times, most frequent first.
+        """The words that were seen often enough, most frequent first.
 
-        `max_size` counts the four special tokens. Words of equal count stand in
-        alphabetical order, so the numbering depends on the counts alone.
+        Words of equal count stand in alphabetical order, so the numbering depends on
+        the counts alone.
+
+        Args:
+          counts: of words.
+          max_size: largest size, the four special tokens counted; None: no limit.
+          min_count: a word must have been seen so many times.
+
+        Returns:
+          The vocabulary.
+
+        Raises:
+          ValueError: for a size without room for a word.
         """
         if max_size is not None and max_size <= len(SPECIALS):
             raise ValueError(
@@ -78,25 +108,41 @@ class Vocabulary:
                 "special tokens"
             )
         frequent = [item for item in counts.items() if item[1] >= min_count]
+        # By count, then alphabet: the order of the text must not change the ids.
         ranked = sorted(frequent, key=lambda item: (-item[1], item[0]))
         # Text that spells a special token means it.
-        kept = [word for word, _ in ranked if word not in SPECIALS]
-        return cls(kept if max_size is None else kept[: max_size - len(SPECIALS)])
+        words = [word for word, _ in ranked if word not in SPECIALS]
+        return cls(words if max_size is None else words[: max_size - len(SPECIALS)])
 
     def __len__(self) -> int:
         return len(self.words)
 
     @property
     def size(self) -> int:
+        """Words, special tokens included."""
         return len(self.words)
 
     def encode(self, words: Sequence[str]) -> EncodedText:
-        """One id a word, UNK where it is unknown; without BOS and EOS."""
+        """One id a word, UNK where it is unknown.
+
+        Args:
+          words: of a sentence.
+
+        Returns:
+          Ids without BOS and EOS, and the word that each unit belongs to.
+        """
         ids = [self._ids.get(word, UNK) for word in words]
         return EncodedText(ids, list(range(len(ids))))
 
     def decode(self, ids: Iterable[int]) -> list[str]:
-        """The words before the first EOS; PAD and BOS are left out."""
+        """The words before the first EOS; PAD and BOS are left out.
+
+        Args:
+          ids: of units.
+
+        Returns:
+          The words.
+        """
         return [self.words[index] for index in until_eos(ids, self.size)]
 
     @property
@@ -107,12 +153,26 @@ class Vocabulary:
         ).encode()
 
     def save(self, path: str | Path) -> None:
-        """Writes `content`."""
+        """Write `content`.
+
+        Args:
+          path: of the file.
+        """
         Path(path).write_bytes(self.content)
 
     @classmethod
     def load(cls, path: str | Path) -> "Vocabulary":
-        """The vocabulary that `save` wrote; ValueError names a file that is not one."""
+        """The vocabulary that `save` wrote.
+
+        Args:
+          path: of the file.
+
+        Returns:
+          The vocabulary.
+
+        Raises:
+          ValueError: naming a file that holds none.
+        """
         try:
             header, *words = Path(path).read_text(encoding="utf-8").split("\n")
         except UnicodeDecodeError as error:
@@ -122,6 +182,7 @@ class Vocabulary:
                 f"{path} is not a vocabulary file: its first line is "
                 f"{header[:40]!r}, not {HEADER!r}"
             )
+        # `save` ends every line, so what follows the last newline is empty.
         if not words or words.pop() != "":
             raise ValueError(f"{path} is cut short: its last line has no end")
         try:
@@ -131,13 +192,25 @@ class Vocabulary:
 
 
 def until_eos(ids: Iterable[int], size: int) -> list[int]:
-    """`ids` up to the first EOS, without PAD and BOS; each checked to be below size."""
-    kept = []
+    """Ids up to the first EOS, without PAD and BOS.
+
+    Args:
+      ids: of units.
+      size: of the vocabulary.
+
+    Returns:
+      The ids before EOS.
+
+    Raises:
+      ValueError: for an id that is not below size.
+    """
+    before = []
     for index in map(int, ids):
         if index == EOS:
             break
+        # Before the lookup, where -1 would be the last word.
         if not 0 <= index < size:
             raise ValueError(f"id {index} is outside a vocabulary of {size}")
         if index not in (PAD, BOS):
-            kept.append(index)
-    return kept
+            before.append(index)
+    return before

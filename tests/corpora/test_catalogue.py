@@ -1,12 +1,16 @@
 """The catalogue against itself, and (marked data) against the real folder."""
 
+import inspect
 from fnmatch import fnmatch
 
 import pytest
 
-from attnlab.corpora import catalogue, loading
-from attnlab.corpora.catalogue import CATALOGUE, ENTRIES, fetchable, find, parse_sum
+from attnlab import tasks
+from attnlab.corpora import catalogue
+from attnlab.corpora.catalogue import fetchable, find, parse_sum
+from attnlab.corpora.loading import load_corpus
 from attnlab.corpora.verifying import OK, check
+from attnlab.tasks import TASKS, spec
 
 # In the real folder, and read by no loader or test of ours.
 UNUSED = (
@@ -19,13 +23,14 @@ UNUSED = (
     "tanaka_en-ja/*",
 )
 SUM = "0" * 64
+ENTRIES = tasks.catalogue()
 
 
 def test_every_file_belongs_to_one_corpus():
     owners = [file for entry in ENTRIES for file in entry.files]
     assert sorted(owners) == sorted(catalogue.sums())
     assert len({file.path for file in owners}) == len(owners)
-    assert len(CATALOGUE) == len(ENTRIES)
+    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
     for entry in ENTRIES:
         assert bool(entry.files) == bool(entry.folders) == bool(entry.upstream)
         assert all(file.size > 0 for file in entry.files)
@@ -34,25 +39,11 @@ def test_every_file_belongs_to_one_corpus():
 def test_every_corpus_that_has_a_loader_is_listed_and_the_other_way_round():
     loaders = {
         (task, name)
-        for task, named in loading.LOADERS.items()
-        for name in named
+        for task in TASKS
+        for name in spec(task).corpora
         if name not in ("files", "folder", "shards")  # the user's own
     }
-    assert {(entry.task, entry.reads or entry.name) for entry in ENTRIES} == loaders
-
-
-def test_every_task_of_the_configs_reads_the_same_corpora():
-    from attnlab.tasks.cloze import task as read
-    from attnlab.tasks.memn2n import task as answer
-    from attnlab.tasks.ntm import task as memorise
-
-    for task, theirs in (
-        ("memn2n", answer.CORPORA),
-        ("read", read.CORPORA),
-        ("ntm", memorise.PROBLEMS),
-    ):
-        ours = loading.LOADERS[task]
-        assert {k: v for k, v in theirs.items() if k != "files"} == ours, task
+    assert {(entry.task, entry.setting or entry.name) for entry in ENTRIES} == loaders
 
 
 @pytest.mark.parametrize(
@@ -71,38 +62,48 @@ def test_a_line_of_sums_is_read_or_named():
             parse_sum(f"{wrong}\t12\ta", "x:1")
 
 
-def test_names_are_found_or_the_nearest_is_told():
-    assert find("babi").task == "memn2n"
-    with pytest.raises(ValueError, match="unknown corpus 'Multi30K'; did you mean mul"):
-        find("Multi30K")
-    with pytest.raises(ValueError, match="unknown corpus 'zzz'; choose hansards, mul"):
-        find("zzz")
+def test_an_unknown_name_is_told_with_the_nearest():
+    assert find(ENTRIES, "babi").task == "memn2n"
+    with pytest.raises(ValueError, match="'Multi30K'; did you mean multi30k"):
+        find(ENTRIES, "Multi30K")
+    with pytest.raises(ValueError, match="'zzz'; choose hansards, multi30k"):
+        find(ENTRIES, "zzz")
 
 
 def test_what_can_be_fetched():
-    every = fetchable(["all"])
+    every = fetchable(ENTRIES, ["all"])
     assert [entry.name for entry in every][:2] == ["hansards", "multi30k"]
     assert all(entry.files for entry in every)
-    assert [e.name for e in fetchable(["sst", "babi", "sst"])] == ["sst", "babi"]
-    assert fetchable(["babi", "all"])[0].name == "babi"
-    assert len(fetchable(["babi", "all"])) == len(every)
-    with pytest.raises(ValueError, match="name a corpus; choose all, hansards"):
-        fetchable([])
-    with pytest.raises(ValueError, match="scenes is generated and has no files"):
-        fetchable(["scenes"])
+    names = [entry.name for entry in fetchable(ENTRIES, ["sst", "babi", "sst"])]
+    assert names == ["sst", "babi"]
+    assert fetchable(ENTRIES, ["babi", "all"])[0].name == "babi"
+    assert len(fetchable(ENTRIES, ["babi", "all"])) == len(every)
+    with pytest.raises(ValueError, match="choose all, hansards"):
+        fetchable(ENTRIES, [])
+    with pytest.raises(ValueError, match="scenes is generated"):
+        fetchable(ENTRIES, ["scenes"])
 
 
-def test_an_unknown_option_names_the_nearest():
-    with pytest.raises(ValueError, match="'sise' of corpus 'tatoeba'; did you mean si"):
-        loading.load("tatoeba", sise="full")
+def test_an_unknown_option_is_told_with_the_nearest():
+    with pytest.raises(ValueError, match="'sise' .*'tatoeba'; did you mean size"):
+        load_corpus(spec("translation").corpora, "tatoeba", sise="full")
 
 
-def test_any_corpus_is_loaded_by_its_name():
-    sizes = {"train": 3, "dev": 2, "test": 1}
-    for name in ("synthetic", "scenes", "cloze", "stories", "evidence"):
-        corpus = loading.load(name, **sizes)
+GENERATED = [
+    entry for entry in ENTRIES if not entry.folders
+]  # of the others no file is here
+
+
+@pytest.mark.parametrize("entry", GENERATED, ids=lambda entry: entry.name)
+def test_a_generated_corpus_is_loaded_and_described_by_its_name(entry):
+    about = spec(entry.task)
+    sizes = {"train": 3, "dev": 2, "test": 1} if entry.examples else {}
+    corpus = load_corpus(about.corpora, entry.setting or entry.name, **sizes)
+    if sizes:
         assert (len(corpus.train), len(corpus.dev), len(corpus.test)) == (3, 2, 1)
-    assert loading.load("copy", lengths=[2, 3]).training == [(2,), (3,)]
+    description = about.describe(corpus, None)
+    assert description.about and description.tables
+    assert all(panel.series for panel in description.panels)
 
 
 @pytest.mark.data
@@ -118,20 +119,23 @@ def test_the_real_folder_is_as_the_catalogue_says(data_folder):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", [e.name for e in ENTRIES if e.folders])
-def test_the_numbers_of_examples_are_those_of_the_loader(name, data_folder):
-    options = {**loading.WHOLE.get(name, {}), "folder": data_folder}
-    corpus = loading.load(name, **options)
+@pytest.mark.parametrize(
+    "entry", [e for e in ENTRIES if e.folders], ids=lambda entry: entry.name
+)
+def test_the_numbers_of_examples_are_those_of_the_loader(
+    entry, data_folder, monkeypatch
+):
+    monkeypatch.setenv("ATTNLAB_DATA", str(data_folder))
+    loaders = spec(entry.task).corpora
+    corpus = load_corpus(loaders, entry.setting or entry.name, **entry.whole)
     sizes = (len(corpus.train), len(corpus.dev), len(corpus.test))
-    assert sizes == find(name).examples
+    assert sizes == entry.examples
 
 
 def test_the_numbers_of_generated_examples_are_those_of_the_loaders():
-    import inspect
-
     for entry in ENTRIES:
         if not entry.folders and entry.examples:
-            loader = loading.LOADERS[entry.task][entry.reads or entry.name]
+            loader = spec(entry.task).corpora[entry.setting or entry.name]
             given = inspect.signature(loader).parameters
             sizes = [given[split].default for split in ("train", "dev", "test")]
             assert tuple(sizes) == entry.examples, entry.name

@@ -1,14 +1,19 @@
 """Batches: padding, order, and that nothing is lost or shown twice."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attnlab.corpora.loading import load_corpus
 from attnlab.text.batching import Batch, bucketed, encode_pairs, in_order
 from attnlab.text.pairs import Pair
-from attnlab.text.parallel_corpora import load
+from attnlab.text.parallel_corpora import CORPORA
 from attnlab.text.vocabulary import EOS, PAD, Vocabulary
+
+load = partial(load_corpus, CORPORA)
 
 EDGES = (4, 8, 12)
 
@@ -205,8 +210,11 @@ def test_encode_pairs_leaves_eos_to_the_batch():
         ("hansards", {"token_budget": 2048}, 7, 0.12),
     ],
 )
-def test_little_of_a_real_epoch_is_padding(corpus, size, most, waste, data_folder):
-    found = load(corpus, folder=data_folder)
+def test_little_of_a_real_epoch_is_padding(
+    corpus, size, most, waste, data_folder, monkeypatch
+):
+    monkeypatch.setenv("ATTNLAB_DATA", str(data_folder))
+    found = load(corpus)
     pairs = [([0] * len(s), [0] * len(t)) for s, t in found.train]
     batches = bucketed(pairs, **size, shapes=most)
     assert batches.dropped == 0

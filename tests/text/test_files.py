@@ -1,14 +1,18 @@
 """The user's own files, and how a corpus that is not there is reported."""
 
 import gzip
+from functools import partial
 
 import pytest
 
 from attnlab.corpora.folder import MissingCorpus, data_folder
+from attnlab.corpora.loading import load_corpus
 from attnlab.text.lines import read_lines
 from attnlab.text.pairs import GoldPair, Pair
-from attnlab.text.parallel_corpora import CORPORA, load
+from attnlab.text.parallel_corpora import CORPORA
 from attnlab.text.tatoeba import tokenize
+
+load = partial(load_corpus, CORPORA)
 
 FIRST = GoldPair(
     ("das", "Haus"),
@@ -101,7 +105,6 @@ def test_lower_case_keeps_the_links(write):
         ({"x.links": "0-0\n\n0-0\n"}, {}, "x.links has 3 lines for 2 pairs"),
         ({"x.links": "1 1 3 S\n"}, {"gold_format": "wpt"}, "x.links:1: link '1 1 3 S'"),
         ({"x.links": "3 1 1 S\n"}, {"gold_format": "wpt"}, "no pair has the id 3"),
-        ({"x.links": ""}, {"gold_format": "talp"}, "'talp'; choose pharaoh, wpt"),
         ({}, {"gold": "a.de,a.en"}, "'gold' names 2 files"),
         ({}, {"gold": "a.de", "gold_format": "wpt"}, "needs source, target and links"),
         ({"x.en": "yes\n"}, {"dev": "a.de,x.en"}, "a.de has 2 lines, x.en has 1"),
@@ -170,31 +173,26 @@ def test_the_folder_is_the_one_named_first(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "message"),
+    ("name", "options", "words"),
     [
-        ("hansard", {}, f"unknown corpus 'hansard'; choose {', '.join(CORPORA)}"),
-        (
-            "synthetic",
-            {"lenghts": (3, 4)},
-            "'lenghts' of corpus 'synthetic'; .*lengths",
-        ),
-        (
-            "hansards",
-            {"direction": "de-en"},
-            "'de-en' of hansards; choose fr-en, en-fr",
-        ),
-        ("multi30k", {"source": "ja"}, "'ja' of multi30k; choose de, en, fr, cs"),
-        ("multi30k", {"source": "en"}, "source and target language are both 'en'"),
-        ("multi30k", {"source": "cs", "tokenized": False}, "Czech only as tokenized"),
-        ("tatoeba", {"size": "big"}, "'big' of tatoeba; choose small, full"),
-        ("tatoeba", {"size": "full", "silver": True}, "links for size 'small'"),
-        ("tatoeba", {"direction": "en-fr"}, "choose de-en, en-de"),
-        ("europarl", {"direction": "en-fr"}, "choose de-en, en-de"),
+        ("hansard", {}, ["'hansard'", "mean hansards", *CORPORA]),
+        ("synthetic", {"lenghts": (3, 4)}, ["'lenghts'", "'synthetic'", "lengths"]),
+        ("hansards", {"direction": "de-en"}, ["direction", "'de-en'", "en-fr"]),
+        ("hansards", {"limit": 0}, ["limit", "0", "1"]),
+        ("multi30k", {"source": "ja"}, ["source", "'ja'", "de", "en", "fr", "cs"]),
+        ("multi30k", {"source": "en"}, ["multi30k", "both 'en'"]),
+        ("multi30k", {"source": "cs", "tokenized": False}, ["Czech", "tokenized"]),
+        ("tatoeba", {"size": "big"}, ["size", "'big'", "small", "full"]),
+        ("tatoeba", {"size": "full", "silver": True}, ["silver", "'small'"]),
+        ("tatoeba", {"direction": "en-fr"}, ["'en-fr'", "de-en", "en-de"]),
+        ("europarl", {"direction": "en-fr"}, ["'en-fr'", "de-en", "en-de"]),
+        ("files", {"gold_format": "talp"}, ["'talp'", "pharaoh", "wpt"]),
     ],
 )
-def test_bad_options_are_named(name, options, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_options_are_named(name, options, words):
+    with pytest.raises(ValueError) as error:
         load(name, **options)
+    assert [word for word in words if word not in str(error.value)] == []
 
 
 def test_tokenize():

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attnlab.corpora.loading import load_corpus
 from attnlab.text import shards as shards_module
 from attnlab.text.batching import bucketed, encode_pairs, rows_rule
 from attnlab.text.pairs import Corpus, GoldPair, Pair
-from attnlab.text.parallel_corpora import load
+from attnlab.text.parallel_corpora import CORPORA
 from attnlab.text.sharding import sampled, write_shards
 from attnlab.text.shards import Shards
 from attnlab.text.streaming import StreamedBatches
 from attnlab.text.subwords import Subwords
 from attnlab.text.vocabulary import PAD, Vocabulary
 from tests.text.test_batching import as_set, rows
+
+load = partial(load_corpus, CORPORA)
 
 WORDS = [f"w{number}" for number in range(300)]
 CODEC = Vocabulary(WORDS)

@@ -1,11 +1,15 @@
 """Text read as a stream is the text that is loaded, errors and all."""
 
 import gzip
+from functools import partial
 
 import pytest
 
-from attnlab.text.parallel_corpora import load
+from attnlab.corpora.loading import load_corpus
+from attnlab.text.parallel_corpora import CORPORA
 from attnlab.text.streams import PairStream
+
+load = partial(load_corpus, CORPORA)
 
 SOURCE = "\ufeffDas Haus\r\n\nein  Boot\u2028alt\n\u00c4rger"
 TARGET = "the house\nnothing\na boat\nanger\n"

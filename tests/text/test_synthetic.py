@@ -4,8 +4,10 @@ from collections import Counter
 
 import pytest
 
+from attnlab.corpora.loading import load_corpus
 from attnlab.text.grammar import MARKS, kind_of
 from attnlab.text.lexicon import CLOSED, EXTRAS, FILLERS, PARTICLES, SECONDS
+from attnlab.text.parallel_corpora import CORPORA
 from attnlab.text.synthetic import synthetic
 
 PLAIN = {
@@ -282,23 +284,33 @@ def test_default_vocabularies_are_small():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("option", "value", "choice"),
     [
-        ({"reordering": "verbfinal"}, "'verbfinal'; choose monotone, swaps, verb-f"),
-        ({"reordering": {"swaps": -1}}, "'swaps' has the share -1"),
-        ({"reordering": {}}, "no kind with a share above 0"),
-        ({"context": "left"}, "unknown context 'left'; choose previous, next"),
-        ({"ambiguity": 1.5}, r"ambiguity is 1.5; it must be in \[0, 1\]"),
-        ({"lengths": (2, 5)}, r"lengths is \(2, 5\); .* at least 3"),
-        ({"lengths": (9, 5)}, r"lengths is \(9, 5\)"),
-        ({"test_lengths": (1, 5)}, "test_lengths is"),
-        ({"many_to_one": 1.0}, r"lengths is \(3, 20\); .* at least 5"),
-        ({"words": 7}, "words is 7; the grammar needs at least 8"),
-        ({"zipf": -1}, "zipf is -1"),
-        ({"train": -1}, "train is -1"),
-        ({"words": 8, "lengths": (3, 3)}, "cannot find 500 new sentences for test"),
+        ("reordering", "verbfinal", "verb-final"),
+        ("reordering", {"swaps": -1}, "0"),
+        ("reordering", {}, "share above 0"),
+        ("context", "left", "previous"),
+        ("ambiguity", 1.5, "1"),
+        ("lengths", (2, 5), "3"),
+        ("lengths", (9, 5), "9, 5"),
+        ("test_lengths", (1, 5), "3"),
+        ("words", 7, "8"),
+        ("zipf", -1, "0"),
+        ("train", -1, "0"),
+        ("seed", "one", "integer"),
     ],
 )
-def test_a_bad_knob_is_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        synthetic(**options)
+def test_a_bad_option_is_named(option, value, choice):
+    with pytest.raises(ValueError, match=option) as error:
+        load_corpus(CORPORA, "synthetic", **{option: value})
+    assert choice in str(error.value)
+    if value:  # as JSON has it, whose tuples are lists
+        texts = [repr(value), str(list(value)) if isinstance(value, tuple) else ""]
+        assert any(text in str(error.value) for text in texts if text)
+
+
+def test_options_that_do_not_go_together_are_named():
+    with pytest.raises(ValueError, match=r"lengths is \(3, 20\).* 5"):
+        synthetic(many_to_one=1.0)  # the shortest sentence has two particles
+    with pytest.raises(ValueError, match="500 .*test.* 8 words"):
+        synthetic(words=8, lengths=(3, 3))
