@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.turns import ROOT, Figure, machine
 
-KEPT = ROOT / "runs" / "bench" / "figures"
+FIGURES = ROOT / "runs" / "bench" / "figures"
 RESULTS = Path(__file__).parent / "results.md"
 NOTES = Path(__file__).parent / "notes.md"
 SCRIPTS = (
@@ -48,17 +48,17 @@ def run(only: list[str]) -> int:
     """Run the scripts; returns how many failed."""
     started = time.strftime("%Y-%m-%d %H:%M")
     environment = {
-        "JAX_COMPILATION_CACHE_DIR": str(KEPT.parent / "compiled"),
+        "JAX_COMPILATION_CACHE_DIR": str(FIGURES.parent / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
         **os.environ,
     }
-    found, failed = {}, 0
-    KEPT.mkdir(parents=True, exist_ok=True)
+    figures_of, failed = {}, 0
+    FIGURES.mkdir(parents=True, exist_ok=True)
     for name in [*SCRIPTS, *TABLES]:
         if only and name not in only:
             continue
         print(f"\n== {name}", flush=True)
-        figures = KEPT / f".{name}.json"
+        figures = FIGURES / f".{name}.json"
         figures.unlink(missing_ok=True)
         command = [sys.executable, "-m", f"benchmarks.{name}"]
         if name in SCRIPTS:
@@ -67,14 +67,14 @@ def run(only: list[str]) -> int:
         failed += subprocess.run(command, cwd=ROOT, env=environment).returncode != 0
         print(f"({name} took {time.perf_counter() - began:.0f} s)")
         if figures.exists():
-            found[name] = json.loads(figures.read_text(encoding="utf-8"))
+            figures_of[name] = json.loads(figures.read_text(encoding="utf-8"))
     record = {
         "started": started,
         "machine": machine(),
         "torch": torch_version(),
-        "figures": found,
+        "figures": figures_of,
     }
-    path = KEPT / f"{time.time():.0f}.json"
+    path = FIGURES / f"{time.time():.0f}.json"
     path.write_text(json.dumps(record, indent=1), encoding="utf-8")
     return failed
 
@@ -110,11 +110,11 @@ def write() -> None:
     """benchmarks/results.md, from the runs of this machine."""
     here = machine()
     records = [
-        json.loads(path.read_text()) for path in sorted(KEPT.glob("[0-9]*.json"))
+        json.loads(path.read_text()) for path in sorted(FIGURES.glob("[0-9]*.json"))
     ]
     records = [record for record in records if record["machine"] == here]
     if not records:
-        raise SystemExit(f"no figures of this machine in {KEPT}; run `make bench`")
+        raise SystemExit(f"no figures of this machine in {FIGURES}; run `make bench`")
     described = "\n".join(f"- {name}: {value}" for name, value in here.items())
     text = HEAD.format(
         runs=f"{len(records)} runs" if len(records) > 1 else "one run",
@@ -130,7 +130,7 @@ def write() -> None:
     if NOTES.exists():
         text += "\n" + NOTES.read_text(encoding="utf-8")
     RESULTS.write_text(text, encoding="utf-8")
-    print(f"\n{RESULTS} tells the medians of {len(records)} run(s)")
+    print(f"\n{RESULTS} has the medians of {len(records)} run(s)")
 
 
 def main() -> int:

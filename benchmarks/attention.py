@@ -46,12 +46,14 @@ WINDOWS = {
 GLOBAL_UP_TO, MASKED_UP_TO = 2048, 512
 
 
-class Run:
-    """A compiled gradient, what it is called with, and where it puts what it finds."""
+class CompiledGradient:
+    """A compiled gradient, what it is called with, and the buffers of its results."""
 
     def __init__(self, gradient, *arguments):
-        found = jax.eval_shape(gradient, *arguments)
-        self.found = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), found)
+        shapes = jax.eval_shape(gradient, *arguments)
+        self.results = jax.tree.map(
+            lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes
+        )
         self.arguments = arguments
 
         def into(buffers, *arguments):
@@ -59,14 +61,15 @@ class Run:
             return gradient(*arguments)
 
         jitted = jax.jit(into, donate_argnums=0, keep_unused=True)
-        self.program = jitted.lower(self.found, *arguments).compile()
+        self.program = jitted.lower(self.results, *arguments).compile()
 
     def __call__(self):
-        self.found = self.program(self.found, *self.arguments)
-        return self.found
+        self.results = self.program(self.results, *self.arguments)
+        return self.results
 
     @property
     def temporary(self) -> float:
+        """MiB of temporary buffers."""
         return self.program.memory_analysis().temp_size_in_bytes / MIB
 
 
@@ -91,7 +94,7 @@ def prepared(score: str, window: str, size: int, steps: int, masked: bool):
     return looking, params, memory, queries
 
 
-def compiled(contexts, params, memory, queries) -> Run:
+def compiled(contexts, params, memory, queries) -> CompiledGradient:
     """The gradient of the summed squares of `contexts(params, memory, queries)`."""
 
     def loss(params, values, keys, queries, memory):
@@ -99,31 +102,33 @@ def compiled(contexts, params, memory, queries) -> Run:
         return jnp.sum(contexts(params, memory, queries) ** 2)
 
     gradient = jax.value_and_grad(loss, argnums=(0, 1, 2, 3))
-    return Run(gradient, params, memory.values, memory.keys, queries, memory)
+    return CompiledGradient(
+        gradient, params, memory.values, memory.keys, queries, memory
+    )
 
 
 @functools.cache
-def sequential(score, window, size, masked=False, walks=1) -> Run:
+def sequential(score, window, size, masked=False, walks=1) -> CompiledGradient:
     """Steps that wait for each other, walking over the sentence `walks` times."""
-    looking, *given = prepared(score, window, size, walks * STEPS, masked)
+    looking, *arguments = prepared(score, window, size, walks * STEPS, masked)
 
     def contexts(params, memory, queries):
         def step(context, at):
             query = jnp.tanh(at[0] + context)
             count = jnp.full(SENTENCES, at[1])
-            aligned = attend(looking, params, query, memory, count, (), None)
-            return aligned.context, aligned.context
+            output = attend(looking, params, query, memory, count, (), None)
+            return output.context, output.context
 
         counts = jnp.tile(jnp.arange(STEPS, dtype=jnp.int32), walks)
         first = jnp.zeros((SENTENCES, WIDTH))
         return jax.lax.scan(step, first, (queries, counts))[1]
 
-    return compiled(contexts, *given)
+    return compiled(contexts, *arguments)
 
 
-def independent(score, window, size, batch_steps: bool) -> Run:
+def independent(score, window, size, batch_steps: bool) -> CompiledGradient:
     """Steps of known queries, as without input feeding: at once, or in a scan."""
-    looking, *given = prepared(score, window, size, STEPS, masked=False)
+    looking, *arguments = prepared(score, window, size, STEPS, masked=False)
 
     def contexts(params, memory, queries):
         def look(at):
@@ -133,7 +138,7 @@ def independent(score, window, size, batch_steps: bool) -> Run:
         each = (queries, jnp.arange(STEPS, dtype=jnp.int32))
         return jax.vmap(look)(each) if batch_steps else jax.lax.map(look, each)
 
-    return compiled(contexts, *given)
+    return compiled(contexts, *arguments)
 
 
 def timed(ways, rounds):
@@ -207,7 +212,7 @@ def flatness(score: str, rounds: int, short=128, long=8192) -> list[Figure]:
     }
     shape = (SENTENCES, long, WIDTH)
     held = 4 * SENTENCES * long * WIDTH / MIB
-    ways["zeros"] = Run(lambda: (jnp.zeros(shape), jnp.zeros(shape)))
+    ways["zeros"] = CompiledGradient(lambda: (jnp.zeros(shape), jnp.zeros(shape)))
     taken = timed(
         {name: functools.partial(second, ways[name]) for name in ways}, rounds
     )
@@ -216,8 +221,8 @@ def flatness(score: str, rounds: int, short=128, long=8192) -> list[Figure]:
     for window in ("local-m", "local-p"):
         steps = {
             size: [
-                (five - one) / 4
-                for one, five in zip(
+                (five - single) / 4
+                for single, five in zip(
                     taken[window, size, 1], taken[window, size, 5], strict=True
                 )
             ]

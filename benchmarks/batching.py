@@ -8,14 +8,17 @@ are made in the loop and those whose batches lie ready take turns.
 """
 
 import functools
-import json
 import os
 import time
 
 import jax
 
 from attnlab.estimators.objective import initial_estimator_state, make_loss
-from attnlab.tasks.translation import task
+from attnlab.nn.init_params import init_params
+from attnlab.parsing import parse
+from attnlab.tasks.translation import data
+from attnlab.tasks.translation.settings import TranslationSettings
+from attnlab.tasks.translation.task import build_model
 from attnlab.text import padding
 from attnlab.training.optimizers import make_optimizer, make_schedule
 from attnlab.training.step import init_state, train_step
@@ -25,20 +28,22 @@ from configs.ablations import hansards
 
 
 def prepared(config):
-    """(config, pairs as ids, vocabulary sizes) of a configuration."""
-    config = json.loads(config.to_json())
-    corpus = task.load_corpus(config)
-    source, target = task.make_codecs(config, corpus)
-    pairs_ids = task.training_pairs(config, corpus, source, target)
-    return config, pairs_ids, (source.size, target.size)
+    """(settings, pairs as ids, vocabulary sizes) of a configuration."""
+    settings = parse(TranslationSettings, config.to_dict())
+    corpus = settings.data.load()
+    source, target = data.make_codecs(settings, corpus)
+    pairs_ids = data.training_pairs(settings, corpus, source, target)
+    return settings, pairs_ids, (source.size, target.size)
 
 
-def paddings(name, config, pairs_ids, bounded=True):
+def paddings(name, settings, pairs_ids, bounded=True):
     """Figures of a text: padding with 6 shapes, with 8, and in random batches."""
     lengths = padding.lengths_of(pairs_ids)
     for most in (6, 8):
-        data = config["data"] | {"shapes": most}
-        batches = task.make_batches(config | {"data": data}, pairs_ids)
+        section = settings.data.model_copy(update={"shapes": most})
+        batches = data.make_batches(
+            settings.model_copy(update={"data": section}), pairs_ids
+        )
         yield turns.Figure(
             f"padding, {name}, {len(batches.shapes)} shapes",
             100 * batches.waste,
@@ -52,15 +57,15 @@ def paddings(name, config, pairs_ids, bounded=True):
     yield turns.Figure(f"padding, {name}, random batches", 100 * waste, "%")
 
 
-def loader(config, pairs_ids, sizes, updates, rounds):
+def loader(settings, pairs_ids, sizes, updates, rounds):
     """Figures of the loop: the share of time in `batches.at`, and what waits for it."""
-    batches = task.make_batches(config, pairs_ids)
-    model = task.build_model(config, *sizes)
-    loss = make_loss(model, config)
-    schedule = make_schedule(config["train"], len(batches))
-    tx = make_optimizer(config["train"], schedule)
+    batches = data.make_batches(settings, pairs_ids)
+    model = build_model(settings, *sizes)
+    loss = make_loss(model, settings)
+    schedule = make_schedule(settings.train, len(batches))
+    tx = make_optimizer(settings.train, schedule)
     update = jax.jit(functools.partial(train_step, loss=loss, tx=tx), donate_argnums=0)
-    init = functools.partial(task.init_params, model)
+    init = functools.partial(init_params, model)
     estimator_state = initial_estimator_state()
     state = jax.jit(functools.partial(init_state, init, tx, estimator_state, 0))()
 

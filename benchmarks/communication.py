@@ -33,33 +33,33 @@ def exchanged(program: str) -> Counter[str]:
     compiler does not know counts once, which "unknown loops" counts.
     """
     bodies = dict(_computations(program))
-    found: Counter[str] = Counter()
+    moved: Counter[str] = Counter()
     entry = next(name for name, lines in bodies.items() if lines[0].startswith("ENTRY"))
 
     def walk(name: str, times: int) -> None:
         for line in bodies[name][1:]:
             match = _COLLECTIVE.search(line)
             if match:
-                found[match[2]] += times * size(match[1])
+                moved[match[2]] += times * size(match[1])
             turns = 1
             if " while(" in line:
-                known = _TRIPS.search(line)
-                turns = int(known[1]) if known else 1
-                found["unknown loops"] += 0 if known else 1
+                trips = _TRIPS.search(line)
+                turns = int(trips[1]) if trips else 1
+                moved["unknown loops"] += 0 if trips else 1
             for called in _CALLED.findall(line):
                 if called in bodies:
                     walk(called, times * turns)
 
     walk(entry, 1)
-    return +found
+    return +moved
 
 
 def size(shapes: str) -> int:
     """Bytes of "f32[32,8]{1,0}", or of a tuple of such."""
-    found = re.findall(r"(\w+)\[([\d,]*)\]", shapes)
+    arrays = re.findall(r"(\w+)\[([\d,]*)\]", shapes)
     return sum(
         BYTES.get(kind, 1) * math.prod(int(n) for n in dims.split(",") if n)
-        for kind, dims in found
+        for kind, dims in arrays
     )
 
 
@@ -91,10 +91,10 @@ def main(arguments: list[str] | None = None) -> None:
     from attnlab.training.loop import first_state, make_update
     from attnlab.training.parallel import STRATEGIES, layout_of, parallel_update
     from attnlab.training.run import count_parameters
-    from benchmarks.problem import Problem, settings
+    from benchmarks.problem import TrainingProblem, settings
 
-    config = settings(options.shape, options.width, options.batch)
-    task, train = Problem.of(config).task, config["train"]
+    problem = TrainingProblem.of(settings(options.shape, options.width, options.batch))
+    task, train = problem.task, problem.settings.train
     batch = task.batches.at(0)
     count = count_parameters(first_state(task, train)(0).params)
     print(
@@ -104,15 +104,16 @@ def main(arguments: list[str] | None = None) -> None:
     )
     print(f"{'strategy':10} {'MB':>9} {'of that':>9}   by kind")
     for strategy in STRATEGIES:
-        chosen = train | {"strategy": strategy, "devices": options.devices}
+        changes = {"strategy": strategy, "devices": options.devices}
+        chosen = train.model_copy(update=changes)
         way = parallel_update(partial(make_update, task, chosen), layout_of(chosen))
         state = way.place(first_state(task, chosen)(0))
-        rate = np.float32(train["learning_rate"])
+        rate = np.float32(train.learning_rate)
         program = way.lower(state, batch, rate).compile().as_text()
-        found = exchanged(program)
-        unknown = found.pop("unknown loops", 0)
-        total = found.total()
-        kinds = [f"{kind} {n / 1e6:.3f}" for kind, n in found.most_common()]
+        moved = exchanged(program)
+        unknown = moved.pop("unknown loops", 0)
+        total = moved.total()
+        kinds = [f"{kind} {n / 1e6:.3f}" for kind, n in moved.most_common()]
         if unknown:
             kinds.append(f"{unknown} loops of unknown length counted once")
         times = total / 4 / count

@@ -22,10 +22,12 @@ from jax import lax
 import attnlab
 from attnlab.decoding import slots
 from attnlab.decoding.largest import largest, top_k
-from attnlab.tasks.translation import translator as tasks
-from attnlab.tasks.translation.trained_run import TrainedRun
-from attnlab.tasks.translation.translator import Search, Translator
-from attnlab.text import parallel_corpora
+from attnlab.estimators import prediction
+from attnlab.estimators.prediction import Search
+from attnlab.tasks.translation import translator as translator_module
+from attnlab.tasks.translation.trained import TrainedTranslation
+from attnlab.tasks.translation.translator import Translator
+from attnlab.text.multi30k import multi30k
 from attnlab.text.vocabulary import EOS
 from benchmarks import turns
 from benchmarks.problem import by_path
@@ -47,7 +49,7 @@ SETTINGS = {
 PEER_ROWS = {1: 256, 5: 64}  # sentences a batch; best of 64 to 512 and 32 to 128
 
 
-def trained() -> TrainedRun:
+def trained() -> TrainedTranslation:
     """The model, trained on the first call; a training that was stopped goes on."""
     if not (TRAINED / "result.json").exists():
         print(f"training the weights, into {TRAINED} (minutes, once)", flush=True)
@@ -84,9 +86,9 @@ def alike(run, ours, folder: Path) -> tuple[float, float]:
     """Share of translations with the same words as the peer's, and the largest
     difference of weights in those."""
     same, apart = 0, 0.0
-    with np.load(folder / "found.npz") as found:
+    with np.load(folder / "translations.npz") as theirs:
         for each, tokens, weights in zip(
-            ours, found["tokens"], found["alignments"], strict=True
+            ours, theirs["tokens"], theirs["alignments"], strict=True
         ):
             words = run.translator.target.decode(tokens[(tokens > 0) & (tokens != EOS)])
             if list(each.target) == words:
@@ -124,7 +126,10 @@ def without_alignments(translate):
         del where
         return weights[:, :0]
 
-    with mock.patch.multiple(tasks, dense=nothing, merge_words=nothing):
+    with (
+        mock.patch.object(prediction, "dense", nothing),
+        mock.patch.object(translator_module, "merge_words", nothing),
+    ):
         return translate()
 
 
@@ -139,14 +144,14 @@ def compare(run, sources, peer: Peer, beams: int, rounds: int, folder: Path):
 
     theirs = {"beams": beams, "rows": PEER_ROWS[beams]}
     ways = {
-        "PyTorch": lambda: peer.call("translation", **theirs),
+        "PyTorch": lambda: peer.call("translate", **theirs),
         "attnlab": ours(run.translator),
         "no alignments": lambda: without_alignments(ours(bare)),
         "nobody leaves": lambda: without_leaving(ours(plain)),
     }
     for way in ways.values():
         way()
-    peer.call("translation", keep=True, **theirs)
+    peer.call("translate", keep=True, **theirs)
     same, apart = alike(run, ways["attnlab"](), folder)
     taken = in_turns(ways, rounds)
     print(f"\n{name}, {len(sources)} sentences")
@@ -194,9 +199,7 @@ def main() -> None:
     if not turns.data_folder():
         raise SystemExit("Multi30k is needed: name the data folder in ATTNLAB_DATA")
     run = trained()
-    test = parallel_corpora.load(
-        "multi30k", source="de", target="en", silver=False
-    ).test
+    test = multi30k(source="de", target="en").test
     sources = [pair.source for pair in test]
     figures = []
     with tempfile.TemporaryDirectory() as name, Peer("decoding.py") as peer:

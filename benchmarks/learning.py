@@ -20,7 +20,7 @@ from pathlib import Path
 import jax
 
 from attnlab.sweep import rows
-from attnlab.tasks.translation.task import make_task
+from attnlab.tasks import make_task
 from attnlab.training.optimizers import make_optimizer, make_schedule
 from attnlab.training.step import init_state, train_step
 from configs.ablations import deng2018
@@ -28,24 +28,22 @@ from configs.ablations import deng2018
 
 def updates(corpus):
     """{row: a function that does one update on its first batch}, all compiled."""
-    found = {}
+    programs = {}
     for run in rows.plan(deng2018.get_config(corpus), deng2018.sweep):
-        config = run.config
-        if config["seed"]:
+        train = run.settings.train
+        if run.settings.seed:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            task = make_task(config, Path(folder))
-        tx = make_optimizer(
-            config["train"], make_schedule(config["train"], len(task.batches))
-        )
+            task = make_task(run.settings, Path(folder))
+        tx = make_optimizer(train, make_schedule(train, len(task.batches)))
         state = jax.jit(partial(init_state, task.init, tx, task.estimator_state, 0))()
         batch = task.batches.at(0)
         step = jax.jit(partial(train_step, loss=task.loss, tx=tx))
         compiled = step.lower(state, batch).compile()
         jax.block_until_ready(compiled(state, batch))
-        found[config["row"]] = partial(compiled, state, batch)
+        programs[run.config["row"]] = partial(compiled, state, batch)
         tokens = int(batch.target_lengths.sum())
-    return found, batch.source.shape, tokens
+    return programs, batch.source.shape, tokens
 
 
 def main():
@@ -53,14 +51,14 @@ def main():
     parser.add_argument("--corpus", default="synthetic", choices=deng2018.CORPORA)
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    found, shape, tokens = updates(options.corpus)
-    names = list(found)
+    programs, shape, tokens = updates(options.corpus)
+    names = list(programs)
     taken = {name: [] for name in names}
     for turn in range(options.rounds):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             start = time.perf_counter()
-            jax.block_until_ready(found[name]())
+            jax.block_until_ready(programs[name]())
             taken[name].append(1000 * (time.perf_counter() - start))
     device = jax.devices()[0]
     print(

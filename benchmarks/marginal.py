@@ -65,7 +65,7 @@ def make_problem(rng, model, sentences, length, size):
 
 
 def by_slots(model, chunk):
-    """Minus the marginal as `attnlab.estimators.objective` has it, in chunks of `chunk`."""
+    """Minus the marginal of `attnlab.estimators.objective`, `chunk` rows at a time."""
 
     def in_chunks(*arguments):
         return log_likelihoods(*arguments, chunk)
@@ -174,14 +174,14 @@ def main():
     head += f"{'plain':>9}{'ratio':>8}{'seconds':>9}{'plain':>8}{'ratio':>7}"
     print(head)
     model = make_model(arguments.vocabulary, arguments.width)
-    found = []
+    measured = []
     for size in arguments.sizes:
         problem = make_problem(jax.random.key(0), model, sentences, length, size)
         ours = [compiled(by_slots(model, chunk), *problem) for chunk in chunks]
         other, needed = compiled(plain(model), *problem)
         memory = [used for _, used in ours]
         table = sentences * length * size * 4
-        found.append((table, memory))
+        measured.append((table, memory))
         line = f"{size:>4}{table / MIB:>8.2f}"
         line += "".join(f"{used / MIB:>11.1f}" for used in memory)
         line += f"{needed / MIB:>9.0f}{needed / memory[-1]:>8.0f}"
@@ -198,7 +198,7 @@ def main():
         else:
             line += f"{'-':>8}{'-':>7}"
         print(line, flush=True)
-    (first, least), (last, most) = found[0], found[-1]
+    (first, least), (last, most) = measured[0], measured[-1]
     if last > first:
         grown = (most[-1] - least[-1]) / (last - first)
         print(f"\nof every [T, S] table that S adds, chunk {chunks[-1]}", end=" ")

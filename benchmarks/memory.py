@@ -21,7 +21,8 @@ import jax
 import numpy as np
 
 from attnlab.estimators.objective import initial_estimator_state, make_loss
-from attnlab.tasks.translation.task import build_model, init_params
+from attnlab.nn.init_params import init_params
+from attnlab.tasks.translation.task import build_model
 from attnlab.text.batching import Batch
 from attnlab.text.vocabulary import EOS
 from attnlab.training.optimizers import make_optimizer, make_schedule
@@ -45,27 +46,27 @@ def random_batch(size: int, batch: int, vocabulary: int) -> Batch:
 def ours(size: int, batch: int, vocabulary: int) -> dict[str, float]:
     """MiB at the peak of our updates, in this process."""
     before = resident()
-    config = settings("bahdanau2014")
-    model = build_model(config, vocabulary, vocabulary)
-    tx = make_optimizer(config["train"], make_schedule(config["train"], 100))
+    chosen = settings("bahdanau2014")
+    model = build_model(chosen, vocabulary, vocabulary)
+    tx = make_optimizer(chosen.train, make_schedule(chosen.train, 100))
     estimator_state = initial_estimator_state()
 
     def init(rng):
         return init_params(model, rng)
 
     state = jax.jit(lambda: init_state(init, tx, estimator_state, 0))()
-    loss = make_loss(model, config)
+    loss = make_loss(model, chosen)
     update = jax.jit(
         lambda state, batch: train_step(state, batch, loss=loss, tx=tx),
         donate_argnums=0,
     )
-    given = random_batch(size, batch, vocabulary)
-    compiled = update.lower(state, given).compile()
+    words = random_batch(size, batch, vocabulary)
+    compiled = update.lower(state, words).compile()
     held = [state]
     del state
 
     def work():
-        held[0], _ = compiled(held[0], given)
+        held[0], _ = compiled(held[0], words)
         jax.block_until_ready(held[0])
 
     work(), work()
@@ -78,8 +79,8 @@ def ours(size: int, batch: int, vocabulary: int) -> dict[str, float]:
 def theirs(size: int, batch: int, vocabulary: int) -> float:
     """MiB at the peak of PyTorch's updates."""
     with Peer("train.py") as peer, tempfile.TemporaryDirectory() as name:
-        given = random_batch(size, batch, vocabulary)
-        arrays = {f"0/{field}": array for field, array in given._asdict().items()}
+        words = random_batch(size, batch, vocabulary)
+        arrays = {f"0/{field}": array for field, array in words._asdict().items()}
         np.savez(Path(name) / "batches.npz", **arrays)
         peer.call("load", folder=name)
         shape = {"decoder": "bahdanau", "sizes": [vocabulary, vocabulary], "width": 256}
@@ -104,17 +105,15 @@ def main():
         stdout=subprocess.PIPE,
         check=True,
     )
-    found = json.loads(done.stdout.splitlines()[-1])
+    mine = json.loads(done.stdout.splitlines()[-1])
     other = theirs(*problem)
-    print(
-        f"peak of an update: attnlab {found['peak']:.0f} MiB, PyTorch {other:.0f} MiB"
-    )
-    print(f"temporary buffers of ours, by XLA's account: {found['temporary']:.0f} MiB")
+    print(f"peak of an update: attnlab {mine['peak']:.0f} MiB, PyTorch {other:.0f} MiB")
+    print(f"temporary buffers of ours, by XLA's account: {mine['temporary']:.0f} MiB")
     figure = Figure(
         f"peak memory over PyTorch's, V = {problem[2]}",
-        found["peak"] / other,
+        mine["peak"] / other,
         target="<= 0.6",
-        detail=f"{found['peak']:.0f} against {other:.0f} MiB",
+        detail=f"{mine['peak']:.0f} against {other:.0f} MiB",
     )
     finish("memory", [figure], options.json)
 

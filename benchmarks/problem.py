@@ -7,7 +7,7 @@ matmul), so that the other side is at its best and computes the same loss.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +15,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from attnlab.nn.losses import Sums
+from attnlab.parsing import parse
 from attnlab.sweep.rows import resolve
+from attnlab.task import Task
+from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.tasks.translation.task import make_task
 from attnlab.training.optimizers import make_optimizer, make_schedule
-from attnlab.training.step import init_state, train_step
+from attnlab.training.step import TrainState, init_state, train_step
 from benchmarks.turns import Peer, data_folder
 from configs.translation import get_config
 
@@ -31,46 +35,50 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-def settings(shape: str, width: int = 256, batch_size: int = 128, **more) -> dict:
-    """The configuration of a shape, as a plain dict."""
+def settings(
+    shape: str, width: int = 256, batch_size: int = 128, **more
+) -> TranslationSettings:
+    """The settings of a shape."""
     base = get_config()
     widths = ("embedding", "hidden", "attention_hidden", "readouts")
     chosen = {f"model.{name}": width for name in widths}
     chosen |= {"train.batch_size": batch_size, "train.learning_rate": 1e-3}
     chosen |= {"data.name": "multi30k" if data_folder() else "synthetic"}
-    return resolve(base, SHAPES[shape] | chosen | more).to_dict()
+    config = resolve(base, SHAPES[shape] | chosen | more)
+    return parse(TranslationSettings, config.to_dict())
 
 
-class Problem(NamedTuple):
-    """A configuration's task, first state and pure step."""
+class TrainingProblem(NamedTuple):
+    """A run's settings, its task, its first state and its pure step."""
 
-    config: dict[str, Any]
-    task: Any
-    state: Any
-    step: Any
+    settings: TranslationSettings
+    task: Task
+    state: TrainState
+    step: Callable[..., tuple[TrainState, Sums]]
 
     @classmethod
-    def of(cls, config: dict[str, Any]) -> "Problem":
+    def of(cls, settings: TranslationSettings) -> "TrainingProblem":
+        """The problem of these settings."""
         with tempfile.TemporaryDirectory() as folder:
-            task = make_task(config, Path(folder))
-        train = config["train"]
+            task = make_task(settings, Path(folder))
+        train = settings.train
         tx = make_optimizer(train, make_schedule(train, len(task.batches)))
         state = jax.jit(
-            partial(init_state, task.init, tx, task.estimator_state, config["seed"])
+            partial(init_state, task.init, tx, task.estimator_state, settings.seed)
         )()
         step = partial(train_step, loss=task.loss, tx=tx)
-        return cls(config, task, state, step)
+        return cls(settings, task, state, step)
 
     def peer_arguments(self) -> dict[str, Any]:
         """What benchmarks/peers/seq2seq.py needs to build the same model."""
-        params, model = self.state.params["params"], self.config["model"]
+        params, model = self.state.params["params"], self.settings.model
         words = params["source_embedding"], params["target_embedding"]
         return {
-            "decoder": model["decoder"],
+            "decoder": model.decoder,
             "sizes": [len(table) for table in words],
-            "width": model["hidden"],
-            "layers": model["layers"],
-            "feeding": model["input_feeding"],
+            "width": model.hidden,
+            "layers": model.layers,
+            "feeding": model.input_feeding,
         }
 
 
@@ -83,7 +91,9 @@ def by_path(params: Any) -> dict[str, np.ndarray]:
     }
 
 
-def hand_over(peer: Peer, problem: Problem, batches: Sequence[Any], name: str) -> None:
+def hand_over(
+    peer: Peer, problem: TrainingProblem, batches: Sequence[Any], name: str
+) -> None:
     """Give the peer our parameters and these batches; it holds its model as `name`."""
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "params.npz", **by_path(problem.state.params))

@@ -80,21 +80,21 @@ def alone(products: list[Product]):
     def arrays(rng, product: Product):
         rows, inputs, outputs, _ = product
         keys = jax.random.split(rng, 3)
-        given = jax.random.normal(keys[0], (rows, inputs))
+        data = jax.random.normal(keys[0], (rows, inputs))
         weight = jax.random.normal(keys[1], (inputs, outputs))
-        return given, weight, jax.random.normal(keys[2], (rows, outputs))
+        return data, weight, jax.random.normal(keys[2], (rows, outputs))
 
-    def turns(given, weight, slope, times: int):
+    def turns(data, weight, slope, times: int):
         def turn(_, carry):
-            given, slope, out, back, gradient = carry
-            given = given.at[0, 0].add(1e-9 * back[0, 0])
+            data, slope, out, back, gradient = carry
+            data = data.at[0, 0].add(1e-9 * back[0, 0])
             slope = slope.at[0, 0].add(1e-9 * out[0, 0])
-            gradient = gradient + given.T @ slope
-            return given, slope, given @ weight, slope @ weight.T, gradient
+            gradient = gradient + data.T @ slope
+            return data, slope, data @ weight, slope @ weight.T, gradient
 
-        start = (given, slope, slope, given, jnp.zeros_like(weight))
-        found = lax.fori_loop(0, times, turn, start)
-        return sum(array.sum() for array in found)
+        start = (data, slope, slope, data, jnp.zeros_like(weight))
+        arrays = lax.fori_loop(0, times, turn, start)
+        return sum(array.sum() for array in arrays)
 
     rngs = jax.random.split(jax.random.key(0), len(products))
     held = [arrays(rng, product) for rng, product in zip(rngs, products, strict=True)]

@@ -16,7 +16,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from attnlab.parsing import parse
 from attnlab.sweep.rows import resolve
+from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.tasks.translation.task import make_task
 from attnlab.training.loop import first_state, make_update
 from attnlab.training.replicas import make_vmapped_update, stack_batches, stack_states
@@ -34,11 +36,13 @@ SETTINGS: dict[str, Any] = {
 WIDTHS = ("embedding", "hidden", "encoder_hidden", "attention_hidden", "readouts")
 
 
-def settings(seed: int) -> dict[str, Any]:
+def settings(seed: int) -> TranslationSettings:
+    """The settings of a replica."""
     corpus = "multi30k" if turns.data_folder() else "synthetic"
     chosen = SETTINGS | {f"model.{name}": 128 for name in WIDTHS}
     chosen |= {"data.name": corpus, "seed": seed}
-    return resolve(get_config(), chosen).to_dict()
+    config = resolve(get_config(), chosen)
+    return parse(TranslationSettings, config.to_dict())
 
 
 def mebibytes(compiled: Any) -> float:
@@ -48,17 +52,17 @@ def mebibytes(compiled: Any) -> float:
     return (total + used.temp_size_in_bytes - used.alias_size_in_bytes) / 2**20
 
 
-def ways_of(configs: list[dict[str, Any]]):
+def ways_of(replicas: list[TranslationSettings]):
     """Both ways of every K, the real target words of a turn of each, and MiB of each
     program for a replica."""
     tasks = []
-    for config in configs:
+    for chosen in replicas:
         with tempfile.TemporaryDirectory() as folder:
-            tasks.append(make_task(config, Path(folder)))
-    task, train = tasks[0], configs[0]["train"]
+            tasks.append(make_task(chosen, Path(folder)))
+    task, train = tasks[0], replicas[0].train
     first = first_state(task, train)
-    batches = [own.batches.at(0) for own in tasks]
-    rate = np.float32(train["learning_rate"])
+    batches = [other.batches.at(0) for other in tasks]
+    rate = np.float32(train.learning_rate)
 
     def in_turn(count: int) -> tuple[Callable[[], Any], float]:
         states = [first(seed) for seed in range(count)]
@@ -74,7 +78,7 @@ def ways_of(configs: list[dict[str, Any]]):
 
     def together(count: int) -> tuple[Callable[[], Any], float]:
         held = [stack_states([first(seed) for seed in range(count)])]
-        batch = stack_batches([own.batches for own in tasks[:count]], 0)
+        batch = stack_batches([other.batches for other in tasks[:count]], 0)
         others = (batch, np.full(count, rate), np.ones(count, bool))
         update = jax.jit(make_vmapped_update(task, train), donate_argnums=0)
         compiled = update.lower(held[0], *others).compile()
@@ -103,16 +107,16 @@ def table(
     print(f"{'K':>2}{'in turn':>26}{'tok/s':>8}{'together':>26}{'tok/s':>8}{'MiB':>8}")
     figures = []
     for count in COUNTS:
-        turn, one = taken[f"{count} in turn"], taken[f"{count} together"]
-        rates = [tokens[count] / np.median(times) for times in (turn, one)]
+        turn, joint = taken[f"{count} in turn"], taken[f"{count} together"]
+        rates = [tokens[count] / np.median(times) for times in (turn, joint)]
         mib = memory[f"{count} together"]
         print(
             f"{count:>2}{turns.spread(turn):>26}{rates[0]:>8.0f}"
-            f"{turns.spread(one):>26}{rates[1]:>8.0f}{mib:>8.1f}"
+            f"{turns.spread(joint):>26}{rates[1]:>8.0f}{mib:>8.1f}"
         )
         name = f"K = {count}: one program against {count} in turn"
         detail = f"{rates[1]:.0f} tokens/s, {mib:.1f} MiB a replica"
-        figures.append(turns.Figure(name, turns.ratio(turn, one), detail=detail))
+        figures.append(turns.Figure(name, turns.ratio(turn, joint), detail=detail))
     print(f"one program alone holds {memory['1 in turn']:.1f} MiB")
     return figures
 

@@ -66,15 +66,16 @@ def multiply_adds(size: Size) -> float:
 def update_of(size: Size) -> tuple[Callable[[], float], dict[str, float]]:
     """Processor seconds of one update of this size, and its bytes and parameters."""
     from attnlab.estimators.objective import initial_estimator_state, make_loss
-    from attnlab.tasks.translation.task import build_model, init_params
+    from attnlab.nn.init_params import init_params
+    from attnlab.tasks.translation.task import build_model
     from attnlab.training.optimizers import make_optimizer, make_schedule
     from attnlab.training.run import count_parameters
     from attnlab.training.step import init_state, train_step
 
-    config = settings("bahdanau2014", width=size.H)
-    model = build_model(config, size.V, size.V)
-    tx = make_optimizer(config["train"], make_schedule(config["train"], 100))
-    loss = make_loss(model, config)
+    chosen = settings("bahdanau2014", width=size.H)
+    model = build_model(chosen, size.V, size.V)
+    tx = make_optimizer(chosen.train, make_schedule(chosen.train, 100))
+    loss = make_loss(model, chosen)
 
     def first(seed):
         return init_state(
@@ -195,10 +196,10 @@ def looked_at(like: Path, count: int, where: Path) -> Iterator[float]:
         for file in like.iterdir():
             if file.is_file() and file.name not in (runs.CONFIG, runs.MANIFEST):
                 shutil.copy(file, folder / file.name)
-        own = {key: plan.config[key] for key in ("row", "slug", "order", "seed")}
-        runs.write_json(folder / runs.RESULT, result | own)
+        names = {key: plan.config[key] for key in ("row", "slug", "order", "seed")}
+        runs.write_json(folder / runs.RESULT, result | names)
     yield timed(lambda: runs.find(where))
-    yield timed(lambda: report.tabulate(where))
+    yield timed(lambda: report.make_table(where))
     yield timed(lambda: report.write_report(where))
 
 

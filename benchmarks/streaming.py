@@ -63,20 +63,20 @@ def files_of(text: Path) -> dict[str, str]:
 def streamed(folder: Path):
     """(batches, how many pairs there are) of shards."""
     from attnlab.text.batching import rows_rule
-    from attnlab.text.parallel_corpora import load
+    from attnlab.text.shards import Shards
     from attnlab.text.streaming import StreamedBatches
 
-    shards = load("shards", folder=str(folder)).train.shards  # type: ignore
+    shards = Shards(folder)
     return StreamedBatches(shards, rows_rule(ROWS, None, shards.longest), seed=0)
 
 
 def held(text: Path):
     """The batches of the same text in memory, as a training run makes them."""
     from attnlab.text.batching import bucketed, encode_pairs
-    from attnlab.text.parallel_corpora import load
+    from attnlab.text.files import files
     from attnlab.text.vocabulary import Vocabulary
 
-    corpus = load("files", **files_of(text))
+    corpus = files(train=files_of(text)["train"])
     codecs = [
         Vocabulary.build((pair[side] for pair in corpus.train), 10_000)
         for side in (0, 1)
@@ -175,13 +175,13 @@ def main():
     if options.step:
         what, *paths = options.step
         paths = [Path(path) for path in paths]
-        known = {
+        steps = {
             "generate": lambda: generate(*paths, options.pairs),
             "read": lambda: read_epoch(*paths),
             "hold": lambda: hold(*paths),
             "compare": lambda: compare(*paths, options.rounds),
         }
-        print(json.dumps(known[what]()))
+        print(json.dumps(steps[what]()))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         figures = run(Path(name), options.pairs, options.small, options.rounds)
@@ -195,7 +195,7 @@ def run(root: Path, pairs: int, small: int, rounds: int) -> list[Figure]:
     _, _, written = step("generate", text, pairs=pairs)
     seconds, writing = shard(text, folder)
     on_disk = sum(path.stat().st_size for path in folder.iterdir())
-    _, reading, found = step("read", folder)
+    _, reading, epoch = step("read", folder)
     print(f"{small} pairs")
     step("generate", root / "small", pairs=small)
     _, _ = shard(root / "small", root / "small-shards")
@@ -215,10 +215,10 @@ def run(root: Path, pairs: int, small: int, rounds: int) -> list[Figure]:
         ("memory of a pair that is held", growth, "B", "", "grows with the text"),
         ("shards on disk", on_disk / pairs, "B", "", "a pair"),
         ("pairs written", pairs / seconds, "/s", "", "three passes"),
-        ("opening shards", 1e3 * found["opened"], "ms", "", ""),
-        ("a batch of 64, in random order", 1e3 * found["warm"], "ms", "", ""),
-        ("a batch of 64, a step far ahead", 1e3 * found["seek"], "ms", "", "median"),
-        ("a batch of 64, cold disk", 1e3 * found["cold"], "ms", "", "first 1,000"),
+        ("opening shards", 1e3 * epoch["opened"], "ms", "", ""),
+        ("a batch of 64, in random order", 1e3 * epoch["warm"], "ms", "", ""),
+        ("a batch of 64, a step far ahead", 1e3 * epoch["seek"], "ms", "", "median"),
+        ("a batch of 64, cold disk", 1e3 * epoch["cold"], "ms", "", "first 1,000"),
         (
             "streamed over held, small",
             slower,
@@ -226,13 +226,13 @@ def run(root: Path, pairs: int, small: int, rounds: int) -> list[Figure]:
             "",
             "time of a batch",
         ),
-        ("padding", 100 * found["waste"], "%", "", f"{found['shapes']} shapes"),
+        ("padding", 100 * epoch["waste"], "%", "", f"{epoch['shapes']} shapes"),
         (
             "batches an epoch",
-            found["batches"],
+            epoch["batches"],
             "",
             "",
-            f"{found['dropped']} pairs too long",
+            f"{epoch['dropped']} pairs too long",
         ),
     ]
     return [Figure(*row) for row in rows]

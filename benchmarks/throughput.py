@@ -35,14 +35,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from attnlab import runs
+from attnlab.parsing import parse
 from attnlab.sweep import rows
 from attnlab.sweep.execute import run_all
 from attnlab.sweep.jobs import LOG, environment
 from attnlab.sweep.local import Local, cores
-from attnlab.tasks.translation.task import load_corpus, make_codecs, make_task
+from attnlab.tasks.translation.data import make_codecs
+from attnlab.tasks.translation.settings import TranslationSettings
+from attnlab.tasks.translation.task import make_task
 from attnlab.text.batching import Batch, encode_pairs, in_order
 from benchmarks import turns
-from benchmarks.problem import BAHDANAU, LUONG, Problem, by_path
+from benchmarks.problem import BAHDANAU, LUONG, TrainingProblem, by_path
 from configs.translation import get_config
 
 SETTINGS: dict[str, Any] = {
@@ -81,6 +84,7 @@ LOADED = "/jax/compilation_cache/cache_retrieval_time_sec"
 
 
 def sweep(add):
+    """Four models by two seeds."""
     for seed in range(2):
         add("Bahdanau", **BAHDANAU, seed=seed)
         add("Luong", **LUONG | {"layers": 1}, seed=seed)
@@ -98,6 +102,7 @@ class Compilation(NamedTuple):
 
     @classmethod
     def counted(cls, folder: Path) -> "Compilation":
+        """What the processes have counted in a folder."""
         compiling = loading = tracing = 0.0
         for path in folder.glob("*.json"):
             record = json.loads(path.read_text())
@@ -147,38 +152,38 @@ def one_after_another(folders: Sequence[Path], cache: Path) -> None:
 
 def hand_over(folder: Path) -> None:
     """Write what benchmarks/peers/run.py needs for the run of a folder."""
-    config = runs.read_json(folder / runs.CONFIG)
-    problem = Problem.of(config)
-    steps, evaluate = config["train"]["steps"], config["evaluate"]
-    corpus = load_corpus(config)
-    codecs = make_codecs(config, corpus)
+    settings = parse(TranslationSettings, runs.read_config(folder))
+    problem = TrainingProblem.of(settings)
+    steps, evaluate = settings.train.steps, settings.evaluate
+    corpus = settings.data.load()
+    codecs = make_codecs(settings, corpus)
     splits = {"train": [problem.task.batches.at(step) for step in range(steps)]}
     for name, pairs in (("dev", corpus.dev), ("test", corpus.test)):
         ids = encode_pairs(pairs, *codecs)
-        padded = in_order(ids, evaluate["sentences"], evaluate["edges"])
+        padded = in_order(ids, evaluate.sentences, evaluate.edges)
         splits[name] = [batch for _, batch in padded]
     for name, batches in splits.items():
         np.savez(folder / f"{name}.npz", **stacked(batches))
     np.savez(folder / "params.npz", **by_path(problem.state.params))
-    settings = {
+    work = {
         "shape": problem.peer_arguments(),
         "steps": steps,
-        "evaluate_every": config["train"]["evaluate_every"],
-        "ratio": evaluate["ratio"],
+        "evaluate_every": settings.train.evaluate_every,
+        "ratio": evaluate.ratio,
     }
-    runs.write_json(folder / "run.json", settings)
+    runs.write_json(folder / "run.json", work)
 
 
 def stacked(batches: Sequence[Batch]) -> dict[str, np.ndarray]:
     """One array of all batches a field, zeros where a batch is smaller."""
-    found = {}
+    fields = {}
     for field in Batch._fields:
         arrays = [getattr(batch, field) for batch in batches]
         shape = np.max([array.shape for array in arrays], axis=0)
-        found[field] = np.zeros((len(arrays), *shape), np.int32)
-        for whole, array in zip(found[field], arrays, strict=True):
+        fields[field] = np.zeros((len(arrays), *shape), np.int32)
+        for whole, array in zip(fields[field], arrays, strict=True):
             whole[tuple(map(slice, array.shape))] = array
-    return found
+    return fields
 
 
 def in_pytorch(folders: Sequence[Path], cache: Path) -> None:
@@ -189,9 +194,13 @@ def in_pytorch(folders: Sequence[Path], cache: Path) -> None:
         subprocess.run(command, env=turns.peer_environment(), check=True)
 
 
-class Side(NamedTuple):
-    """A way to finish the runs of some folders (and where programs may be kept), how
-    many times as fast as it a sweep has to be, and what it finds in a folder."""
+class Contender(NamedTuple):
+    """A way to finish runs.
+
+    finish(folders, cache): does it; `cache` is where programs may be kept.
+    target: how many times as fast a sweep has to be.
+    prepare(folder): writes what it needs into a run's folder.
+    """
 
     finish: Callable[[Sequence[Path], Path], None]
     target: str = ""
@@ -200,13 +209,13 @@ class Side(NamedTuple):
 
 SWEEP, TURN, TORCH = "a sweep", "one after another", "PyTorch one after another"
 SIDES = {
-    SWEEP: Side(in_a_sweep),
-    TURN: Side(one_after_another, ">= 1.5"),
-    TORCH: Side(in_pytorch, ">= 2", hand_over),
+    SWEEP: Contender(in_a_sweep),
+    TURN: Contender(one_after_another, ">= 1.5"),
+    TORCH: Contender(in_pytorch, ">= 2", hand_over),
 }
 
 
-class Bench:
+class RunBench:
     """Fresh work folders of the same runs, and a count of what they compile."""
 
     def __init__(self, root: Path, steps: int):
@@ -235,53 +244,53 @@ class Bench:
         print(f"  {name}: {len(folders)} runs in {passed:.1f} s", flush=True)
         return passed, Compilation.counted(counts)
 
-    def apart(self, one: str, other: str) -> float:
+    def apart(self, first: str, other: str) -> float:
         """By how much, of 1, two sides' test perplexities of a run differ at most."""
-        found = []
-        for result in (self.root / one).glob(f"*/*/{runs.RESULT}"):
-            same = self.root / other / result.relative_to(self.root / one)
+        distances = []
+        for result in (self.root / first).glob(f"*/*/{runs.RESULT}"):
+            same = self.root / other / result.relative_to(self.root / first)
             ours, theirs = (
                 runs.read_json(path)["perplexity"] for path in (result, same)
             )
-            found.append(abs(ours / theirs - 1))
-        return max(found)
+            distances.append(abs(ours / theirs - 1))
+        return max(distances)
 
     def shapes(self) -> int:
         """The compiled training shapes of a row; all have the batches of the first."""
         with tempfile.TemporaryDirectory() as folder:
-            return len(make_task(self.planned[0].config, Path(folder)).batches.shapes)
+            return len(make_task(self.planned[0].settings, Path(folder)).batches.shapes)
 
 
 def rates(taken: Mapping[str, Sequence[Any]], note: str) -> list[turns.Figure]:
     """Runs per hour of each side, from its (seconds, Compilation) of eight runs or of
     several halves of them."""
-    found = []
+    figures = []
     for side, parts in taken.items():
         seconds = sum(passed for passed, _ in parts)
         count = 8 if len(parts) == 1 else 4 * len(parts)
         detail = f"{count} runs in {seconds:.1f} s, {note}"
         name = f"runs per hour, {side}"
-        found.append(turns.Figure(name, 3600 * count / seconds, "", detail=detail))
-    return found
+        figures.append(turns.Figure(name, 3600 * count / seconds, "", detail=detail))
+    return figures
 
 
 def against(taken: Mapping[str, Sequence[Any]]) -> list[turns.Figure]:
     """How many times as fast a sweep is as each other side, half by half."""
-    found = []
-    own = [passed for passed, _ in taken[SWEEP]]
+    figures = []
+    sweeps = [passed for passed, _ in taken[SWEEP]]
     for side in [side for side in taken if side != SWEEP]:
         others = [passed for passed, _ in taken[side]]
-        halves = [f"{a / b:.2f}" for a, b in zip(others, own, strict=True)]
+        halves = [f"{a / b:.2f}" for a, b in zip(others, sweeps, strict=True)]
         detail = f"halves {', '.join(halves)}"
-        value, target = sum(others) / sum(own), SIDES[side].target
+        value, target = sum(others) / sum(sweeps), SIDES[side].target
         name = f"a sweep against {side}"
-        found.append(turns.Figure(name, value, target=target, detail=detail))
-    return found
+        figures.append(turns.Figure(name, value, target=target, detail=detail))
+    return figures
 
 
 def compilation(first: Compilation, halves: Sequence[Any]) -> list[turns.Figure]:
     """What a second sweep still spends on programs, beside the first."""
-    again = Compilation(*map(sum, zip(*(one for _, one in halves), strict=True)))
+    again = Compilation(*map(sum, zip(*(spent for _, spent in halves), strict=True)))
     count = len(halves) // 2  # sweeps in those halves
     again = Compilation(*(seconds / count for seconds in again))
     share = 100 * again.compiling / first.compiling
@@ -305,10 +314,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300, help="updates of a run")
     parser.add_argument("--cold", action="store_true", help="the other side too")
     options = parser.parse_args()
-    turns.peer_command("run.py")  # no Python for it is told now, not in a minute
+    turns.peer_command("run.py")  # a missing Python is reported now, not in a minute
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        bench, cache = Bench(root, options.steps), root / "compiled"
+        bench, cache = RunBench(root, options.steps), root / "compiled"
         cold = {SWEEP: [bench.time("first", SWEEP, cache)]}
         if options.cold:
             cold[TURN] = [bench.time("first-other", TURN, root / "compiled-other")]

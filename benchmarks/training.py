@@ -28,10 +28,11 @@ import jax
 import numpy as np
 import optax
 
-from attnlab.tasks.translation.task import load_corpus, make_codecs
+from attnlab.tasks.translation.data import make_codecs
+from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.text.batching import encode_pairs, in_order
 from benchmarks import products
-from benchmarks.problem import SHAPES, Problem, hand_over, settings
+from benchmarks.problem import SHAPES, TrainingProblem, hand_over, settings
 from benchmarks.turns import (
     PEERS,
     ROOT,
@@ -62,7 +63,7 @@ def sample(task) -> list:
     return [plan[int((k + 0.5) * apart)] for k in range(SAMPLE)]
 
 
-def check_equal(problem: Problem, peer: Peer, batch) -> None:
+def check_equal(problem: TrainingProblem, peer: Peer, batch) -> None:
     """Both sides' loss and gradient norm of one batch, within float32's reach."""
 
     def mean_loss(params):
@@ -80,7 +81,9 @@ def check_equal(problem: Problem, peer: Peer, batch) -> None:
     np.testing.assert_allclose(theirs, norm, rtol=1e-4)
 
 
-def limit(shape: str, batch, config, sizes) -> list[products.Product]:
+def limit(
+    shape: str, batch, chosen: TranslationSettings, sizes
+) -> list[products.Product]:
     """The products of an update on this batch."""
     source, target = batch.source.shape[1], batch.target.shape[1]
     common = (
@@ -88,17 +91,17 @@ def limit(shape: str, batch, config, sizes) -> list[products.Product]:
         source,
         target,
         int(batch.target_lengths.sum()),
-        config["model"]["hidden"],
+        chosen.model.hidden,
         sizes[1],
     )
     if shape == "bahdanau2014":
         return products.bahdanau(*common)
-    return products.luong(*common, fed=config["model"]["input_feeding"])
+    return products.luong(*common, fed=chosen.model.input_feeding)
 
 
 def updates(shape: str, rounds: int) -> list[Figure]:
     """Our updates against the other sides', on the same batches."""
-    problem = Problem.of(settings(shape))
+    problem = TrainingProblem.of(settings(shape))
     batches = sample(problem.task)
     tokens = sum(int(batch.target_lengths.sum()) for batch in batches)
     sizes = problem.peer_arguments()["sizes"]
@@ -111,7 +114,8 @@ def updates(shape: str, rounds: int) -> list[Figure]:
         return held[0].step
 
     alone = [
-        products.alone(limit(shape, batch, problem.config, sizes)) for batch in batches
+        products.alone(limit(shape, batch, problem.settings, sizes))
+        for batch in batches
     ]
     everything = list(range(len(batches)))
     with Peer("train.py") as peer:
@@ -157,8 +161,8 @@ def updates(shape: str, rounds: int) -> list[Figure]:
 def tutorial(rounds: int, batches: int = 4) -> list[Figure]:
     """Tokens/s against the tutorial as it is: its batches of random sentences, and its
     output layer that reads all 4 x width."""
-    problem = Problem.of(settings("bahdanau2014"))
-    pairs_ids, _ = texts(problem.config)
+    problem = TrainingProblem.of(settings("bahdanau2014"))
+    pairs_ids, _ = texts(problem.settings)
     ours, theirs = sample(problem.task), random(pairs_ids, 128)[:batches]
     held = [problem.state]
     step = jax.jit(problem.step, donate_argnums=0)
@@ -184,8 +188,8 @@ def tutorial(rounds: int, batches: int = 4) -> list[Figure]:
             way(), way()
         taken = in_turns(ways, rounds)
     words = {
-        name: sum(int(batch.target_lengths.sum()) for batch in given)
-        for name, given in (("attnlab", ours), ("tutorial PyTorch", theirs))
+        name: sum(int(batch.target_lengths.sum()) for batch in batches_)
+        for name, batches_ in (("attnlab", ours), ("tutorial PyTorch", theirs))
     }
     rates = {name: words[name] / np.array(times) for name, times in taken.items()}
     print("\nthe tutorial as it is, with batches of random sentences")
@@ -202,10 +206,10 @@ def tutorial(rounds: int, batches: int = 4) -> list[Figure]:
     ]
 
 
-def texts(config):
-    """The training and development pairs of a configuration as ids."""
-    corpus = load_corpus(config)
-    codecs = make_codecs(config, corpus)
+def texts(chosen: TranslationSettings):
+    """The training and development pairs of a run as ids."""
+    corpus = chosen.data.load()
+    codecs = make_codecs(chosen, corpus)
     return [encode_pairs(part, *codecs) for part in (corpus.train, corpus.dev)]
 
 
@@ -230,7 +234,7 @@ def pooled(pairs_ids, batch_size: int, pool: int = 20, seed: int = 0):
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(pairs_ids))
     size = batch_size * pool
-    found = []
+    batches = []
     for start in range(0, len(order), size):
         members = sorted(
             order[start : start + size],
@@ -238,15 +242,16 @@ def pooled(pairs_ids, batch_size: int, pool: int = 20, seed: int = 0):
         )
         for first in range(0, len(members), batch_size):
             part = members[first : first + batch_size]
-            found.append(padded([pairs_ids[k] for k in part]))
-    return [found[k] for k in rng.permutation(len(found))]
+            batches.append(padded([pairs_ids[k] for k in part]))
+    return [batches[k] for k in rng.permutation(len(batches))]
 
 
 def epoch(share: float, chunks: int = 8) -> list[Figure]:
     """An epoch of each side, in turns of an eighth."""
-    config = settings("bahdanau2014", **{"evaluate.dev_sentences": 10_000})
-    problem = Problem.of(config)
-    train, dev = texts(config)
+    problem = TrainingProblem.of(
+        settings("bahdanau2014", **{"evaluate.dev_sentences": 10_000})
+    )
+    train, dev = texts(problem.settings)
     task = problem.task
     count = int(len(task.batches) * share)
     theirs = pooled(train, 128)[: int(len(train) / 128 * share)]
@@ -307,7 +312,7 @@ def joeynmt(steps: int, turns: int = 2) -> list[Figure]:
     if not python.exists() or not data_folder():
         print(f"\nJoeyNMT is left out: there is no {python}, or no Multi30k")
         return []
-    problem = Problem.of(settings("bahdanau2014"))
+    problem = TrainingProblem.of(settings("bahdanau2014"))
     batches = epoch_of(problem.task)[:steps]
     tokens = sum(int(batch.target_lengths.sum()) for batch in batches)
     held = [problem.state]
@@ -321,22 +326,22 @@ def joeynmt(steps: int, turns: int = 2) -> list[Figure]:
         return tokens / (time.perf_counter() - start)
 
     def theirs(folder: Path) -> float:
-        told = (PEERS / "joeynmt.yaml").read_text(encoding="utf-8")
-        told = re.sub(r"updates: \d+", f"updates: {steps}", told)
-        told = re.sub(r"logging_freq: \d+", "logging_freq: 10", told)
-        (folder / "joeynmt.yaml").write_text(told, encoding="utf-8")
+        text = (PEERS / "joeynmt.yaml").read_text(encoding="utf-8")
+        text = re.sub(r"updates: \d+", f"updates: {steps}", text)
+        text = re.sub(r"logging_freq: \d+", "logging_freq: 10", text)
+        (folder / "joeynmt.yaml").write_text(text, encoding="utf-8")
         command = [python, "-m", "joeynmt", "train", "joeynmt.yaml", "--skip-test"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        said = re.findall(r"Tokens per Sec:\s+(\d+)", done.stderr + done.stdout)
-        if done.returncode or len(said) < 2:
+        speeds = re.findall(r"Tokens per Sec:\s+(\d+)", done.stderr + done.stdout)
+        if done.returncode or len(speeds) < 2:
             raise SystemExit(f"JoeyNMT failed:\n{(done.stdout + done.stderr)[-2000:]}")
-        return statistics.median(map(float, said[1:]))
+        return statistics.median(map(float, speeds[1:]))
 
     ours()
     rates = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        corpus = load_corpus(problem.config)
+        corpus = problem.settings.data.load()
         for split, file in (("train", "train"), ("dev", "val"), ("test", TEST)):
             pairs = getattr(corpus, split)
             for side, end in (("source", "de"), ("target", "en")):

@@ -8,71 +8,22 @@ The argument names a corpus: evidence (embedded), imdb, polarity, sst. With imdb
 widths, batches and optimizer are those of ilivans/tf-rnn-attention.
 """
 
-from ml_collections import ConfigDict
-from ml_collections.config_dict import placeholder
-
-from configs.shared import attend, begin, estimate
-
-CORPORA = ("evidence", "imdb", "polarity", "sst")
+from attnlab.parsing import config_dict
+from attnlab.tasks.classification.settings import ClassificationSettings
 
 
-def get_config(corpus: str = "evidence") -> ConfigDict:
-    """Every setting of classification, as suits a corpus."""
-    if corpus not in CORPORA:
-        raise ValueError(f"unknown corpus {corpus!r}; choose {', '.join(CORPORA)}")
-    config = begin("classification")
-    estimate(config)
-    data, model = config.data, config.model
-    train, evaluate = config.train, config.evaluate
+def get_config(corpus: str = "evidence"):
+    """The defaults, as suits a corpus.
 
-    data.name = corpus
-    data.vocabulary = 10_000  # largest size, the four special tokens included
-    data.min_count = 1
-    data.longest = 64  # EOS counted: of longer sentences the first words are read
-    data.shapes = 2  # of training batches, at most; their widths are chosen
-    data.evidence = ConfigDict()
-    data.evidence.train = 6_000
-    data.evidence.dev = 500
-    data.evidence.test = 1_000
-    data.evidence.lengths = (8, 30)
-    data.evidence.test_lengths = placeholder(tuple)
-    data.evidence.cues = 2
-    data.evidence.decoys = 2
-    data.evidence.negated = 0.4
-    data.evidence.stray = 0.5
-    data.evidence.gap = 1
-    data.evidence.zipf = 0.5
-    data.evidence.seed = 0
-    data.imdb = ConfigDict()
-    data.imdb.dev = 2_000
-    data.polarity = ConfigDict()
-    data.polarity.seed = 0  # of the split
-    data.sst = ConfigDict()
-    data.sst.classes = 5  # or 2
-    data.sst.lowercase = True
+    Args:
+      corpus: its name.
 
-    model.preset = ""  # a paper's choices, see attnlab.attention.presets.PRESETS
-    model.pooling = "attention"  # mean, max, last
-    attend(model)
-    model.score = "additive"
-    model.compat = False  # padding shares the weights, up to data.longest
-    model.cell = "cho-gru"  # gru, lstm
-    model.layers = 1
-    model.embedding = 32
-    model.hidden = 32  # a direction
-    model.attention_hidden = 32
-    model.dropout = 0.2  # of the pooled vector, and between layers
-
-    train.steps = 400
-    train.learning_rate = 4e-3
-    train.evaluate_every = 100
-    train.stop_on = "accuracy"  # or loss: chooses the best checkpoint
-
-    evaluate.sentences = 250  # rows of an evaluation batch
-    evaluate.dev_sentences = 2_000  # how many are looked at while training
-    evaluate.predict = ""  # expected, marginal, argmax; "": marginal for hard reads
-    evaluate.shown = 200  # test sentences kept for the figures
-
+    Returns:
+      A locked ConfigDict.
+    """
+    config = config_dict(ClassificationSettings())
+    config.data.name = corpus
+    data, model, train = config.data, config.model, config.train
     if corpus == "imdb":
         data.longest = 250
         data.shapes = 4
@@ -85,7 +36,7 @@ def get_config(corpus: str = "evidence") -> ConfigDict:
         train.schedule = "constant"
         train.steps = 270  # three epochs
         train.evaluate_every = 90
-    elif corpus != "evidence":
+    elif corpus in ("polarity", "sst"):
         data.min_count = 2
         model.embedding = 64
         model.hidden = 64
@@ -94,4 +45,4 @@ def get_config(corpus: str = "evidence") -> ConfigDict:
         model.dropout = 0.5
         train.learning_rate = 1e-3
         train.steps = 600
-    return config.lock()  # so that a misspelt setting in a config file fails
+    return config

@@ -7,11 +7,11 @@ Needs Multi30k in the data folder (ATTNLAB_DATA). BLEU is that of lower-cased, t
 text (sacrebleu with tokenize none) on test_2016_flickr.
 """
 
-from configs.translation import get_config as base
+from configs.translation import get_config as translation
 
 
 def get_config():
-    config = base()
+    config = translation()
     config.data.name = "multi30k"
     config.data.min_count = 2
     config.data.shapes = 8

@@ -14,25 +14,36 @@ from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0, or 2 with one line about what is wrong."""
+    """Align a sentence and plot it.
+
+    Args:
+      argv: the command line; this process's by default.
+
+    Returns:
+      The exit status: 0, or 2 with one line about what is wrong.
+    """
     options = _parser().parse_args(argv)
     import attnlab
+    from attnlab.tasks.translation.trained import TrainedTranslation
 
     try:
         run = attnlab.load(options.run)
+        if not isinstance(run, TrainedTranslation):
+            task = run.settings.task
+            raise ValueError(f"{options.run} is a run of {task}, not of translation")
         if options.target:
-            found = run.align(options.source, options.target, kind=options.kind)
+            pair = run.align(options.source, options.target, kind=options.kind)
         elif options.kind == "posterior":
             raise ValueError("--kind=posterior needs a --target")
         else:
-            found = run.translate(options.source, beams=options.beams)
-        written = found.plot(options.out, title=options.title)
+            pair = run.translate(options.source, beams=options.beams)
+        written = pair.plot(options.out, title=options.title)
     except (FileNotFoundError, ValueError) as error:
         print(f"align: {error}", file=sys.stderr)
         return 2
-    print(found)
-    for t, s in sorted(found.links()):
-        print(f"  {found.target[t]} - {found.source[s]}  {found.alignment[t, s]:.2f}")
+    print(pair)
+    for s, t in sorted(pair.links(), key=lambda link: link[::-1]):  # by target word
+        print(f"  {pair.target[t]} - {pair.source[s]}  {pair.alignment[t, s]:.2f}")
     print("wrote " + ", ".join(map(str, written)))
     return 0
 

@@ -16,11 +16,18 @@ HELP = {"-h", "--h", "-help", "--help", "--helpshort", "--helpfull"}
 
 
 def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
-    """Parse the command line and call main(arguments); returns the exit status.
+    """Parse the command line and call a program's main.
 
     absl's own `app.run` answers a misspelt setting with a traceback, and a UsageError
-    with the whole help text. Here either is one line on stderr and status 2; --help is
-    not an error. Ctrl-C is status 130, as shells have it.
+    with the whole help text. Here either is a line on stderr; --help is no error.
+
+    Args:
+      main: called with the arguments that are no flags; returns an exit status or None.
+      program: its name, which errors begin with.
+
+    Returns:
+      The exit status: main's; 2 for a mistake of the user, 130 for Ctrl-C, as shells
+      have it.
     """
     if HELP & set(sys.argv[1:]):
         print(sys.modules["__main__"].__doc__)
@@ -42,17 +49,17 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
     except (flags.Error, app.UsageError) as error:
         message = str(error)
     except (AttributeError, KeyError, OSError) as error:
-        found = _explain(error)
-        if found is None:
+        explanation = _explain(error)
+        if explanation is None:
             raise
-        message = found
+        message = explanation
     print(f"{program}: {message}", file=sys.stderr)
     return 2
 
 
 def _explain(error: Exception) -> str | None:
-    """A line about a config file or a setting that is not there, or a full disk; None
-    if it is none of them."""
+    """A line about a missing config file, an unknown setting or a full disk; None for
+    any other error."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = f" for {error.filename}" if error.filename else ""
         return f"no space left{place}; make room, and the same command goes on"
@@ -65,13 +72,28 @@ def _explain(error: Exception) -> str | None:
         name = arg.partition("=")[0].removeprefix("--config.")
         if name != arg and unknown and unknown[1] in name.split("."):
             guess = re.search(r'Did you mean "(\w+)"', str(error))
-            hint = f"; did you mean {guess[1]!r}?" if guess else ""
+            # The part that is misspelt may be the section or the setting.
+            parts = [
+                guess[1] if guess and part == unknown[1] else part
+                for part in name.split(".")
+            ]
+            hint = f"; did you mean {'.'.join(parts)}?" if guess else ""
             return f"unknown setting {name!r}{hint}"
     return None
 
 
 def load_module(flag: flags.FlagHolder) -> ModuleType:
-    """The config file of `flag` as a module; a UsageError where there is none."""
+    """The config file of a flag as a module.
+
+    Args:
+      flag: of `config_flags.DEFINE_config_file`.
+
+    Returns:
+      The module, freshly executed.
+
+    Raises:
+      app.UsageError: where the flag is not given.
+    """
     if flag.value is None:
         raise app.UsageError("give --config=configs/....py")
     path = config_flags.get_config_filename(flags.FLAGS[flag.name]).split(":")[0]

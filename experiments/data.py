@@ -16,7 +16,7 @@ they do in the data folder. A file counts once its sha256 sum is right, and a fe
 was interrupted goes on where it stopped.
 
 `describe` gives lengths, words, the share of them that vocabularies know, and what is
-particular to a kind of corpus: how far word order differs (from gold or silver links),
+particular to a task's corpora: how far word order differs (from gold or silver links),
 classes, entities, facts. A named corpus is described whole, or with --option as its
 loader gives it with these options and no others. With --config it is the corpus of that
 config, your own files among them, and of a translation's config also the shapes that
@@ -24,7 +24,6 @@ batches have (rows, source width, target width), how much of them is padding and
 much would be in random batches; --plot then draws lengths and shapes.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,10 +31,19 @@ from pathlib import Path
 from absl import app, flags
 from ml_collections import config_flags
 
+from attnlab import tasks
+from attnlab.corpora import catalogue, fetching, folder, verifying
 from experiments.configs import launch
+from experiments.data_describe import describe_config, describe_name, option
+from experiments.data_files import (
+    fetch,
+    list_entries,
+    list_json,
+    verify,
+)
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "describe: configs/translation.py[:preset]", lock_config=True
+    "config", None, "describe: configs/....py[:preset]", lock_config=True
 )
 _PLOT = flags.DEFINE_string("plot", None, "describe: draw it, too: a .png or .pdf.")
 _OPTION = flags.DEFINE_multi_string(
@@ -47,6 +55,17 @@ COMMANDS = ("list", "fetch", "verify", "describe")
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Run one of COMMANDS.
+
+    Args:
+      arguments: the command and names of corpora.
+
+    Returns:
+      The exit status.
+
+    Raises:
+      UsageError: for what cannot be done as asked; launch prints it in a line.
+    """
     command, *names = arguments or ["nothing"]
     if command not in COMMANDS:
         raise app.UsageError(f"say one of {', '.join(COMMANDS)}, not {command}")
@@ -59,26 +78,23 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _files(command: str, names: Sequence[str]) -> int:
-    from attnlab.corpora import catalogue, fetching, folder, verifying
-    from experiments import corpora
-
-    place = folder.data_folder()
+    every, place = tasks.catalogue(), folder.data_folder()
     if command == "list":
-        chosen = [catalogue.find(name) for name in names] or catalogue.ENTRIES
+        entries = [catalogue.find(every, name) for name in names] or every
         if _JSON.value:
-            corpora.as_json(chosen, place)
+            list_json(entries, place)
         else:
-            corpora.listed(chosen, place, details=bool(names))
+            list_entries(entries, place, details=bool(names))
         return 0
     if command == "fetch":
         addresses = fetching.mirrors(_MIRROR.value)
-        return corpora.fetch(catalogue.fetchable(names), place, addresses)
-    entries = catalogue.fetchable(names or ["all"])
+        return fetch(catalogue.fetchable(every, names), place, addresses)
+    entries = catalogue.fetchable(every, names or ["all"])
     if not names:  # what nobody fetched is not missing
         entries = [e for e in entries if verifying.state(e, place) != "missing"]
         if not entries:
             raise ValueError(f"no corpus is in {place.resolve()}; see `list`")
-    return corpora.verify(entries, place)
+    return verify(entries, place)
 
 
 def _describe(names: Sequence[str]) -> int:
@@ -91,14 +107,15 @@ def _describe(names: Sequence[str]) -> int:
         raise ValueError(f"--plot is one file; name one corpus, not {len(names)}")
     if _OPTION.value and not names:
         raise ValueError("--option is for a corpus by name; set --config.data... here")
-    from experiments import portraits
-
-    options = dict(map(portraits.option, _OPTION.value))
+    options = dict(map(option, _OPTION.value))
     for name in names:
-        portraits.of_name(name, options, plot)
+        describe_name(name, options, plot)
     if not names:
-        portraits.of_config(json.loads(_CONFIG.value.to_json()), plot)
+        describe_config(_CONFIG.value, plot)
     return 0
+
+
+# ---- describe ----------------------------------------------------------------------
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Judge the alignments of one trained run, or of two that translate in turn.
+"""AER, precision and recall of a trained translation run, or of two opposite ones.
 
     python -m experiments.evaluate --run=runs/hansards/global-general/0 \\
         --reverse=runs/hansards-en-fr/global-general/0 --baseline=eflomal
 
 Prints AER, precision and recall on every gold set of the run's corpus, and on its pairs
 of at most 20 source words: by the attention's own weights (prior), after reading the
-target word too (posterior), the other direction's links turned round, and both
-directions put together. --baseline adds a statistical aligner trained on the same text.
+target word too (posterior), the other direction's links reversed, and both directions
+combined. --baseline adds a statistical aligner trained on the same text.
 """
 
 import argparse
@@ -16,18 +16,33 @@ from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0, or 2 with one line about what is wrong."""
+    """Print a table for each gold set.
+
+    Args:
+      argv: of the command line; None: this process's.
+
+    Returns:
+      Exit status: 0, or 2 with one line about what is wrong.
+    """
     options = _parser().parse_args(argv)
     import attnlab
-    from attnlab.tasks.translation.evaluate_alignment import compare, render
-    from attnlab.tasks.translation.task import load_corpus
+    from attnlab.tasks.translation.evaluate_alignment import Direction, compare, render
+    from attnlab.tasks.translation.trained import TrainedTranslation
+
+    def load(folder: Path) -> TrainedTranslation:
+        run = attnlab.load(folder)
+        if not isinstance(run, TrainedTranslation):
+            raise ValueError(
+                f"{folder} is a run of {run.settings.task}, not of translation"
+            )
+        return run
 
     try:
-        run = attnlab.load(options.run)
-        reverse = attnlab.load(options.reverse) if options.reverse else None
-        corpus = load_corpus(run.config)
+        run = load(options.run)
+        reverse = load(options.reverse) if options.reverse else None
+        corpus = run.settings.data.load()
         if reverse is not None:
-            other = load_corpus(reverse.config)
+            other = reverse.settings.data.load()
             languages = (corpus.source_language, corpus.target_language)
             if (other.target_language, other.source_language) != languages:
                 raise ValueError(
@@ -35,14 +50,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                     f"translate back; it goes from {other.source_language} to "
                     f"{other.target_language}"
                 )
-        found = compare(
+        tables = compare(
             corpus.gold,
-            (run.translator, run.params),
-            reverse and (reverse.translator, reverse.params),
+            Direction(run.translator, run.params),
+            Direction(reverse.translator, reverse.params) if reverse else None,
             corpus.train,
             options.baseline,
         )
-        for name, scores in found.items():
+        for name, scores in tables.items():
             print(render(name, scores))
     except (FileNotFoundError, ValueError, ImportError) as error:
         print(f"evaluate: {error}", file=sys.stderr)

@@ -16,7 +16,14 @@ from pathlib import Path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0, or 2 with one line about a folder or row that is not there."""
+    """Write a report and print its table.
+
+    Args:
+      argv: the program's arguments; those of the command line by default.
+
+    Returns:
+      Exit status: 0, or 2 with one line about a folder or row that is not there.
+    """
     arguments = _parser().parse_args(argv)
     from attnlab.report.report import write_report
 

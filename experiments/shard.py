@@ -1,4 +1,4 @@
-"""Write a corpus as shards, which training reads without loading them.
+"""Write a corpus as shards of ids on disk, which training streams from.
 
     python -m experiments.shard --config=configs/translation.py --out=shards/news \\
         --config.data.name=files --config.data.files.train=train.fr,train.en \\
@@ -13,16 +13,20 @@ folder appears when it is whole: after a kill, give the same command again. --ve
 reads a folder and compares every file with the sha256 of the manifest.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from absl import app, flags
 from ml_collections import config_flags
 
 from experiments.configs import launch
 
+if TYPE_CHECKING:
+    from attnlab.tasks.translation.settings import TranslationSettings
+
+Item = TypeVar("Item")
 EVERY = 10_000  # pairs between two movements of a bar
 SAMPLE = 500_000  # pairs that subwords are learned from
 
@@ -35,6 +39,14 @@ _VERIFY = flags.DEFINE_string("verify", None, "Compare a folder with its manifes
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Write the shards of --config, or verify those of --verify.
+
+    Args:
+      arguments: what is left of the command line: nothing, if it was right.
+
+    Raises:
+      UsageError: for a command line or a corpus that is wrong; it says in what.
+    """
     if arguments:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
     if (_OUT.value is None) == (_VERIFY.value is None):
@@ -43,52 +55,62 @@ def main(arguments: Sequence[str]) -> None:
         if _VERIFY.value is not None:
             verify(Path(_VERIFY.value))
             return
-        if _CONFIG.value is None:
+        if _CONFIG.value is None or _OUT.value is None:
             raise app.UsageError("give --config=configs/translation.py")
-        write(json.loads(_CONFIG.value.to_json()), Path(_OUT.value))
+        from attnlab.tasks import parse_settings
+        from attnlab.tasks.translation.settings import TranslationSettings
+
+        settings = parse_settings(_CONFIG.value)
+        if not isinstance(settings, TranslationSettings):
+            raise ValueError(f"task is {settings.task!r}; choose translation")
+        write(settings, Path(_OUT.value))
     except (FileNotFoundError, ValueError) as error:
         raise app.UsageError(str(error)) from None
 
 
-def write(config, folder: Path) -> None:
-    """Make the vocabularies of a configuration, write its corpus, and say so."""
-    from attnlab.tasks.translation import task as translate
+def write(settings: "TranslationSettings", folder: Path) -> None:
+    """Make the vocabularies of a corpus, write its pairs as ids, and say so.
+
+    Args:
+      settings: which corpus, its vocabularies and its batches.
+      folder: where to, which must be new.
+
+    Raises:
+      ValueError: where it is there already, and for pairs that are to be glued.
+    """
+    from attnlab.tasks.translation.data import make_codecs
     from attnlab.text.batching import rows_rule
+    from attnlab.text.parallel_corpora import CORPORA
     from attnlab.text.sharding import sampled, write_shards
 
-    data, train = config["data"], config["train"]
-    if data["join"]:
-        raise ValueError(f"data.join is {data['join']}; pairs of shards are not glued")
+    data, train = settings.data, settings.train
+    if data.join:
+        raise ValueError(f"data.join is {data.join}; pairs of shards are not glued")
     if folder.exists():  # said before the text is read
         raise ValueError(f"{folder} is there already; remove it, or choose another")
-    if data["name"] == "files":
-        data["files"]["stream"] = True
-    corpus = translate.load_corpus(config)
-    budget = train["token_budget"]
-    rows_of = rows_rule(
-        None if budget else train["batch_size"], budget or None, data["longest"]
-    )
+    # Text files may be larger than memory, so they are read anew in every pass.
+    streaming = {"stream": True} if data.name == "files" else {}
+    corpus = CORPORA[data.name](**data.options | streaming)
     with Watching() as watch:
-        read = watch("vocabularies", corpus.train)
-        if data["units"] == "subwords":
-            read = sampled(read, SAMPLE)
-        codecs = translate.make_codecs(config, corpus._replace(train=read))
+        pairs = watch("vocabularies", corpus.train)
+        if data.units == "subwords":
+            pairs = sampled(pairs, SAMPLE)
         manifest = write_shards(
             corpus,
             folder,
-            *codecs,
-            rows_of=rows_of,
-            shapes=data["shapes"],
-            longest=data["longest"],
-            edges=data["edges"],
+            *make_codecs(settings, corpus._replace(train=pairs)),
+            rows_of=rows_rule(train.rows, train.token_budget or None, data.longest),
+            shapes=data.shapes,
+            longest=data.longest,
+            edges=data.edges,
             megabytes=_MEGABYTES.value,
             watch=watch,
         )
-    kept = manifest["pairs"] - manifest["dropped"]
     widths = [
         f"{bucket['source']} x {bucket['target']}" for bucket in manifest["buckets"]
     ]
-    print(f"wrote {kept} pairs to {folder}, padded to {', '.join(widths)}")
+    written = manifest["pairs"] - manifest["dropped"]
+    print(f"wrote {written} pairs to {folder}, padded to {', '.join(widths)}")
     for number, what in (
         (manifest["dropped"], f"longer than {manifest['longest']} with the end mark"),
         (manifest["empty"], "without a word on one side"),
@@ -98,17 +120,24 @@ def write(config, folder: Path) -> None:
 
 
 def verify(folder: Path) -> None:
-    """Compare every file of a folder with its manifest."""
+    """Compare every file of a folder with its manifest, and print the sizes.
+
+    Args:
+      folder: of shards.
+
+    Raises:
+      ValueError: for a file that is not what was written.
+    """
     from attnlab.text.shards import Shards
 
-    found = []
+    sizes = []
 
     def watch(name: str, size: int) -> None:
-        found.append(size)
+        sizes.append(size)
         print(f"{name} is whole, {size} bytes", file=sys.stderr)
 
     Shards(folder).verify(watch)
-    print(f"{folder} is whole: {len(found)} files, {sum(found)} bytes")
+    print(f"{folder} is whole: {len(sizes)} files, {sum(sizes)} bytes")
 
 
 class Watching:
@@ -136,8 +165,16 @@ class Watching:
     def __exit__(self, *exception) -> None:
         self.progress.stop()
 
-    def __call__(self, what: str, pairs: Iterable) -> Iterator:
-        """The same pairs, counted as they go by."""
+    def __call__(self, what: str, pairs: Iterable[Item]) -> Iterator[Item]:
+        """The same pairs, counted as they go by.
+
+        Args:
+          what: the name of the bar.
+          pairs: of a pass over the text.
+
+        Returns:
+          An iterator over them.
+        """
         task, number = self.progress.add_task(what, total=self.total), 0
         for number, pair in enumerate(pairs, 1):
             yield pair

@@ -85,30 +85,41 @@ def _log(line: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit status: 0, or 1 where a run has failed."""
+    """Run the sweep of the command line, then write its report.
+
+    Args:
+      arguments: what is left of the command line beside flags: none are allowed.
+
+    Returns:
+      The exit status: 0, or 1 where a run has failed.
+
+    Raises:
+      app.UsageError: with a line for each mistake of any row, before anything starts.
+    """
     if arguments:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
     module = load_module(_CONFIG)
     if not hasattr(module, "sweep"):
         raise app.UsageError(f"{module.__file__} has no sweep(add)")
-    workdir = Path(_WORKDIR.value or Path("runs") / Path(module.__file__).stem)
+    stem = Path(str(module.__file__)).stem
+    workdir = Path(_WORKDIR.value or Path("runs") / stem)
 
     from attnlab.sweep import rows
 
     try:
-        planned = rows.plan(
+        specs = rows.plan(
             _CONFIG.value,
             module.sweep,
             config_flags.get_override_values(flags.FLAGS["config"]),
         )
-        planned = [run for run in planned if _ONLY.value in run.config["row"]]
-        if not planned:
+        specs = [spec for spec in specs if _ONLY.value in spec.row]
+        if not specs:
             raise ValueError(f"no row contains {_ONLY.value!r}")
         if _DRY.value:
-            for run in planned:
-                print(f"{workdir / run.place}  {run.config['row']}")
+            for spec in specs:
+                print(f"{workdir / spec.place}  {spec.row}")
             return 0
-        folders = rows.write_folders(planned, workdir, log=_log)
+        folders = rows.write_folders(specs, workdir, log=_log)
         options = {flag.name: flag.value for flag in _OPTIONS}
         executor = make_executor(_EXECUTOR.value, workdir, _PROCESSES.value, options)
     except ValueError as error:
@@ -117,10 +128,10 @@ def main(arguments: Sequence[str]) -> int:
     for ending in (signal.SIGTERM, signal.SIGHUP):  # let run_all end its jobs
         signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     from attnlab import runs
-    from attnlab.mirror.sweep import conclude
     from attnlab.report.report import write_report
     from attnlab.sweep.display import Display
     from attnlab.sweep.execute import run_all
+    from attnlab.sweep.wandb_report import conclude
 
     try:
         with Display(folders, workdir) as display:
@@ -139,7 +150,7 @@ def main(arguments: Sequence[str]) -> int:
     table = next(path for path in written if path.name == "table.txt")
     print(table.read_text(encoding="utf-8"))
     print(f"{len(written)} files in {written[0].parent}; start with {written[0]}")
-    for line in conclude(workdir, folders, written, planned[0].config["wandb"]):
+    for line in conclude(workdir, folders, written, specs[0].settings.wandb):
         print(line)
     return int(not all((folder / runs.RESULT).exists() for folder in folders))
 

@@ -18,11 +18,15 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 from ml_collections import config_flags
 
 from experiments.configs import launch
+
+if TYPE_CHECKING:
+    from attnlab.settings import TaskSettings
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "configs/translation.py[:preset]", lock_config=True
@@ -37,20 +41,43 @@ _PROCESSES = flags.DEFINE_integer("processes", 0, "How many processes train toge
 _PROCESS = flags.DEFINE_integer("process", -1, "Which of them this is, from 0.")
 
 
-def variant(config) -> str:
-    """What a run of these settings is called where no sweep names it."""
-    model = config.model
-    if model.get("preset"):
-        return model.preset
-    kinds = [model[key] for key in ("system", "reader", "pooling") if key in model]
-    if "window" in model:
+def variant(settings: "TaskSettings") -> str:
+    """What a run is called where no sweep names it.
+
+    Args:
+      settings: of the run.
+
+    Returns:
+      The preset; without one the model's kind, its attention and its learning rule.
+    """
+    from attnlab.settings import AttentionSettings, LearningSettings
+
+    model = settings.model
+    # Tasks call what tells their models apart by these names; most have one of them.
+    names = {"preset": "", "system": "", "reader": "", "pooling": ""}
+    values = names | {k: v for k, v in model.model_dump().items() if k in names}
+    if values["preset"]:
+        return values["preset"]
+    kinds = [value for value in values.values() if value]
+    if isinstance(model, AttentionSettings):
         kinds.append(f"{model.window} ({model.score})")
-    if model.get("read", "soft") != "soft":
-        kinds.append(config.get("estimator", {}).get("learning", model.read))
-    return ", ".join(kinds) or config.task
+        rule = ""
+        if isinstance(settings, LearningSettings):
+            rule = settings.estimator.learning.removeprefix("cross-entropy")
+        if model.read != "soft":
+            kinds.append(rule or model.read)
+    return ", ".join(kinds) or settings.task
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Train the run of the command line and print its result.
+
+    Args:
+      arguments: what is left of the command line beside flags: none are allowed.
+
+    Raises:
+      app.UsageError: for settings that are wrong, and for a run that failed.
+    """
     if arguments:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
     if _CONFIG.value is None:
@@ -58,6 +85,8 @@ def main(arguments: Sequence[str]) -> None:
 
     from attnlab import runs
     from attnlab.sweep import rows
+    from attnlab.sweep.attention_options import check_options
+    from attnlab.tasks import parse_settings
     from attnlab.training import processes
     from attnlab.training.run import BusyRun, run
 
@@ -66,18 +95,18 @@ def main(arguments: Sequence[str]) -> None:
         if _COORDINATOR.value:
             processes.connect(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
         config = rows.resolve(_CONFIG.value, {}, overrides)
+        settings = parse_settings(json.loads(config.to_json()))
+        check_options([settings], overrides)
         file = config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0]
-        name = variant(config)
+        name = variant(settings)
         slug = runs.slug(name)
-        default = Path("runs") / Path(file).stem / slug / str(config.seed)
+        default = Path("runs") / Path(file).stem / slug / str(settings.seed)
         folder = Path(_WORKDIR.value or default)
-        settings = json.loads(config.to_json())
-        settings |= {"row": name, "slug": slug, "order": 0}
-        planned = rows.RunSpec(Path(folder.name), settings)
+        spec = rows.make_run_spec(config, Path(folder.name), name, slug)
 
-        def prepare():
+        def prepare() -> None:
             rows.write_folders(
-                [planned], folder.parent, log=lambda line: print(line, file=sys.stderr)
+                [spec], folder.parent, log=lambda line: print(line, file=sys.stderr)
             )
 
         processes.lead(prepare)

@@ -6,7 +6,7 @@
 
 A small sweep (three rows, two seeds, through `experiments.sweep`) is run undisturbed,
 then again and again under faults. In the end its summary.csv has to have the numbers of
-the undisturbed one, times apart, or the damage has to be said. Outcomes are kept in
+the undisturbed one, times apart, or the damage has to be reported. Outcomes stay in
 --workdir, so that faults can be run one by one.
 """
 
@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.faults.damage import Case, damages, outcomes, stop_midway
 from benchmarks.faults.failing import failing_rows, full_disk
 from benchmarks.faults.kills import kills, two_at_once
-from benchmarks.faults.sweeps import ROOT, Bench, Outcome
+from benchmarks.faults.sweeps import ROOT, FaultBench, Outcome
 from benchmarks.turns import machine
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -31,10 +31,12 @@ FAULTS = ("kills", "two", "rows", "disk", "finished", "unfinished")
 SEED = 0
 
 
-def run(bench: Bench, fault: str, count: int, quick: bool, files: list[str]) -> dict:
+def run(
+    bench: FaultBench, fault: str, count: int, quick: bool, files: list[str]
+) -> dict:
     """The outcomes of one kind of fault, and what became of each kind of file.
 
-    With `files` only these are damaged, and the others are as they were found before.
+    With `files` only these are damaged, and the others are as in the last record.
     """
     if fault == "kills":
         return {"outcomes": [kills(bench, count, SEED)]}
@@ -46,42 +48,43 @@ def run(bench: Bench, fault: str, count: int, quick: bool, files: list[str]) -> 
         return {"outcomes": [full_disk(bench)]}
     finished = fault == "finished"
     template = bench.whole if finished else stop_midway(bench, "midway")
-    told = damages(bench, template, finished, SEED, 6 if quick else None, files)
+    fates = damages(bench, template, finished, SEED, 6 if quick else None, files)
     if files:
         before = records(bench.folder).get(fault, {}).get("files", [])
-        kept = [(Case(*case), fate) for case, fate in before if case[0] not in files]
-        told = kept + told
-    return {"outcomes": outcomes(told, fault), "files": told}
+        others = [(Case(*case), fate) for case, fate in before if case[0] not in files]
+        fates = others + fates
+    return {"outcomes": outcomes(fates, fault), "files": fates}
 
 
-def shown(found: list[Outcome]) -> Table:
-    table = Table("fault", "tried", "survived", "said", "numbers lost", "")
-    for one in found:
-        table.add_row(one.fault, *map(str, one[1:5]), one.note)
+def make_table(results: list[Outcome]) -> Table:
+    """The outcomes for a terminal."""
+    table = Table("fault", "tried", "survived", "reported", "numbers lost", "")
+    for outcome in results:
+        table.add_row(outcome.fault, *map(str, outcome[1:5]), outcome.note)
     return table
 
 
 def records(folder: Path) -> dict[str, dict]:
-    """What was found of each fault so far, kept in a folder."""
+    """The record of each fault that has been tried, from a folder."""
     paths = {fault: folder / f"{fault}.json" for fault in FAULTS}
     return {f: json.loads(p.read_text()) for f, p in paths.items() if p.exists()}
 
 
-def document(found: dict[str, dict]) -> str:
+def document(tried: dict[str, dict]) -> str:
     """The section of the document, in Markdown."""
     here = ", ".join(f"{name}: {value}" for name, value in machine().items())
-    when = ", ".join(sorted({record["when"] for record in found.values()}))
+    when = ", ".join(sorted({record["when"] for record in tried.values()}))
     lines = [
         f"Measured {when} by `python -m benchmarks.faults` ({here}).",
         "",
-        "| fault | tried | survived | said | numbers lost | |",
+        "| fault | tried | survived | reported | numbers lost | |",
         "| --- | ---: | ---: | ---: | ---: | --- |",
     ]
-    for record in found.values():
-        for one in record["outcomes"]:
-            fields = [str(field).replace("|", "\\|") for field in one]
+    for record in tried.values():
+        for outcome in record["outcomes"]:
+            fields = [str(field).replace("|", "\\|") for field in outcome]
             lines.append(f"| {' | '.join(fields)} |")
-    files = [(f, *line) for f in FAULTS for line in found.get(f, {}).get("files", ())]
+    files = [(f, *line) for f in FAULTS for line in tried.get(f, {}).get("files", ())]
     if files:
         lines += ["", "What became of each file, flipped and cut short:", ""]
         lines += ["| file | finished run | unfinished run |", "| --- | --- | --- |"]
@@ -130,30 +133,30 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console()
 
-    def say(line: str) -> None:
+    def show(line: str) -> None:
         now = time.strftime("%H:%M:%S")
         console.print(f"[{now}] {line}", markup=False, soft_wrap=True)
 
-    bench = Bench(options.workdir.absolute(), say)
+    bench = FaultBench(options.workdir.absolute(), show)
     if options.write:
         write(document(records(bench.folder)))
         return 0
     bench.prepare(again=not options.keep)
-    say(f"an undisturbed sweep takes {bench.seconds:.0f} s")
+    show(f"an undisturbed sweep takes {bench.seconds:.0f} s")
     count = 4 if options.quick else options.kills
-    found: list[Outcome] = []
+    results: list[Outcome] = []
     for fault in options.only:
         record = run(bench, fault, count, options.quick, options.files)
-        found += record["outcomes"]
+        results += record["outcomes"]
         if not options.quick:
             record["when"] = time.strftime("%Y-%m-%d")
             path = bench.folder / f"{fault}.json"
             path.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    console.print(shown(found))
-    kept = records(bench.folder)
-    if not options.quick and kept.keys() == set(FAULTS):  # never half a table
-        write(document(kept))
-    return int(any(one.lost or one.survived < one.tried for one in found))
+    console.print(make_table(results))
+    tried = records(bench.folder)
+    if not options.quick and tried.keys() == set(FAULTS):  # never half a table
+        write(document(tried))
+    return int(any(item.lost or item.survived < item.tried for item in results))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from attnlab import runs
 from attnlab.report import rows
 from attnlab.training.checkpoint import Checkpoints
-from benchmarks.faults.sweeps import ROOT, Bench, Outcome, kill, summary
+from benchmarks.faults.sweeps import ROOT, FaultBench, Outcome, kill, summary
 
 
 class Case(NamedTuple):
@@ -43,7 +43,7 @@ WAYS: dict[str, Callable[[bytes, random.Random], bytes]] = {
 
 def kinds(folder: Path) -> dict[str, Path]:
     """A file of each kind below a run's folder, by what it is."""
-    found = {
+    files = {
         path.name: path
         for path in sorted(folder.iterdir())
         if path.is_file() and not path.name.endswith(".tmp")
@@ -52,18 +52,18 @@ def kinds(folder: Path) -> dict[str, Path]:
     steps = {"best": checkpoints.best_step, "newest": checkpoints.latest_step}
     for name, step in steps.items():
         top = checkpoints.folder / str(step)
-        found[f"{name} checkpoint: manifest"] = checkpoints.folder / (
+        files[f"{name} checkpoint: manifest"] = checkpoints.folder / (
             f"{step}.manifest.json"
         )
         for path in sorted(top.rglob("*")):
             if path.is_file() and (name == "newest" or path.parent.name == "d"):
                 inside = path.relative_to(top)
                 kind = inside.parent / "*" if inside.parent.name == "d" else inside
-                found.setdefault(f"{name} checkpoint: {kind.as_posix()}", path)
-    return found
+                files.setdefault(f"{name} checkpoint: {kind.as_posix()}", path)
+    return files
 
 
-def stop_midway(bench: Bench, name: str) -> Path:
+def stop_midway(bench: FaultBench, name: str) -> Path:
     """A sweep whose runs all were killed in training, with checkpoints behind them."""
     folder = bench.begin(bench.folder / name)
     process = bench.start(folder)
@@ -75,7 +75,7 @@ def stop_midway(bench: Bench, name: str) -> Path:
     return folder
 
 
-def stop_run(bench: Bench, run: Path) -> None:
+def stop_run(bench: FaultBench, run: Path) -> None:
     """Train the run of a folder, and kill it once it has two checkpoints."""
     environment = bench.environment()
     process = subprocess.Popen(
@@ -103,16 +103,18 @@ def loads(run: Path, finished: bool, moments: random.Random) -> list[list[Case]]
     all of their files in one.
     """
     cases = [[Case(kind, way) for kind in kinds(run)] for way in WAYS]
-    single = [[case] for own in cases for case in own]
+    single = [[case] for same_way in cases for case in same_way]
     if finished:
         single = [[case] for (case,) in single if "checkpoint" not in case.kind]
-        single += [[c for c in own if "checkpoint" in c.kind] for own in cases]
+        single += [
+            [c for c in same_way if "checkpoint" in c.kind] for same_way in cases
+        ]
     moments.shuffle(single)
     return single
 
 
 def damages(
-    bench: Bench,
+    bench: FaultBench,
     template: Path,
     finished: bool,
     seed: int,
@@ -125,8 +127,10 @@ def damages(
     places = sorted(path.parent for path in template.glob(f"*/*/{runs.CONFIG}"))
     waiting = loads(places[0], finished, moments)[:most]
     if files:
-        waiting = [own for own in waiting if {case.kind for case in own} & {*files}]
-    told: list[tuple[Case, str]] = []
+        waiting = [
+            cases for cases in waiting if {case.kind for case in cases} & {*files}
+        ]
+    fates: list[tuple[Case, str]] = []
     for start in range(0, len(waiting), len(places)):
         folder = bench.copy(template, bench.folder / "damaged")
         bench.log(folder).unlink(missing_ok=True)
@@ -146,37 +150,39 @@ def damages(
             fate = _fate(bench, folder, name, before.get(name, ""), wrong)
             if code != 0:
                 fate = f"LOST: the sweep ended with {code}"
-            told += [(case, fate) for case in cases]
+            fates += [(case, fate) for case in cases]
         done = min(start + len(places), len(waiting))
         bench.say(f"{done} of {len(waiting)} runs damaged, exit {code}; {wrong[:2]}")
-    return told
+    return fates
 
 
-def _fate(bench: Bench, folder: Path, run: str, before: str, wrong: list[str]) -> str:
+def _fate(
+    bench: FaultBench, folder: Path, run: str, before: str, wrong: list[str]
+) -> str:
     """What became of a damaged run: `before` is how a report saw it at once."""
-    own = [line for line in wrong if line.startswith(f"{run} ")]
-    if own or before == "wrong":
-        return f"LOST: {(own or ['the report had another number'])[0]}"
+    lines = [line for line in wrong if line.startswith(f"{run} ")]
+    if lines or before == "wrong":
+        return f"LOST: {(lines or ['the report had another number'])[0]}"
     words = bench.log(folder).read_text(encoding="utf-8", errors="replace")
-    said = before == "failed" or told_of(words, folder, run)
-    return "said, mended" if said else "not needed"
+    reported = before == "failed" or mentions_damage(words, folder, run)
+    return "reported, mended" if reported else "not needed"
 
 
-def told_of(words: str, folder: Path, place: str) -> bool:
+def mentions_damage(words: str, folder: Path, place: str) -> bool:
     """Whether the sweep or the run's log speaks of damage in the run."""
     marks = ("damaged", "lost", "left out", "not finished", "again from")
-    own = (folder / place / "log.txt").read_text(errors="replace")
+    log = (folder / place / "log.txt").read_text(errors="replace")
     lines = [line for line in words.splitlines() if f"{place}:" in line]
-    return any(mark in line for line in [*lines, own] for mark in marks)
+    return any(mark in line for line in [*lines, log] for mark in marks)
 
 
-def states(bench: Bench, folder: Path) -> dict[str, str]:
+def states(bench: FaultBench, folder: Path) -> dict[str, str]:
     """What the report makes of each run before anything is mended: "failed", "right"
     or, where a number is another one and nobody says so, "wrong"."""
-    found = rows.group([rows.checked(run) for run in runs.find(folder)])
+    checked = rows.group([rows.checked(run) for run in runs.find(folder)])
     (folder / "report").mkdir(exist_ok=True)
     path = folder / "report" / "summary.csv"
-    path.write_text(rows.summary_csv(found, folder), encoding="utf-8")
+    path.write_text(rows.summary_csv(checked, folder), encoding="utf-8")
     expected = summary(bench.whole)
     return {
         place: "failed"
@@ -186,16 +192,16 @@ def states(bench: Bench, folder: Path) -> dict[str, str]:
     }
 
 
-def outcomes(told: list[tuple[Case, str]], run: str) -> list[Outcome]:
+def outcomes(results: list[tuple[Case, str]], run: str) -> list[Outcome]:
     """A line a way of damage."""
     lines = []
     for way, title in (
         ("flipped", "a byte flipped"),
         ("cut short", "a file cut short"),
     ):
-        fates = [fate for case, fate in told if case.way == way]
+        fates = [fate for case, fate in results if case.way == way]
         lost = sum(fate.startswith("LOST") for fate in fates)
-        reported = sum(fate.startswith("said") for fate in fates)
+        reported = sum(fate.startswith("reported") for fate in fates)
         note = f"{len(fates) - reported - lost} in files that nothing read again"
         survived = len(fates) - lost
         title = f"{title}, {run} run"

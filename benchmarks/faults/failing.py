@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attnlab import runs
 from benchmarks.faults.config import FAULTY
-from benchmarks.faults.sweeps import Bench, Outcome, half_written
+from benchmarks.faults.sweeps import FaultBench, Outcome, half_written
 
 KILLED = "killed for its memory"
 MEMORY = 2 * 2**30  # bytes that the sweep of that row and all its runs may have
@@ -19,8 +19,8 @@ Enlarge = Callable[[], None]
 ROOM = (1, 2)  # MiB of the disk that fills up; the sweep needs more
 
 
-def failing_row(bench: Bench, fault: str) -> Outcome:
-    """A sweep with one more row, which fails: its error is said, the others finish."""
+def failing_row(bench: FaultBench, fault: str) -> Outcome:
+    """A sweep with one more row that fails: that is reported, the others finish."""
     name = f"a row: {fault}"
     folder = bench.begin(bench.folder / fault.replace(" ", "-"))
     try:
@@ -40,7 +40,8 @@ def failing_row(bench: Bench, fault: str) -> Outcome:
     return Outcome(name, 1, int(good), int(bool(error)), len(wrong), error)
 
 
-def failing_rows(bench: Bench) -> list[Outcome]:
+def failing_rows(bench: FaultBench) -> list[Outcome]:
+    """One sweep for each kind of failing row."""
     return [failing_row(bench, fault) for fault in FAULTY]
 
 
@@ -79,11 +80,11 @@ def _remove(group: Path) -> None:
             time.sleep(0.1)
 
 
-def full_disk(bench: Bench) -> Outcome:
+def full_disk(bench: FaultBench) -> Outcome:
     """Sweeps on file systems too small for them, which then get room."""
     fault = "the disk is full"
     place = bench.folder / "disk"
-    said = survived = lost = 0
+    reported = survived = lost = 0
     for size in ROOM:
         try:
             with small_disk(place, size) as (disk, enlarge):
@@ -91,7 +92,7 @@ def full_disk(bench: Bench) -> Outcome:
                 code = bench.finish(bench.start(folder))
                 text = bench.log(folder).read_text(errors="replace")
                 clear = "No space left" in text or "no space left" in text
-                said += code != 0 and clear and "Traceback" not in text
+                reported += code != 0 and clear and "Traceback" not in text
                 halves = half_written(folder)
                 enlarge()
                 again = bench.finish(bench.start(folder))
@@ -103,7 +104,7 @@ def full_disk(bench: Bench) -> Outcome:
         lost += len(wrong)
     sizes = ", ".join(map(str, ROOM))
     note = f"{sizes} MiB, then enough"
-    return Outcome(fault, len(ROOM), survived, said, lost, note)
+    return Outcome(fault, len(ROOM), survived, reported, lost, note)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attnlab import runs
 from attnlab.runs.lock import LOCK, read_owner
-from benchmarks.faults.sweeps import Bench, Outcome, half_written, kill
+from benchmarks.faults.sweeps import FaultBench, Outcome, half_written, kill
 
 SHORTEST, LONGEST = 0.2, 20.0  # seconds from a start to a kill, within the sweep's own
 MILESTONES, AFTER = (
@@ -18,7 +18,7 @@ MILESTONES, AFTER = (
 LOOK = 0.02  # seconds between two looks at the files
 
 
-def kills(bench: Bench, count: int, seed: int) -> Outcome:
+def kills(bench: FaultBench, count: int, seed: int) -> Outcome:
     """Kill sweeps `count` times in all, and let each finish nevertheless.
 
     Three of five kills come at a random time. On a busy machine most of that is spent
@@ -50,7 +50,7 @@ def kills(bench: Bench, count: int, seed: int) -> Outcome:
 
 
 def _ends_before(
-    bench: Bench, folder: Path, number: int, moments: random.Random
+    bench: FaultBench, folder: Path, number: int, moments: random.Random
 ) -> bool:
     """Start a sweep and kill it at a random moment; true where it has ended by then."""
     before = _milestones(folder)
@@ -102,14 +102,14 @@ def what(folder: Path) -> str:
     for run in open_:
         if (run / runs.HYPOTHESES).exists() or (run / runs.LOSSES).exists():
             return "in a test"
-    owned = [run for run in open_ if read_owner(run / LOCK)]
-    if not owned:
+    locked = [run for run in open_ if read_owner(run / LOCK)]
+    if not locked:
         return "between runs"
-    trained = any((run / runs.METRICS).exists() for run in owned)
+    trained = any((run / runs.METRICS).exists() for run in locked)
     return "in training" if trained else "while a run started"
 
 
-def two_at_once(bench: Bench, times: int, seed: int) -> Outcome:
+def two_at_once(bench: FaultBench, times: int, seed: int) -> Outcome:
     """Two sweeps that start within seconds of each other, on one folder."""
     moments = random.Random(seed)
     survived = lost = 0

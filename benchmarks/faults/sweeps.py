@@ -25,9 +25,12 @@ PATIENCE = 900.0  # seconds a sweep may take
 class Outcome(NamedTuple):
     """What a fault, tried several times, came to.
 
-    survived: times that ended with the undisturbed numbers. reported: times that the
-    damage or the failure was said. lost: numbers of summary.csv that were not the
-    undisturbed ones, and that nobody said so of. note: more, in words.
+    fault: its name.
+    tried: times that it was tried.
+    survived: times that ended with the undisturbed numbers.
+    reported: times that the damage or the failure was reported.
+    lost: numbers of summary.csv that were other ones, without a word about it.
+    note: more, in words.
     """
 
     fault: str
@@ -38,7 +41,7 @@ class Outcome(NamedTuple):
     note: str = ""
 
 
-class Bench:
+class FaultBench:
     """Sweeps that share their compiled programs, one of them undisturbed."""
 
     def __init__(self, folder: Path, say: Callable[[str], None]):
@@ -50,9 +53,9 @@ class Bench:
     def prepare(self, again: bool = True) -> None:
         """Run the undisturbed sweep twice: it has to agree with itself. Not `again`
         takes the one that is here, if it is."""
-        kept = self.folder / "seconds.json"
-        if not again and kept.exists():
-            self.seconds = runs.read_json(kept)["seconds"]
+        record = self.folder / "seconds.json"
+        if not again and record.exists():
+            self.seconds = runs.read_json(record)["seconds"]
             return
         for folder in (self.folder / "first", self.whole):
             began = time.monotonic()
@@ -65,7 +68,7 @@ class Bench:
         wrong = self.differences(self.folder / "first")
         if wrong:
             raise RuntimeError(f"the undisturbed sweep has no one outcome: {wrong[:3]}")
-        runs.write_json(kept, {"seconds": self.seconds})
+        runs.write_json(record, {"seconds": self.seconds})
 
     def begin(self, folder: Path) -> Path:
         """An empty folder for a sweep. Whether replicas pay is not measured but set:
@@ -77,6 +80,7 @@ class Bench:
         return folder
 
     def copy(self, source: Path, folder: Path) -> Path:
+        """A copy of a sweep's folder, in place of what was there."""
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(source, folder)
         return folder
@@ -123,11 +127,11 @@ class Bench:
     def differences(self, folder: Path, but: Iterable[str] = ()) -> list[str]:
         """Every number of summary.csv, times apart, that is not the undisturbed one:
         "global/0 bleu: 3.1, was 2.9". Rows named in `but` may be what they are."""
-        expected, found = summary(self.whole), summary(folder)
-        wrong = [f"{place}: not expected" for place in found if place not in expected]
+        expected, results = summary(self.whole), summary(folder)
+        wrong = [f"{place}: not expected" for place in results if place not in expected]
         wrong = [line for line in wrong if not line.startswith(tuple(but) or ("\0",))]
         for place, numbers in expected.items():
-            other = found.get(place, {})
+            other = results.get(place, {})
             wrong += [
                 f"{place} {name}: {other.get(name)}, was {value}"
                 for name, value in numbers.items()

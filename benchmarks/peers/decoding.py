@@ -1,8 +1,8 @@
 """The PyTorch side of decoding: greedy and beam search of sentences that attnlab chose.
 
 A folder holds params.npz (attnlab's parameters by path) and sentences.npz (`source`
-[N, S], `lengths` [N] and `limits` [N], the most words a translation may take). What is
-found goes to found.npz: `tokens` [N, L] and `alignments` [N, L, S].
+[N, S], `lengths` [N] and `limits` [N], the most words a translation may take). The
+translations go to translations.npz: `tokens` [N, L] and `alignments` [N, L, S].
 
 As a good PyTorch user writes it: sentences sorted by length, keys once, one tensor for
 all hypotheses of a batch, memory shared by the hypotheses of a sentence, and a batch
@@ -39,9 +39,9 @@ def step(model: Seq2Seq, memory, state: Tensor, words: Tensor):
     embedded = model.target_words(words.flatten())
     logits = model.vocabulary(model.maxout(torch.cat([flat, embedded, context], -1)))
     state = model.cell(torch.cat([embedded, context], -1), flat)
-    said = logits.log_softmax(-1)
-    said[:, :BANNED] = -torch.inf
-    return state.view(batch, beams, width), said.view(batch, beams, -1), weights
+    logs = logits.log_softmax(-1)
+    logs[:, :BANNED] = -torch.inf
+    return state.view(batch, beams, width), logs.view(batch, beams, -1), weights
 
 
 def start(model: Seq2Seq, source: Tensor, lengths: Tensor):
@@ -56,8 +56,8 @@ def start(model: Seq2Seq, source: Tensor, lengths: Tensor):
 def advance(model: Seq2Seq, memory, carry, words: Tensor):
     """Carry, log-probabilities [B, V] and weights [B, S] after `words` [B]."""
     if model.kind == "bahdanau":
-        state, said, weights = step(model, memory, carry[0][:, None], words[:, None])
-        return (state[:, 0],), said[:, 0], weights[:, 0]
+        state, logs, weights = step(model, memory, carry[0][:, None], words[:, None])
+        return (state[:, 0],), logs[:, 0], weights[:, 0]
     embedded, (layers, cells, feed) = model.target_words(words), carry
     if model.feeding:
         states = list(zip(layers.unbind(1), cells.unbind(1), strict=True))
@@ -69,9 +69,9 @@ def advance(model: Seq2Seq, memory, carry, words: Tensor):
         layers, cells = (part.transpose(0, 1) for part in state)
         context, weights = model.attend(query[:, 0], memory)
         feed = torch.tanh(model.combine(torch.cat([context, query[:, 0]], -1)))
-    said = model.vocabulary(feed).log_softmax(-1)
-    said[:, :BANNED] = -torch.inf
-    return (layers, cells, feed), said, weights
+    logs = model.vocabulary(feed).log_softmax(-1)
+    logs[:, :BANNED] = -torch.inf
+    return (layers, cells, feed), logs, weights
 
 
 def greedy(model: Seq2Seq, source: Tensor, lengths: Tensor, limits: Tensor):
@@ -85,8 +85,8 @@ def greedy(model: Seq2Seq, source: Tensor, lengths: Tensor, limits: Tensor):
     words = torch.full((batch,), BOS)
     is_open = torch.ones(batch, dtype=torch.bool)
     for time in range(most):
-        carry, said, weights = advance(model, memory, carry, words)
-        gained, words = said.max(-1)
+        carry, logs, weights = advance(model, memory, carry, words)
+        gained, words = logs.max(-1)
         now = rows[is_open]
         tokens[now, time] = words[is_open]
         alignments[now, time] = weights[is_open]
@@ -122,20 +122,20 @@ def beam(model: Seq2Seq, source: Tensor, lengths: Tensor, limits: Tensor, beams:
     ended = torch.zeros(batch, beams, dtype=torch.bool)
     closed, done = ended.clone(), torch.zeros(batch, dtype=torch.bool)
     for time in range(most):
-        state, said, looked = step(model, memory, state, words)
-        best, choices = said.topk(beams)
+        state, logs, looked = step(model, memory, state, words)
+        best, choices = logs.topk(beams)
         reached = best + totals[..., None]
         reached[closed] = -torch.inf
         reached[..., 0][closed] = torch.inf  # itself, first of all
         reached, places = reached.flatten(1).topk(beams)
         origins = places // beams
-        kept = reached == torch.inf
-        words = choices.flatten(1).gather(1, places).masked_fill(kept, 0)
-        totals = torch.where(kept, totals.gather(1, origins), reached)
-        counts = torch.where(kept, counts.gather(1, origins), time + 1)
-        ended = torch.where(kept, ended.gather(1, origins), words == EOS)
+        finished = reached == torch.inf
+        words = choices.flatten(1).gather(1, places).masked_fill(finished, 0)
+        totals = torch.where(finished, totals.gather(1, origins), reached)
+        counts = torch.where(finished, counts.gather(1, origins), time + 1)
+        ended = torch.where(finished, ended.gather(1, origins), words == EOS)
         limit = limits[rows, None]
-        closed = kept | ended | (time + 1 >= limit)
+        closed = finished | ended | (time + 1 >= limit)
         now = ~done
         at = rows[now]
         tokens[at, time], parents[at, time] = words[now], origins[now]
@@ -191,7 +191,7 @@ def translate(beams: int, rows: int, keep: bool = False) -> float:
     """Seconds to translate every sentence, `rows` at a time; `keep` writes them."""
     source, lengths, limits = held["source"], held["lengths"], held["limits"]
     order = torch.argsort(lengths, stable=True)
-    found = []
+    results = []
 
     def work():
         with torch.inference_mode():
@@ -199,20 +199,22 @@ def translate(beams: int, rows: int, keep: bool = False) -> float:
                 width = int(lengths[part].max())
                 batch = source[part, :width], lengths[part], limits[part]
                 if beams == 1:
-                    found.append((part, *greedy(held["model"], *batch)))
+                    results.append((part, *greedy(held["model"], *batch)))
                 else:
-                    found.append((part, *beam(held["model"], *batch, beams)))
+                    results.append((part, *beam(held["model"], *batch, beams)))
 
     taken = seconds(work)
     if keep:
         most, size = int(limits.max()), source.shape[1]
         tokens = np.zeros((len(source), most), np.int32)
         alignments = np.zeros((len(source), most, size), np.float32)
-        for part, words, weights in found:
+        for part, words, weights in results:
             rows_ = part.numpy()
             tokens[rows_, : words.shape[1]] = words.numpy()
             alignments[rows_, : words.shape[1], : weights.shape[2]] = weights.numpy()
-        np.savez(held["folder"] / "found.npz", tokens=tokens, alignments=alignments)
+        np.savez(
+            held["folder"] / "translations.npz", tokens=tokens, alignments=alignments
+        )
     return taken
 
 

@@ -56,12 +56,12 @@ def perplexity(model: Seq2Seq, batches: list[Batch]) -> float:
 @torch.inference_mode()
 def translate(model: Seq2Seq, batches: list[Batch], ratio: float) -> list[list[int]]:
     """The ids of greedy translations, end marks included."""
-    found = []
+    translations = []
     for source, lengths, *_ in batches:
         limits = (ratio * lengths).ceil().long() + 10
         tokens, _ = greedy(model, source, lengths, limits)
-        found += [row[row > 0].tolist() for row in tokens]
-    return found
+        translations += [row[row > 0].tolist() for row in tokens]
+    return translations
 
 
 def run(folder: Path) -> dict[str, Any]:
@@ -79,16 +79,16 @@ def run(folder: Path) -> dict[str, Any]:
         losses.append(training.update(batch).detach())
         if number % every and number != steps:
             continue
-        found = perplexity(model, dev)
+        score = perplexity(model, dev)
         translate(model, dev, settings["ratio"])
-        record = {"loss": float(torch.stack(losses).mean()), "perplexity": found}
+        record = {"loss": float(torch.stack(losses).mean()), "perplexity": score}
         with open(folder / "metrics.jsonl", "a") as log:
             log.write(json.dumps({"step": number} | record) + "\n")
         losses.clear()
         learned = {"model": model.state_dict()}
         learned["optimizer"] = training.optimizer.state_dict()
         torch.save(learned, folder / f"{number}.pt")
-        saved.append((found, number))
+        saved.append((score, number))
     _, best = min(saved)
     model.load_state_dict(torch.load(folder / f"{best}.pt")["model"])
     translations = translate(model, test, settings["ratio"])

@@ -106,11 +106,11 @@ class Seq2Seq(nn.Module):
         if self.feeding:
             feed = embedded.new_zeros(len(embedded), self.width)
             states = list(zip(*(part.unbind(0) for part in state), strict=True))
-            found = []
+            fed = []
             for word in embedded.unbind(1):
                 states, feed, _ = self.climb(states, feed, word, memory)
-                found.append(feed)
-            return torch.stack(found, 1)
+                fed.append(feed)
+            return torch.stack(fed, 1)
         values, keys, mask = memory
         queries, _ = self.stack(embedded, state)
         scores = torch.bmm(queries, keys.transpose(1, 2))
@@ -168,9 +168,9 @@ class Seq2Seq(nn.Module):
             if kind == "gru":
                 candidate = torch.from_numpy(params[f"{name}/candidate_bias"])
                 hidden[-len(candidate) :].copy_(candidate)
-                own = torch.zeros_like(hidden)
-                own[-len(candidate) :] = 1
-                hidden.register_hook(own.mul)
+                learned = torch.zeros_like(hidden)
+                learned[-len(candidate) :] = 1
+                hidden.register_hook(learned.mul)
 
         self.source_words.weight.copy_(torch.from_numpy(params["source_embedding"]))
         self.target_words.weight.copy_(torch.from_numpy(params["target_embedding"]))

@@ -7,14 +7,14 @@ The second command takes of each task the restart with the least training loss, 
 Sukhbaatar et al. 2015 did of ten. Needs bAbI in the data folder (ATTNLAB_DATA).
 """
 
-from configs.memn2n import get_config as answer
+from configs import memn2n
 
 RESTARTS = 10
 
 
 def get_config():
-    config = answer("1")
-    config.train.evaluate_every = config.train.steps  # the last parameters are kept
+    config = memn2n.get_config("1")
+    config.train.evaluate_every = config.train.steps  # once, at the end
     config.evaluate.shown = 20
     return config
 

@@ -1,17 +1,17 @@
 """Ways to pool a sentence's states, and every way to attend to them.
 
     python -m experiments.sweep --config=configs/ablations/classification.py \\
-        --workdir=runs/classify                          # embedded evidence
+        --workdir=runs/classification                          # embedded evidence
 
 All rows share encoder, widths, data, batches and steps. `compat` is the unmasked
 softmax of ilivans/tf-rnn-attention, which is also over padding.
 """
 
-from configs.classification import get_config as classify
+from configs import classification
 
 
 def get_config(corpus: str = "evidence"):
-    return classify(corpus)
+    return classification.get_config(corpus)
 
 
 def sweep(add):

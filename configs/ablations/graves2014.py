@@ -8,13 +8,13 @@
 The argument names the task: small, or copy, repeat_copy, recall, ngrams, sort.
 """
 
-from configs.ntm import get_config as memorise
+from configs import ntm
 
 
 def get_config(problem: str = "small"):
     if problem != "small":
-        return memorise(problem)
-    config = memorise("copy")
+        return ntm.get_config(problem)
+    config = ntm.get_config("copy")
     config.data.copy.bits = 4
     config.data.copy.lengths = (1, 8)
     config.data.copy.test = (4, 8, 12, 16, 24)

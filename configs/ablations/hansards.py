@@ -8,11 +8,11 @@ batches and steps. The training text stops at 15 English words and the gold does
 half of the pairs are glued in twos.
 """
 
-from configs.translation import get_config as base
+from configs.translation import get_config as translation
 
 
 def get_config():
-    config = base()
+    config = translation()
     config.data.name = "hansards"
     config.data.source_vocabulary = 6_000
     config.data.target_vocabulary = 6_000

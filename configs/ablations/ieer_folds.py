@@ -17,6 +17,6 @@ def get_config():
 
 def sweep(add):
     for fold in range(5):
-        own = {"seed": fold, "data.ieer.fold": fold}
-        add("attention sum", **own)
-        add("uniform attention", score="uniform", readout="both", **own)
+        settings = {"seed": fold, "data.ieer.fold": fold}
+        add("attention sum", **settings)
+        add("uniform attention", score="uniform", readout="both", **settings)

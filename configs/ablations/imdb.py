@@ -7,11 +7,11 @@ ilivans/tf-rnn-attention; all rows share the rest. Narrower than those of
 configs/classification.py:imdb, so that ten runs take half an hour of one core.
 """
 
-from configs.classification import get_config as classify
+from configs import classification
 
 
 def get_config():
-    config = classify("imdb")
+    config = classification.get_config("imdb")
     config.model.embedding = 64
     config.model.hidden = 64
     config.model.attention_hidden = 64

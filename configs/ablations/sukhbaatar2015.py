@@ -9,11 +9,11 @@ position encoding (PE), a linear start (LS) and random noise (RN); the others ch
 thing about that model. All rows share data, batches and updates.
 """
 
-from configs.memn2n import get_config as answer
+from configs import memn2n
 
 
 def get_config(tasks: str = ""):
-    return answer(tasks)
+    return memn2n.get_config(tasks)
 
 
 def sweep(add):

@@ -6,11 +6,11 @@ All rows share encoder, widths, data and steps; bahdanau2014 has its own decoder
 direction of the encoder is half as wide as the decoder, as dot needs.
 """
 
-from configs.translation import get_config as base
+from configs.translation import get_config as translation
 
 
 def get_config():
-    config = base()
+    config = translation()
     config.data.synthetic.train = 10_000
     config.data.synthetic.dev = 200
     config.data.synthetic.test = 400

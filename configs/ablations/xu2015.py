@@ -3,8 +3,8 @@
     python -m experiments.sweep --config=configs/ablations/xu2015.py \\
         --workdir=runs/xu2015                            # scenes of digits
 
-Every row has the model and the steps of configs/captioning.py and differs from `soft` in
-what it says. Hard rows predict words by the marginal over cells.
+Every row has the model and the steps of configs/captioning.py and differs from `soft`
+in what it says. Hard rows predict words by the marginal over cells.
 """
 
 from configs.captioning import get_config as base

@@ -24,9 +24,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-SETTINGS = {
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from attnlab.tasks.translation.settings import TranslationSettings
+
+SETTINGS: dict[str, object] = {
     "data.edges": (5,),
     "data.synthetic.train": 2_000,
     "data.synthetic.dev": 8,
@@ -44,13 +49,21 @@ SETTINGS = {
     "model.hidden": 16,
     "model.attention_hidden": 16,
     "model.readouts": 16,
+    "estimator.learning": "reinforce",  # each estimator brings its own
     "train.batch_size": 32,
     "train.learning_rate": 5e-3,
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit status: 0, or 2 with one line about what is wrong."""
+    """Measure, print and write.
+
+    Args:
+      argv: flags; those of the command line by default.
+
+    Returns:
+      Exit status: 0, or 2 with one line on stderr about what is wrong.
+    """
     options = _parser().parse_args(argv)
     try:
         written = _measure(options)
@@ -63,39 +76,51 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def settings(seed: int = 0, steps: int = 60) -> dict[str, Any]:
-    """The configuration of the fixed model."""
+def settings(seed: int = 0, steps: int = 60) -> "TranslationSettings":
+    """The settings of the fixed model.
+
+    Args:
+      seed: of the model, its batches and the samples.
+      steps: updates that it has learned for.
+
+    Returns:
+      Checked settings.
+
+    Raises:
+      ValueError: for values that are out of range.
+    """
+    from attnlab.parsing import parse
+    from attnlab.tasks.translation.settings import TranslationSettings
     from configs.translation import get_config
 
     config = get_config()
     config.update_from_flattened_dict(SETTINGS | {"seed": seed, "train.steps": steps})
-    return config.to_dict()
+    return parse(TranslationSettings, config.to_dict())
 
 
 def _measure(options: argparse.Namespace) -> list[Path]:
     """The files written."""
     from attnlab.report import figures
     from attnlab.runs import write_bytes
-    from experiments.estimators import gradients, setup, statistics
-    from experiments.estimators.grids import markdown, text
-    from experiments.estimators.tables import page, table_csv
+    from experiments.estimators import gradients, setup, statistics, tables
 
     size = gradients.group_size(options.samples)
-    known = [one for one in setup.ESTIMATORS if options.only in one.name]
-    if not known:
+    chosen = [item for item in setup.ESTIMATORS if options.only in item.name]
+    if not chosen:
         words = dict.fromkeys(w for e in setup.ESTIMATORS for w in e.name.split())
         raise ValueError(
             f"no estimator's name contains {options.only!r}; names are made of "
             f"{', '.join(words)}, as is {setup.ESTIMATORS[0].name!r}"
         )
     curves = {
-        one: [one._replace(samples=count) for count in setup.COUNTS]
-        for one in setup.OVER_SAMPLES
-        if one in known
+        item: [item._replace(samples=count) for count in setup.COUNTS]
+        for item in setup.OVER_SAMPLES
+        if item in chosen
     }
-    every = list(dict.fromkeys([*known, *sum(curves.values(), [])]))
+    every = list(dict.fromkeys([*chosen, *sum(curves.values(), [])]))
+    model_settings = settings(options.seed, options.steps)
     options.out.mkdir(parents=True, exist_ok=True)
-    fixed = setup.fixed_model(settings(options.seed, options.steps))
+    fixed = setup.make_fixed_model(model_settings)
     with _progress() as progress:
         bar = progress.add_task("", total=gradients.work(every))
         groups = gradients.sample_all(
@@ -104,12 +129,12 @@ def _measure(options: argparse.Namespace) -> list[Path]:
             options.samples,
             lambda what: progress.update(bar, advance=1, description=what),
         )
-    found = {one: statistics.measured(some) for one, some in groups.items()}
-    parts = page(fixed, gradients.GROUPS * size, known, curves, found)
+    measurements = {item: statistics.measured(some) for item, some in groups.items()}
+    parts = tables.page(fixed, gradients.GROUPS * size, chosen, curves, measurements)
     written = {
-        "table.txt": text(parts),
-        "table.md": markdown(parts),
-        "estimators.csv": table_csv(found),
+        "table.txt": tables.text(parts),
+        "table.md": tables.markdown(parts),
+        "estimators.csv": tables.table_csv(measurements),
     }
     for name, content in written.items():
         write_bytes(options.out / name, content.encode())
@@ -117,10 +142,15 @@ def _measure(options: argparse.Namespace) -> list[Path]:
     if curves:
         figure = figures.variance_by_samples(
             {
-                one.baseline: [
-                    (e.samples, found[e].variance, found[e].variance_error) for e in row
+                item.baseline: [
+                    (
+                        e.samples,
+                        measurements[e].variance,
+                        measurements[e].variance_error,
+                    )
+                    for e in row
                 ]
-                for one, row in curves.items()
+                for item, row in curves.items()
             }
         )
         stem = options.out / "figures" / "variance-by-samples"
@@ -128,7 +158,7 @@ def _measure(options: argparse.Namespace) -> list[Path]:
     return paths
 
 
-def _progress() -> Any:
+def _progress() -> "Progress":
     from rich.console import Console
     from rich.progress import Progress
 

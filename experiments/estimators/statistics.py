@@ -8,14 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import f as f_distribution
 
-LEVEL = 1e-4  # how often a bias is found where there is none: a table asks 38 times
+LEVEL = 1e-4  # how often a bias is detected where there is none: a table asks 38 times
 
 
 class Groups(NamedTuple):
-    """What is kept of the sampled gradients, G groups of n, less the exact one.
+    """Sampled gradients, less the exact one, in G groups.
 
-    means [G, P], squares [G]: the mean squared length; size n; scale: the exact
-    gradient's length; seconds [G] a gradient.
+    means: [G, P], of each group.
+    squares: [G], the mean squared length in each group.
+    size: gradients of a group.
+    scale: the exact gradient's length.
+    seconds: [G], of one gradient.
     """
 
     means: np.ndarray
@@ -26,13 +29,15 @@ class Groups(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What was found of an estimator; lengths are relative to the exact gradient's.
+    """Bias and variance of an estimator; lengths are relative to the exact gradient's.
 
-    distance: |mean - exact|, most of it noise where there is no bias. squared: the
-    squared bias, with its standard error; where there is none it is above and below 0
-    by chance. limit: a bias shorter than this one could not have been told from none.
-    variance: the trace of the covariance of one gradient, with its standard error.
-    seconds: a gradient, the median over groups.
+    distance: |mean - exact|, most of it noise where there is no bias.
+    squared: the squared bias; where there is none it is above and below 0 by chance.
+    squared_error: its standard error.
+    limit: a bias shorter than this cannot be told from none.
+    variance: the trace of the covariance of one gradient.
+    variance_error: its standard error.
+    seconds: of one gradient, the median over groups.
     """
 
     distance: float
@@ -44,17 +49,30 @@ class Measured(NamedTuple):
     seconds: float
 
     @property
-    def found(self) -> bool:
-        """Is there a bias?"""
+    def detected(self) -> bool:
+        """Whether there is a bias.
+
+        Returns:
+          True where the squared bias is more than noise.
+        """
         return self.squared > self.limit**2
 
     @property
     def bias(self) -> float:
+        """The length of the bias.
+
+        Returns:
+          At least 0.
+        """
         return float(np.sqrt(max(self.squared, 0.0)))
 
     @property
     def bias_error(self) -> float:
-        """Standard error, which means something where a bias is found."""
+        """The standard error of the bias, meaningful where a bias is detected.
+
+        Returns:
+          The error; nan where the bias is 0.
+        """
         return self.squared_error / (2 * self.bias) if self.bias else float("nan")
 
 
@@ -66,6 +84,12 @@ def measured(groups: Groups) -> Measured:
     is for G |mean|^2 / tr(C), with C the covariance of a group's mean: without a bias
     about an F of d and d (G - 1) degrees of freedom, d = tr(C)^2 / tr(C^2) (Box 1954).
     In one dimension that is Student's t-test.
+
+    Args:
+      groups: of one estimator.
+
+    Returns:
+      Its Measured.
     """
     means = np.asarray(groups.means, np.float64) / groups.scale
     count = len(means)

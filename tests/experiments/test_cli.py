@@ -1,6 +1,7 @@
 """The command-line programs: quick help, and one clear line for a mistake."""
 
 import ast
+import importlib
 import json
 import math
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 
 from attnlab import runs
 from attnlab.report import table
-from experiments import align, configs, report
+from attnlab.sweep import rows
+from attnlab.tasks import parse_settings
+from experiments import align, configs, report, train
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = "--config=configs/ablations/synthetic.py"
@@ -79,7 +82,7 @@ def test_help_is_quick_and_no_error(module):
         (
             "sweep",
             [SWEEP, "--config.train.stepz=3"],
-            "unknown setting 'train.stepz'; did you mean 'steps'?",
+            "unknown setting 'train.stepz'; did you mean train.steps?",
         ),
         (
             "sweep",
@@ -89,12 +92,12 @@ def test_help_is_quick_and_no_error(module):
         (
             "train",
             [TRAIN, "--config.train.stepz=3"],
-            "unknown setting 'train.stepz'; did you mean 'steps'?",
+            "unknown setting 'train.stepz'; did you mean train.steps?",
         ),
         (
             "train",
             [TRAIN, "--config.trian.steps=3"],
-            "unknown setting 'trian.steps'; did you mean 'train'?",
+            "unknown setting 'trian.steps'; did you mean train.steps?",
         ),
         ("train", [TRAIN + ":bahdanau"], "unknown preset 'bahdanau'; choose bahdanau2"),
         (
@@ -110,13 +113,23 @@ def test_help_is_quick_and_no_error(module):
         ),
         ("sweep", [], "give --config="),
         ("train", [], "give --config="),
-        ("sweep", [TRAIN], "translate.py has no sweep(add)"),
+        ("sweep", [TRAIN], "translation.py has no sweep(add)"),
+        (
+            "train",
+            [TRAIN, "--config.model.half_width=5"],
+            "model.half_width is given, and nothing takes it; these do: window local-m",
+        ),
+        (
+            "sweep",
+            ["--config=configs/ablations/deng2018.py", "--config.model.half_width=5"],
+            "model.half_width is given, and nothing takes it; these do: window local-m",
+        ),
         ("sweep", [SWEEP, "--only=zz"], "no row contains 'zz'"),
         ("sweep", [SWEEP, "--confg=3"], "Unknown command line flag 'confg'"),
         ("train", [TRAIN, "again"], "unexpected argument 'again'"),
         ("data", [TRAIN], "say one of list, fetch, verify, describe, not nothing"),
         ("data", ["describe"], "give --config="),
-        ("data", ["describe", "babbi"], "unknown corpus 'babbi'; did you mean babi? "),
+        ("data", ["describe", "babbi"], "unknown corpus 'babbi'; did you mean babi?"),
         ("data", ["fetch", "sst", "--mirror=/a"], "mirror '/a' is no address; give"),
         ("data", ["describe", TRAIN, "--plot=a.gif"], "choose a .png or a .pdf file"),
     ],
@@ -131,14 +144,54 @@ def test_a_mistake_is_one_line_on_stderr(name, arguments, expected):
     assert expected in line
 
 
-def test_a_wrong_choice_is_one_line_and_its_traceback_in_the_folder(tmp_path):
+def test_a_wrong_choice_is_one_line_and_makes_no_folder(tmp_path):
+    where = f"--workdir={tmp_path / 'run'}"
+    done = program("train", TRAIN, where, "--config.model.score=dott")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert all(part in line for part in ("train: ", "model.score", "'dott'", "'dot'"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_the_corpus_does_not_fit_is_one_line_and_its_traceback_in_the_folder(
+    tmp_path,
+):
     where = f"--workdir={tmp_path / 'run'}"
     tiny = ["--config.data.synthetic.train=8", "--config.wandb.mode=disabled"]
-    done = program("train", TRAIN, where, "--config.model.score=dott", *tiny)
+    done = program("train", TRAIN, where, "--config.evaluate.gold=tesst", *tiny)
     assert done.returncode == 2
-    assert done.stderr.startswith("train: unknown score 'dott'; choose ")
-    assert len(done.stderr.splitlines()) == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("train: ") and "evaluate.gold" in line and "'tesst'" in line
     assert "Traceback" in (tmp_path / "run" / "error.json").read_text()
+
+
+SWEEP_OF_TWO = """
+from configs.translation import get_config
+
+def sweep(add):
+    add("first", score="generall")
+    add("fine")
+    add("second", window="global", half_width=5)
+    add("third", steps=0)
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["--dry_run"]], ids=["run", "dry"])
+def test_a_sweep_names_the_mistakes_of_all_rows_before_it_starts(tmp_path, flags):
+    config = tmp_path / "rows.py"
+    config.write_text(SWEEP_OF_TWO)
+    where = f"--workdir={tmp_path / 's'}"
+    done = program("sweep", f"--config={config}", where, *flags)
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3
+    for line, parts in zip(
+        lines,
+        [("first", "generall"), ("second", "half_width"), ("third", "train.steps")],
+        strict=True,
+    ):
+        assert all(part in line for part in parts), line
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_config_file_with_a_bug_shows_where_it_is(tmp_path):
@@ -261,25 +314,21 @@ def test_a_missing_flag_is_an_error(main, capsys):
 
 
 @pytest.mark.parametrize(
-    ("file", "settings", "expected"),
+    ("file", "changes", "expected"),
     [
-        ("translate", {}, "global (general)"),
-        ("translate", {"preset": "bahdanau2014"}, "bahdanau2014"),
-        ("translate", {"read": "hard"}, "global (general), cross-entropy"),
-        ("read", {"read": "top-k"}, "attentive, global (additive), top-k"),
-        ("classify", {"pooling": "mean"}, "mean, global (additive)"),
-        ("memorise", {}, "ntm"),
+        ("translation", {}, "global (general)"),
+        ("translation", {"model.preset": "bahdanau2014"}, "bahdanau2014"),
+        (
+            "translation",
+            {"model.read": "hard", "estimator.learning": "marginal"},
+            "global (general), marginal",
+        ),
+        ("cloze", {"model.read": "top-k"}, "attentive, global (additive), top-k"),
+        ("classification", {"model.pooling": "mean"}, "mean, global (additive)"),
+        ("ntm", {}, "ntm"),
     ],
 )
-def test_a_run_without_a_row_is_called_by_what_it_is(file, settings, expected):
-    code = f"""
-from configs.{file} import get_config
-from experiments.train import variant
-config = get_config()
-config.model.update({settings!r})
-print(variant(config))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.stdout == f"{expected}\n", done.stderr
+def test_a_run_without_a_row_is_called_by_what_it_is(file, changes, expected):
+    config = importlib.import_module(f"configs.{file}").get_config()
+    settings = parse_settings(json.loads(rows.resolve(config, {}, changes).to_json()))
+    assert train.variant(settings) == expected

@@ -1,6 +1,7 @@
 """`experiments.data` as its user meets it, with a small catalogue and a mirror."""
 
 import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -11,8 +12,7 @@ import pytest
 
 from attnlab.corpora import catalogue, fetching
 from attnlab.corpora.catalogue import Entry, File
-from configs import classification, ntm, translation
-from experiments import corpora, portraits
+from experiments import data_describe, data_files
 from tests.corpora.mirror import dead_address, mirror_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,13 @@ FILES = tuple(
     for path, content in CONTENTS.items()
 )
 TINY = Entry(
-    "tiny", "translation", "a text", (1, 2, 3), "open: yes", "https://up.org", ("tiny",)
+    "tiny",
+    "a text",
+    (1, 2, 3),
+    "open: yes",
+    "https://up.org",
+    ("tiny",),
+    task="translation",
 )
 
 
@@ -51,21 +57,21 @@ def test_fetch_brings_what_is_missing_and_says_whose_it_is(mirror, tmp_path, cap
     folder = tmp_path / "data"
     (folder / "tiny").mkdir(parents=True)
     (folder / "tiny/a.gz").write_bytes(CONTENTS["tiny/a.gz"])
-    assert corpora.fetch([TINY], folder, [mirror.address]) == 0
+    assert data_files.fetch([TINY], folder, [mirror.address]) == 0
     assert {p: (folder / p).read_bytes() for p in CONTENTS} == CONTENTS
     assert [path for path, _ in mirror.seen] == ["/tiny/bb.gz", "/tiny/ccc.gz"]
     out, err = capsys.readouterr()
     assert out == ""
-    assert "tiny: 2 of 3 files to fetch; licence: open: yes" in err
+    assert "tiny: 2 of 3 files to fetch; open: yes" in err
     assert "https://up.org" in err and "2 files fetched" in err
-    assert corpora.fetch([TINY], folder, [mirror.address]) == 0
+    assert data_files.fetch([TINY], folder, [mirror.address]) == 0
     assert len(mirror.seen) == 2
     assert "tiny: complete" in capsys.readouterr().err
 
 
 def test_one_file_that_fails_does_not_stop_the_others(mirror, tmp_path, capsys):
     mirror.plan = ["status 404"]
-    assert corpora.fetch([TINY], tmp_path / "data", [mirror.address]) == 1
+    assert data_files.fetch([TINY], tmp_path / "data", [mirror.address]) == 1
     err = capsys.readouterr().err
     assert f"FAILED tiny/a.gz:\n  {mirror.address}: 404 Not Found" in err
     assert "2 files fetched" in err and "1 failed" in err
@@ -74,12 +80,12 @@ def test_one_file_that_fails_does_not_stop_the_others(mirror, tmp_path, capsys):
 def test_the_mirror_that_gave_a_file_is_asked_first(mirror, tmp_path):
     with mirror_of(tmp_path / "empty") as other:
         addresses = [other.address, mirror.address]
-        assert corpora.fetch([TINY], tmp_path / "data", addresses) == 0
+        assert data_files.fetch([TINY], tmp_path / "data", addresses) == 0
         assert len(other.seen) == 1 and len(mirror.seen) == 3
 
 
 def test_without_an_answer_nothing_more_is_asked(mirror, tmp_path, capsys):
-    assert corpora.fetch([TINY], tmp_path / "data", [dead_address()]) == 1
+    assert data_files.fetch([TINY], tmp_path / "data", [dead_address()]) == 1
     err = capsys.readouterr().err
     assert "tiny/a.gz" in err and "bb.gz" not in err
     assert err.count("again in") == 4
@@ -87,22 +93,22 @@ def test_without_an_answer_nothing_more_is_asked(mirror, tmp_path, capsys):
 
 
 def test_without_a_mirror_it_says_where_the_text_is_from(tmp_path, capsys):
-    assert corpora.fetch([TINY], tmp_path / "data", []) == 2
+    assert data_files.fetch([TINY], tmp_path / "data", []) == 2
     err = capsys.readouterr().err
-    assert "https://up.org" in err and "licence: open: yes" in err
+    assert "https://up.org" in err and "open: yes" in err
     assert "no mirror is named" in err and "ATTNLAB_MIRROR" in err
     assert not (tmp_path / "data").exists()
 
 
 def test_verify_names_what_is_missing_and_what_is_damaged(tmp_path, capsys):
     write(tmp_path)
-    assert corpora.verify([TINY], tmp_path) == 0
+    assert data_files.verify([TINY], tmp_path) == 0
     assert capsys.readouterr().out.splitlines()[2].split() == ["tiny", *"3300"]
     (tmp_path / "tiny/a.gz").write_bytes(b"a" * 4999 + b"b")
     (tmp_path / "tiny/bb.gz").unlink()
     (tmp_path / "tiny/ccc.gz").unlink()
     (tmp_path / "tiny/ccc.gz").mkdir()
-    assert corpora.verify([TINY], tmp_path) == 1
+    assert data_files.verify([TINY], tmp_path) == 1
     head, _, row, _, *wrong = capsys.readouterr().out.splitlines()
     assert head == f"in {tmp_path}" and row.split() == ["tiny", *"3012"]
     got = hashlib.sha256(b"a" * 4999 + b"b").hexdigest()
@@ -115,10 +121,10 @@ def test_verify_names_what_is_missing_and_what_is_damaged(tmp_path, capsys):
 
 def test_list_says_what_is_here(tmp_path, capsys):
     def state():
-        corpora.as_json([TINY], tmp_path)
+        data_files.list_json([TINY], tmp_path)
         (record,) = json.loads(capsys.readouterr().out)
         assert [file["path"] for file in record["files"]] == list(CONTENTS)
-        corpora.listed([TINY], tmp_path, details=False)
+        data_files.list_entries([TINY], tmp_path, details=False)
         assert record["state"] in capsys.readouterr().out
         return record["state"]
 
@@ -129,7 +135,7 @@ def test_list_says_what_is_here(tmp_path, capsys):
     assert state() == "partial"
     (tmp_path / "tiny/a.gz").write_bytes(b"short")
     assert state() == "damaged"
-    corpora.listed([TINY], tmp_path, details=True)
+    data_files.list_entries([TINY], tmp_path, details=True)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "tiny (translation): a text"
     assert [line.split()[0] for line in lines[5:8]] == ["5,000", "-", "15,000"]
@@ -157,19 +163,19 @@ def test_an_embedded_corpus_is_described_and_drawn(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("module", "few", "expected"),
+    ("name", "few", "expected"),
     [
-        (classification, "evidence", "evidence: Generated word salad"),
-        (translation, "synthetic", "training as this config has it: 300 pairs"),
-        (ntm, None, "copy: 9 inputs and 8 outputs a step"),
+        ("classification", "evidence", "evidence: Generated word salad"),
+        ("translation", "synthetic", "training as this config has it: 300 pairs"),
+        ("ntm", None, "copy: 9 inputs and 8 outputs a step"),
     ],
 )
-def test_the_corpus_of_a_config_is_described(module, few, expected, tmp_path, capsys):
-    config = module.get_config()
+def test_the_corpus_of_a_config_is_described(name, few, expected, tmp_path, capsys):
+    config = importlib.import_module(f"configs.{name}").get_config()
     if few:
-        config.data[few].update(train=300, dev=9, test=9)
+        config.data[few].update({"train": 300, "dev": 9, "test": 9})
     plot = tmp_path / "plot.pdf"
-    portraits.of_config(json.loads(config.to_json()), plot)
+    data_describe.describe_config(config, plot)
     out, err = capsys.readouterr()
     assert expected in out and err == ""
     assert plot.read_bytes().startswith(b"%PDF")
@@ -177,7 +183,7 @@ def test_the_corpus_of_a_config_is_described(module, few, expected, tmp_path, ca
 
 def test_options_of_a_loader_are_numbers_lists_and_words():
     given = ["a=3", "b=[1, 2]", "c=False", "d=true", "e=1-20", "f=full", "g=x=y", "h="]
-    assert dict(map(portraits.option, given)) == {
+    assert dict(map(data_describe.option, given)) == {
         "a": 3,
         "b": [1, 2],
         "c": False,
@@ -188,17 +194,17 @@ def test_options_of_a_loader_are_numbers_lists_and_words():
         "h": "",
     }
     with pytest.raises(ValueError, match="--option=size is not NAME=VALUE"):
-        portraits.option("size")
+        data_describe.option("size")
 
 
 def test_what_cannot_be_read_is_named(tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="scenes does not take train=many: '<' not su"):
-        portraits.of_name("scenes", {"train": "many"}, None)
+    with pytest.raises(ValueError, match="scenes.train is 'many'"):
+        data_describe.describe_name("scenes", {"train": "many"}, None)
     monkeypatch.setenv("ATTNLAB_DATA", str(tmp_path))
     (tmp_path / "babi").mkdir()
     (tmp_path / "babi/babi_tasks_v1-2_en_1k.tar.gz").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="(?s)1k.tar.gz is not a whole archive: .*"):
-        portraits.of_name("babi", {}, None)
+        data_describe.describe_name("babi", {}, None)
 
 
 def test_a_corpus_that_is_not_here_is_one_line(tmp_path):
@@ -215,9 +221,9 @@ def test_a_corpus_that_is_not_here_is_one_line(tmp_path):
 @pytest.mark.data
 def test_options_replace_what_is_described_by_default(data_folder, capsys, monkeypatch):
     monkeypatch.setenv("ATTNLAB_DATA", str(data_folder))
-    portraits.of_name("tatoeba", {}, None)
+    data_describe.describe_name("tatoeba", {}, None)
     assert "silver_dev" in capsys.readouterr().out
-    portraits.of_name("tatoeba", {"size": "full"}, None)
+    data_describe.describe_name("tatoeba", {"size": "full"}, None)
     out = capsys.readouterr().out
     assert "164,659" in out and "silver" not in out
 

@@ -1,9 +1,13 @@
 """experiments.shard: from text files to a folder that trains, and what it refuses."""
 
 import json
+from functools import partial
 
-from attnlab.text.parallel_corpora import load
+from attnlab.corpora.loading import load_corpus
+from attnlab.text.parallel_corpora import CORPORA
 from tests.experiments.test_cli import TRAIN, program
+
+load = partial(load_corpus, CORPORA)
 
 
 def test_text_becomes_shards(tmp_path):

@@ -9,10 +9,19 @@ import pytest
 
 from attnlab.attention.base import SampleSpec
 from attnlab.estimators.decoder_steps import forced, likelihoods
-from attnlab.tasks.translation.task import build_model, init_params
+from attnlab.nn.init_params import init_params
+from attnlab.tasks.translation.model import Seq2Seq
+from attnlab.tasks.translation.task import build_model
 from experiments.estimators.exact import expected_over_paths, looking_at
 from tests.estimators.toy import BATCH, FAST, SIZE, enumerated, settings, toy
 from tests.nn.cells_by_hand import random_like
+
+
+def windowed(window: str) -> Seq2Seq:
+    """The toy with a window of three positions."""
+    hard = settings(learning="reinforce")
+    section = hard.model.model_copy(update={"window": window, "half_width": 1})
+    return build_model(hard.model_copy(update={"model": section}), SIZE, SIZE)
 
 
 @pytest.mark.parametrize("decoder", ["luong", "bahdanau"])
@@ -35,9 +44,7 @@ def test_it_is_the_written_out_sum_over_paths(decoder):
 @pytest.mark.parametrize("window", ["local-m", "local-p"])
 def test_it_is_what_passes_over_samples_earn_on_average(window):
     """Also where a window's weights do not sum to one; 20,000 passes a sentence."""
-    config = settings(learning="reinforce")
-    config["model"] |= {"window": window, "half_width": 1}
-    model = build_model(config, SIZE, SIZE)
+    model = windowed(window)
     shapes = jax.eval_shape(functools.partial(init_params, model), jax.random.key(0))
     params = random_like(shapes, 5, 1.5)
     copies = jax.tree.map(lambda a: np.concatenate([a] * 100), BATCH)
@@ -64,9 +71,7 @@ def test_it_is_what_passes_over_samples_earn_on_average(window):
 
 def test_looking_at_a_slot_reads_its_value_alone(rng):
     """Whatever the draw; a word outside the window, as padding, reads as zeros."""
-    config = settings(learning="reinforce")
-    config["model"] |= {"window": "local-m", "half_width": 1}
-    attention = build_model(config, SIZE, SIZE).attention
+    attention = windowed("local-m").attention
     model, params = toy()
     memory, _ = model.apply(params, *BATCH[:2], method="start")
     memory = jax.tree.map(lambda a: a[0], memory)  # three words, step 0 sees two
@@ -76,8 +81,8 @@ def test_looking_at_a_slot_reads_its_value_alone(rng):
     assert memory.values[2].any()
     for slot, rng_read in enumerate(jax.random.split(rng, 4)):
         looking = looking_at(attention, slot)
-        found = looking.apply(*given, step=0, carry=(), draw=SampleSpec(rng_read))
+        output = looking.apply(*given, step=0, carry=(), draw=SampleSpec(rng_read))
         seen = slot < 2
-        np.testing.assert_array_equal(found.context, memory.values[slot] * seen)
-        np.testing.assert_array_equal(found.reads, np.eye(4)[slot] * seen)
-        np.testing.assert_array_equal(found.weights, expected.weights)
+        np.testing.assert_array_equal(output.context, memory.values[slot] * seen)
+        np.testing.assert_array_equal(output.reads, np.eye(4)[slot] * seen)
+        np.testing.assert_array_equal(output.weights, expected.weights)

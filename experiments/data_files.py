@@ -1,0 +1,236 @@
+"""What `experiments.data` prints of the catalogue, a fetch and a check."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from tabulate import tabulate
+
+from attnlab.corpora import fetching, verifying
+from attnlab.corpora.catalogue import Entry, File
+from attnlab.corpora.corpus_stats import CorpusTable
+
+
+def list_entries(entries: Sequence[Entry], place: Path, details: bool) -> None:
+    """Print the catalogue, with what of it is in the data folder.
+
+    Args:
+      entries: of the catalogue.
+      place: the data folder.
+      details: all about each, instead of a line.
+    """
+    if details:
+        for entry in entries:
+            _print_entry(entry, place)
+        return
+    rows = [
+        [entry.name, entry.task, *_numbers(entry)]
+        + [verifying.state(entry, place), entry.license]
+        for entry in entries
+    ]
+    columns = ["corpus", "config", "train / dev / test", "MB", "here", "license"]
+    print(_aligned(columns, rows, "llrrll"))
+    print(f"\nin {place.resolve()}, by the sizes of files; `list NAME` says more")
+
+
+def _print_entry(entry: Entry, place: Path) -> None:
+    examples, _ = _numbers(entry)
+    print(f"{entry.name} ({entry.task}): {entry.what}")
+    print(f"  train / dev / test  {examples or 'made as they are needed'}")
+    print(f"  license             {entry.license}")
+    print(f"  text from           {entry.upstream or 'attnlab itself'}")
+    print(f"  here                {verifying.state(entry, place)}")
+    for file in entry.files:
+        mark = "  " if (place / file.path).is_file() else "- "
+        print(f"  {mark}{file.size:>12,}  {file.path}")
+    print()
+
+
+def _numbers(entry: Entry) -> tuple[str, str]:
+    """Examples and megabytes, as they are printed."""
+    size = f"{entry.size / 1e6:.1f}" if entry.files else ""
+    return " / ".join(f"{count:,}" for count in entry.examples), size
+
+
+def list_json(entries: Sequence[Entry], place: Path) -> None:
+    """Print the catalogue for programs, with the sum of every file.
+
+    Args:
+      entries: of the catalogue.
+      place: the data folder.
+    """
+    records = [
+        entry._asdict()
+        | {"whole": dict(entry.whole), "state": verifying.state(entry, place)}
+        | {"files": [file._asdict() for file in entry.files]}
+        for entry in entries
+    ]
+    print(json.dumps(records, indent=2, ensure_ascii=False))
+
+
+# ---- fetch and verify --------------------------------------------------------------
+
+
+def fetch(entries: Sequence[Entry], place: Path, addresses: list[str]) -> int:
+    """Bring what is not there yet.
+
+    Args:
+      entries: of the catalogue.
+      place: the data folder.
+      addresses: of mirrors.
+
+    Returns:
+      The exit status: 1 where a file failed, 2 where no mirror is named.
+    """
+    console = Console(stderr=True)
+
+    def log(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    files: list[File] = []
+    for entry in entries:
+        with at_work(f"reading what is there of {entry.name}"):
+            checks = [verifying.check(file, place) for file in entry.files]
+        missing = [check.file for check in checks if check.state != verifying.OK]
+        number = f"{len(missing)} of {len(checks)} files to fetch"
+        log(f"{entry.name}: {number if missing else 'complete'}; {entry.license}")
+        log(f"    the text comes from {entry.upstream}")
+        files += missing
+    if not files:
+        return 0
+    if not addresses:
+        log(
+            f"no mirror is named. These files are made from the upstream texts, and no "
+            f"public address has them. Set {fetching.VARIABLE}, or give --mirror, to "
+            "the address (http, https or file) of a folder laid out as the data folder."
+        )
+        return 2
+    try:
+        fetching.check_room(files, place)
+        failed = _fetch_files(files, place, addresses, console, log)
+    except (fetching.FolderError, fetching.NoAnswer) as error:
+        log(str(error))
+        log("the same command goes on from here")
+        return 1
+    brought = len(files) - failed
+    log(f"{brought} files fetched into {place.resolve()}, {failed} failed")
+    return 1 if failed else 0
+
+
+def _fetch_files(
+    files: Sequence[File],
+    place: Path,
+    addresses: list[str],
+    console: Console,
+    log: Callable[[str], None],
+) -> int:
+    """How many could not be fetched. The mirror that gave a file is asked first."""
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    failed = before = 0
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bars:
+        everything = bars.add_task("all", total=sum(file.size for file in files))
+        for file in files:
+            bar = bars.add_task(file.path, total=file.size)
+
+            def progress(done: int, bar=bar, before=before) -> None:
+                bars.update(bar, completed=done)
+                bars.update(everything, completed=before + done)
+
+            try:
+                mirror = fetching.fetch(
+                    file, place, addresses, progress=progress, notice=log
+                )
+                log(f"fetched {file.path}")
+                addresses = sorted(addresses, key=lambda address: address != mirror)
+            except fetching.NoAnswer:
+                raise
+            except fetching.FetchError as error:
+                failed += 1
+                log(f"FAILED {error}")
+            bars.remove_task(bar)
+            before += file.size
+            bars.update(everything, completed=before)
+    return failed
+
+
+def verify(entries: Sequence[Entry], place: Path) -> int:
+    """Read every file of these corpora, and print what is wrong.
+
+    Args:
+      entries: of the catalogue.
+      place: the data folder.
+
+    Returns:
+      The exit status: 1 where a file is not as it must be.
+    """
+    wrong, rows = [], []
+    for entry in entries:
+        with at_work(f"reading {entry.name}"):
+            checks = [verifying.check(file, place) for file in entry.files]
+        states = [check.state for check in checks]
+        ok, missing = states.count(verifying.OK), states.count(verifying.MISSING)
+        numbers = (len(states), ok, missing, len(states) - ok - missing)
+        rows.append([entry.name, *map(str, numbers)])
+        wrong += [check for check in checks if check.state != verifying.OK]
+    columns = ["", "files", verifying.OK, verifying.MISSING, verifying.DAMAGED]
+    print_table(CorpusTable(f"in {place.resolve()}", columns, rows))
+    for file, state, got in wrong:
+        if state == verifying.DAMAGED:
+            got = f"expected sha256 {file.sha256}, got {got}"
+        print(f"{state}  {file.path}  {got}".rstrip())
+    return 1 if wrong else 0
+
+
+# ---- printing ----------------------------------------------------------------------
+
+
+def print_table(table: CorpusTable) -> None:
+    """Print a table and an empty line: names left, numbers right.
+
+    Args:
+      table: its title comes first.
+    """
+    columns = "l" + "r" * (len(table.columns) - 1)
+    text = _aligned(table.columns, table.rows, columns)
+    lines = [f"  {line}".rstrip() for line in text.splitlines()]
+    print("\n".join([table.title, *lines, ""]))
+
+
+def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
+    """Text in columns; sides: "l" or "r" for each."""
+    aligned = [{"l": "left", "r": "right"}[side] for side in sides]
+    return tabulate(
+        rows, columns, tablefmt="plain", disable_numparse=True, colalign=aligned
+    )
+
+
+@contextmanager
+def at_work(what: str) -> Iterator[None]:
+    """Show on a terminal that something goes on; elsewhere nothing is printed.
+
+    Args:
+      what: goes on.
+
+    Returns:
+      A context manager, for as long as it does.
+    """
+    with Console(stderr=True).status(what):
+        yield
