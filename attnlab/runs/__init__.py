@@ -14,6 +14,7 @@
       tallies.npz       other scores of each test example, as counts that add up
       examples.npz      what the figures of a task show
       damaged/          what was found to be so before it was made anew
+      progress.json     what its process is doing just now; gone when that has ended
       .lock             who is training it
 
 The folder is the only truth about a run: reports read it, wandb mirrors it. This part
@@ -22,8 +23,11 @@ needs NumPy and nothing else, so that a report starts without JAX.
 
 from attnlab.runs.alignments import (
     AlignedSentence,
+    FlatAlignments,
     Links,
+    Words,
     read_alignments,
+    read_flat_alignments,
     write_alignments,
 )
 from attnlab.runs.config import read_config, upgrade
@@ -76,26 +80,49 @@ from attnlab.runs.manifest import (
     reopen,
     write_result,
 )
+from attnlab.runs.progress import (
+    COMPILING,
+    EVALUATING,
+    PROGRESS,
+    READING,
+    STARTING,
+    TESTING,
+    TRAINING,
+    RunProgress,
+    read_progress,
+    remove_progress,
+    write_progress,
+)
 
 __all__ = [
     "ALIGNMENTS",
     "CHECKPOINTS",
+    "COMPILING",
     "CONFIG",
     "ENVIRONMENT",
     "ERROR",
+    "EVALUATING",
     "EXAMPLES",
     "HYPOTHESES",
     "LOSSES",
     "MANIFEST",
     "METRICS",
+    "PROGRESS",
+    "READING",
     "REFERENCES",
     "RESULT",
     "SOURCES",
+    "STARTING",
+    "TESTING",
+    "TRAINING",
     "EXAMPLE_COUNTS",
     "AlignedSentence",
     "BusyRun",
+    "FlatAlignments",
     "Links",
+    "Words",
     "Run",
+    "RunProgress",
     "ExampleCounts",
     "append_jsonl",
     "check_result",
@@ -111,6 +138,7 @@ __all__ = [
     "only_one",
     "plain",
     "read_alignments",
+    "read_flat_alignments",
     "read_config",
     "upgrade",
     "read_arrays",
@@ -119,7 +147,9 @@ __all__ = [
     "read_lines",
     "read_losses",
     "read_manifest",
+    "read_progress",
     "read_example_counts",
+    "remove_progress",
     "reopen",
     "slug",
     "unique_id",
@@ -130,6 +160,7 @@ __all__ = [
     "write_json",
     "write_lines",
     "write_losses",
+    "write_progress",
     "write_result",
     "write_example_counts",
 ]

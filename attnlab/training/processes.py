@@ -7,6 +7,7 @@ messages. A run in one process leads itself, and none of this changes it.
 
 import itertools
 import json
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -64,6 +65,8 @@ def count() -> int:
     Returns:
       Their number, at least 1. JAX is not started by the question.
     """
+    if "jax" not in sys.modules:  # nobody has connected; it takes a second to import
+        return 1
     import jax
 
     return jax.process_count() if jax.distributed.is_initialized() else 1
@@ -75,9 +78,11 @@ def leading() -> bool:
     Returns:
       True for a process that reads and writes the run folder.
     """
+    if count() == 1:
+        return True
     import jax
 
-    return count() == 1 or jax.process_index() == 0
+    return jax.process_index() == 0
 
 
 def lead(

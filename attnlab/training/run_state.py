@@ -226,6 +226,7 @@ class RunState:
                 name = jax.tree_util.keystr(path, simple=True, separator="/")
                 self._fail(f"parameter {name} is not finite", self.step)
                 return
+        self.writer.stage(runs.EVALUATING, self.step)
         dev = self.task.validate(state.params)
         self._write("dev", dev)
         self.writer.histograms(self.step, lambda: self._distributions(state.params))

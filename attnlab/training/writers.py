@@ -1,25 +1,47 @@
 """Writers: where the numbers of a run go besides its result.
 
 A writer is a few functions. `jsonl_writer` writes metrics.jsonl, from which reports are
-made; `console_writer` shows progress; `wandb_writer` (in a file of its own) mirrors the
-run in Weights & Biases; `several` makes one writer of many.
+made; `console_writer` shows progress and `progress_writer` publishes it for others;
+`wandb_writer` (in a file of its own) mirrors the run in Weights & Biases; `several`
+makes one writer of many.
 """
 
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple, SupportsFloat, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from attnlab import runs
-from attnlab.metrics.registry import METRICS
+from attnlab.training.pace import (
+    MAIN,
+    Pace,
+    fit,
+    is_live,
+    left_text,
+    number_texts,
+    parts_of,
+)
+
+PUBLISH_SECONDS = 1.0  # between two versions of progress.json in one stage
+LINE_SECONDS = 30.0  # without a terminal: until the next line on the step
+DRAW_SECONDS = 0.1  # on a terminal: until the bar is drawn again in one stage
+BAR = 16  # characters
 
 Values = Mapping[str, object]  # numbers of one moment by name; None: not measured
 Arrays = Callable[[], Mapping[str, object]]  # called by a writer that shows them, only
-# show(step, kind, the last values of each kind, time left)
-Show = Callable[[int, str, Mapping[str, Values], str], None]
+
+
+class ShowStage(Protocol):
+    """Called with what a run is doing: see `attnlab.runs.RunProgress`."""
+
+    def __call__(self, name: str, step: int, note: str = "") -> None: ...
+
+
+def _no_stage(name: str, step: int, note: str = "") -> None:
+    del name, step, note
 
 
 class Writer(NamedTuple):
@@ -29,12 +51,14 @@ class Writer(NamedTuple):
     conclude(): the run is done: result.json and the rest are written.
     close(): to be called once, at the end.
     histograms(step, arrays): {name: array} whose distribution can be shown.
+    stage(name, step, note): what the run is doing, at every change and now and then.
     """
 
     write: Callable[[int, str, Values], None]
     conclude: Callable[[], None]
     close: Callable[[], None]
     histograms: Callable[[int, Arrays], None] = lambda step, arrays: None
+    stage: ShowStage = _no_stage
 
 
 def several(*writers: Writer) -> Writer:
@@ -59,12 +83,16 @@ def several(*writers: Writer) -> Writer:
         for writer in writers:
             writer.histograms(step, arrays)
 
+    def stage(name: str, step: int, note: str = "") -> None:
+        for writer in writers:
+            writer.stage(name, step, note)
+
     def close() -> None:
         with ExitStack() as stack:  # which goes on to the others after an error
             for writer in reversed(writers):
                 stack.callback(writer.close)
 
-    return Writer(write, conclude, close, histograms)
+    return Writer(write, conclude, close, histograms, stage)
 
 
 def jsonl_writer(folder: str | os.PathLike) -> Writer:
@@ -89,25 +117,61 @@ def jsonl_writer(folder: str | os.PathLike) -> Writer:
     return Writer(write, _nothing, _nothing)
 
 
-def console_writer(
-    total: int,
+def progress_writer(
+    folder: str | os.PathLike,
+    steps: int,
+    every: int,
     *,
-    every: int = 100,
-    start: int = 0,
+    clock: Callable[[], float] = time.monotonic,
+) -> Writer:
+    """A writer that publishes in the run's folder what it is doing (progress.json).
+
+    At every change of stage, and during one at most each PUBLISH_SECONDS.
+
+    Args:
+      folder: the run's.
+      steps: of the whole run.
+      every: steps between evaluations.
+      clock: the seconds since any moment.
+
+    Returns:
+      The writer; its `close` removes the file.
+    """
+    pace, published, due = Pace(steps, every, clock), None, 0.0
+
+    def stage(name: str, step: int, note: str = "") -> None:
+        nonlocal published, due
+        progress = pace.enter(name, step, note)
+        if (name, note) == published and clock() < due:
+            return
+        published, due = (name, note), clock() + PUBLISH_SECONDS
+        runs.write_progress(folder, progress)
+
+    def write(step: int, kind: str, values: Values) -> None:
+        del step, kind
+        pace.read(values)
+
+    return Writer(write, _nothing, lambda: runs.remove_progress(folder), stage=stage)
+
+
+def console_writer(
+    steps: int,
+    every: int,
+    *,
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Writer:
-    """A writer that shows the progress of a run.
+    """A writer that shows what a run is doing, and how much time is left.
 
     On a terminal it is one moving bar with the last numbers. Elsewhere it is a line for
-    the first `write`, then for each that is `every` steps or more after the last line,
-    and for every dev evaluation. Draws only inside `write`: there is no second thread.
+    every stage, for the first numbers, then for those that come `every` steps or more
+    after the last line, for every dev evaluation, and for the step where nothing else
+    has been printed for LINE_SECONDS. Draws only when it is called: there is no second
+    thread.
 
     Args:
-      total: steps of the run.
-      every: steps between lines.
-      start: the step that a resumed run begins at; the time left is estimated from
-        there.
+      steps: of the whole run.
+      every: steps between evaluations, and between lines.
       stream: where to write; stderr by default.
       clock: the seconds since any moment.
 
@@ -115,101 +179,92 @@ def console_writer(
       The writer.
     """
     output: TextIO = sys.stderr if stream is None else stream
-    began = clock()
-    latest: dict[str, Values] = {}
+    pace = Pace(steps, every, clock)
+    return _bar(output, pace) if is_live(output) else _lines(output, pace)
 
-    def left(step: int) -> str:
-        if step <= start:
-            return "-:--:--"
-        # A resumed run begins at `start`: steps before it took none of this time.
-        seconds = (clock() - began) / (step - start) * (total - step)
-        return _duration(seconds)
 
-    # Streams that stand in for stderr (a notebook's, a test's) may lack isatty.
-    if getattr(output, "isatty", lambda: False)():
-        show, close = _bar(output, total, start)
-    else:
-        show, close = _lines(output, total, every)
+def _lines(stream: TextIO, pace: Pace) -> Writer:
+    """Progress as lines of text."""
+    last: int | None = None  # step of the last line of numbers while training
+    due = 0.0  # when a line on the step is due
+
+    def show(parts: Sequence[str]) -> None:
+        nonlocal due
+        due = pace.clock() + LINE_SECONDS
+        print("  ".join(parts), file=stream, flush=True)
+
+    def stage(name: str, step: int, note: str = "") -> None:
+        before = pace.progress
+        progress = pace.enter(name, step, note)
+        parts = parts_of(progress._replace(numbers={}))
+        if name == runs.TRAINING:
+            # Its numbers have lines of their own, from `write`.
+            if before.stage == name and pace.clock() >= due:
+                show(parts)
+        elif (name, note) != (before.stage, before.note):
+            at = [f"step {step}/{progress.steps}"] if step else []
+            show(parts[:1] + at + parts[1:])
 
     def write(step: int, kind: str, values: Values) -> None:
-        latest[kind] = dict(values)  # the caller may change its own
-        show(int(step), kind, latest, left(step))
-
-    return Writer(write, _nothing, close)
-
-
-def _lines(stream: TextIO, total: int, every: int) -> tuple[Show, Callable[[], None]]:
-    """How a line is written, and what closes it."""
-    last: int | None = None  # step of the last line of kind "train"
-
-    def show(step: int, kind: str, latest: Mapping[str, Values], left: str) -> None:
         nonlocal last
         if kind == "train":
             # The last step always gets its line.
-            if last is not None and step < last + every and step < total:
+            if last is not None and step < min(last + pace.every, pace.progress.steps):
                 return
             last = step
-        text = f"step {step}/{total}  {kind}  {_numbers(latest[kind])}  {left} left"
-        print(text, file=stream, flush=True)
+        left = pace.progress.left
+        numbers = number_texts(_in_order(values))
+        end = [left_text(left)] if left else []
+        show([f"step {step}/{pace.progress.steps}", kind, *numbers, *end])
 
-    return show, _nothing
+    return Writer(write, _nothing, _nothing, stage=stage)
 
 
-def _bar(stream: TextIO, total: int, start: int) -> tuple[Show, Callable[[], None]]:
-    """How the bar is drawn anew, and what closes it."""
+def _bar(stream: TextIO, pace: Pace) -> Writer:
+    """Progress as a bar that is drawn anew."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TextColumn
     from rich.table import Column
 
-    single_line = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-    progress = Progress(
-        BarColumn(bar_width=16),
-        MofNCompleteColumn(),
+    console = Console(file=stream, force_terminal=True)
+    single_line = Column(no_wrap=True, overflow="crop")
+    bar = Progress(
+        BarColumn(bar_width=BAR),
         TextColumn("{task.description}", markup=False, table_column=single_line),
-        console=Console(file=stream),
-        expand=True,
+        console=console,
         auto_refresh=False,  # a refresh thread would meet forks and the profiler
     )
-    task = progress.add_task("", total=total, completed=start)
-    progress.start()
+    task = bar.add_task(runs.STARTING, total=pace.progress.steps)
+    bar.start()
+    due = 0.0  # when it is drawn again
 
-    def show(step: int, kind: str, latest: Mapping[str, Values], left: str) -> None:
-        del kind  # the bar has the last numbers of every kind
-        parts = [_numbers(values, short=True) for values in latest.values()]
-        text = "  ".join([f"{left} left", *parts])
-        progress.update(task, completed=step, description=text)
-        progress.refresh()
+    def show() -> None:
+        nonlocal due
+        progress = pace.progress
+        due = pace.clock() + DRAW_SECONDS
+        # Beside the bar and a blank; what does not fit is left out.
+        text = fit(parts_of(progress), console.width - BAR - 2)
+        bar.update(task, completed=progress.step, description=text)
+        bar.refresh()
 
-    return show, progress.stop
+    def stage(name: str, step: int, note: str = "") -> None:
+        before = pace.progress
+        pace.enter(name, step, note)
+        if (name, note) != (before.stage, before.note) or pace.clock() >= due:
+            show()
 
+    def write(step: int, kind: str, values: Values) -> None:
+        del step, kind  # the bar has the last numbers of every kind
+        pace.read(values)
+        show()
 
-def _numbers(values: Values, short: bool = False) -> str:
-    """ "loss 2.310  tokens/s 51234": the main numbers if `short`, else all but time."""
-    wanted = ("loss", "tokens_per_second", *METRICS)
-    names = [name for name in dict.fromkeys(wanted) if name in values]
-    if not short:
-        names += [name for name in values if name not in (*wanted, "seconds")]
-    pairs = [(name, values[name]) for name in names if values[name] is not None]
-    return "  ".join(f"{_label(name)} {_number(value)}" for name, value in pairs)
-
-
-def _label(name: str) -> str:
-    return name.replace("_per_second", "/s").replace("_", " ")
-
-
-def _number(value: object) -> str:
-    if not isinstance(value, SupportsFloat):  # NumPy's and JAX's scalars are
-        return str(value)
-    value = float(value)
-    if abs(value) >= 1000:
-        return f"{value:.0f}"
-    return f"{value:.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:.1e}"
+    return Writer(write, _nothing, bar.stop, stage=stage)
 
 
-def _duration(seconds: float) -> str:
-    minutes, seconds = divmod(round(max(seconds, 0)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}"
+def _in_order(values: Values) -> Values:
+    """The main numbers first, without the time, which the lines themselves tell."""
+    names = dict.fromkeys((*MAIN, *values))
+    return {n: values[n] for n in names if n in values and n != "seconds"}
 
 
 def _nothing() -> None:

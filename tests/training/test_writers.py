@@ -7,22 +7,25 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.training.writers import Writer, console_writer, jsonl_writer, several
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+from attnlab.training.run import run
+from attnlab.training.writers import (
+    Writer,
+    console_writer,
+    jsonl_writer,
+    progress_writer,
+    several,
+)
+from tests.terminal import Terminal, screens
+from tests.tiny import tiny_folder
 
 
 class Clock:
-    """Ten seconds later at every look."""
+    """Seconds that a test lets pass."""
 
     def __init__(self):
         self.now = 0.0
 
     def __call__(self):
-        self.now += 10.0
         return self.now
 
 
@@ -104,38 +107,85 @@ def test_no_writer_at_all():
 # The console.
 
 
-def test_progress_without_a_terminal_is_a_line_every_so_often():
-    stream = io.StringIO()
-    writer = console_writer(1000, every=100, stream=stream, clock=Clock())
-    for step in range(50, 1001, 50):
-        values = {"loss": 2.0 / step, "tokens_per_second": 51234.5, "seconds": 3.0}
-        writer.write(step, "train", values)
-        if step == 100:
+def train_through(
+    writer: Writer, clock: Clock, steps: int = 1000, every: int = 500
+) -> None:
+    """What a run calls: 10 s to read, 20 to compile, 1 a step, 30 to evaluate."""
+    writer.stage(runs.READING, 0)
+    clock.now += 10
+    writer.stage(runs.COMPILING, 0, "shape 1 of 2")
+    clock.now += 20
+    for step in range(1, steps + 1):
+        clock.now += 1
+        writer.stage(runs.TRAINING, step)
+        if step % 50 == 0:
+            values = {"loss": 2.0 / step, "tokens_per_second": 51234.5, "seconds": 3.0}
+            writer.write(step, "train", values)
+        if step % every == 0:
+            writer.stage(runs.EVALUATING, step)
+            clock.now += 30
             writer.write(step, "dev", {"bleu": 12.3456, "aer": None})
+    writer.stage(runs.TESTING, steps)
+    clock.now += 10
+    writer.write(steps, "test", {"bleu": 12.0})
     writer.close()
+
+
+def test_progress_without_a_terminal_is_a_line_for_each_stage_and_every_so_often():
+    stream, clock = io.StringIO(), Clock()
+    train_through(console_writer(1000, 500, stream=stream, clock=clock), clock)
     lines = stream.getvalue().splitlines()
-    assert lines[:3] == [
-        "step 50/1000  train  loss 0.040  tokens/s 51234  0:03:10 left",
-        "step 100/1000  dev  bleu 12.346  0:04:30 left",
-        "step 150/1000  train  loss 0.013  tokens/s 51234  0:03:47 left",
+    shown = [line for line in lines if line.count("  ") != 1]
+    assert shown[:4] == [
+        "reading data",
+        "compiling (shape 1 of 2)",
+        "step 50/1000  train  loss 0.040  tokens/s 51234  0:15:50 left",
+        "evaluating  step 500/1000  0:08:20 left",
     ]
-    steps = [line.split()[1] for line in lines if "train" in line]
-    assert steps == [f"{step}/1000" for step in [*range(50, 1000, 100), 1000]]
-    assert "\x1b" not in stream.getvalue()
+    assert "step 500/1000  dev  bleu 12.346  0:08:20 left" in lines
+    assert lines[-3:] == [
+        "step 1000/1000  dev  bleu 12.346",
+        "testing  step 1000/1000",
+        "step 1000/1000  test  bleu 12.000",
+    ]
+    # Between the lines with numbers one on the step each half minute.
+    assert "step 80/1000  0:15:20 left" in lines
+    assert not set(stream.getvalue()) & {"\x1b", "\r"}
+
+
+def test_evaluations_to_come_are_part_of_the_time_left():
+    stream, clock = io.StringIO(), Clock()
+    writer = console_writer(100, 50, stream=stream, clock=clock)
+    for step in range(60):
+        clock.now += 1
+        writer.stage(runs.TRAINING, step)
+        if step == 50:
+            writer.stage(runs.EVALUATING, step)
+            clock.now += 30
+    writer.write(59, "dev", {})
+    assert stream.getvalue().endswith("dev  0:01:12 left\n")  # 41 steps, and 31 s
 
 
 def test_a_resumed_run_reckons_from_where_it_began():
-    stream = io.StringIO()
-    writer = console_writer(300, start=100, stream=stream, clock=Clock())
-    writer.write(200, "train", {})
+    stream, clock = io.StringIO(), Clock()
+    writer = console_writer(300, 300, stream=stream, clock=clock)
+    for stage, step in [
+        (runs.COMPILING, 0),
+        (runs.COMPILING, 100),
+        (runs.TRAINING, 101),
+        (runs.TRAINING, 201),
+    ]:
+        writer.write(step, "dev", {"bleu": 1})
+        assert stream.getvalue().endswith("bleu 1.000\n")  # nothing is known yet
+        writer.stage(stage, step)
+        clock.now += 10
+    writer.write(201, "dev", {"bleu": 1})
     assert stream.getvalue().endswith("0:00:10 left\n")
-    writer.write(100, "dev", {"bleu": 1})
-    assert stream.getvalue().endswith("-:--:-- left\n")
 
 
 def test_odd_values_are_shown_too():
     stream = io.StringIO()
-    writer = console_writer(10, stream=stream)
+    writer = console_writer(10, 10, stream=stream)
     writer.write(
         1,
         "dev",
@@ -151,17 +201,84 @@ def test_odd_values_are_shown_too():
     assert shown in stream.getvalue()
 
 
-def test_progress_on_a_terminal_is_one_bar(monkeypatch):
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_progress_on_a_terminal_is_one_bar_within_its_width(monkeypatch, width):
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "120")
-    stream = Terminal()
-    writer = console_writer(100, stream=stream)
-    writer.write(40, "train", {"loss": 2.5, "tokens_per_second": 51234.5})
-    writer.write(40, "dev", {"bleu": 12.0})
-    writer.close()
-    text = stream.getvalue()
-    assert "40/100" in text
-    assert "loss 2.500  tokens/s 51234" in text
-    assert "bleu 12.000" in text
-    assert " left" in text
-    assert text.endswith("\n") or "\x1b[?25h" in text  # the cursor is back
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream, clock = Terminal(), Clock()
+    train_through(console_writer(1000, 500, stream=stream, clock=clock), clock)
+    lines = screens(stream.getvalue())
+    assert max(map(len, lines)) < width
+    text = "\n".join(lines)
+    stages = ["reading", "compiling (shape", "step 40/1000", "evaluating", "testing"]
+    places = [text.index(stage) for stage in stages]
+    assert places == sorted(places)
+    if width >= 80:
+        assert "step 740/1000  0:04:51 left  loss" in text
+    everything = "left  loss 2.7e-03  tokens/s 51234  bleu 12.346"
+    assert (everything in text) == (width == 200)
+    assert "\x1b[?25h" in stream.getvalue()  # the cursor is back
+
+
+def test_a_terminal_that_cannot_be_drawn_on_gets_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    stream, clock = Terminal(), Clock()
+    train_through(console_writer(100, 50, stream=stream, clock=clock), clock, 100)
+    assert not set(stream.getvalue()) & {"\x1b", "\r"}
+
+
+# progress.json.
+
+
+def test_what_a_run_does_is_published_until_it_ends(tmp_path):
+    clock = Clock()
+    writer = progress_writer(tmp_path, 100, 50, clock=clock)
+    publish, seen = writer.stage, []
+
+    def stage(*moment):
+        publish(*moment)
+        seen.append(runs.read_progress(tmp_path))
+
+    writer = writer._replace(stage=stage)
+    train_through(writer, clock, 100, every=50)
+    stages = [progress.stage for progress in seen]
+    assert list(dict.fromkeys(stages)) == [
+        runs.READING,
+        runs.COMPILING,
+        runs.TRAINING,
+        runs.EVALUATING,
+        runs.TESTING,
+    ]
+    halfway = seen[stages.index(runs.EVALUATING)]
+    assert (halfway.step, halfway.steps, halfway.left) == (50, 100, 50.0)
+    assert halfway.numbers == {"loss": 0.04, "tokens_per_second": 51234.5}
+    assert seen[1].note == "shape 1 of 2"
+    assert not [*tmp_path.iterdir()]
+
+
+def test_one_stage_is_published_once_a_second(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(runs, "write_progress", lambda *what: written.append(what[1]))
+    clock = Clock()
+    writer = progress_writer(tmp_path, 10_000, 10_000, clock=clock)
+    for step in range(1000):
+        writer.stage(runs.TRAINING, step)
+        clock.now += 0.01
+    assert 9 <= len(written) <= 11
+    writer.stage(runs.EVALUATING, 1000)
+    assert written[-1].stage == runs.EVALUATING
+
+
+def test_a_run_goes_through_the_stages_and_leaves_no_progress(tmp_path, capsys):
+    folder = tiny_folder(tmp_path)
+    # Left by a process that was killed.
+    runs.write_progress(folder, runs.RunProgress(runs.TESTING, step=30))
+    run(folder)
+    lines = capsys.readouterr().err.splitlines()
+    stages = [line.split("  ")[0] for line in lines]
+    wanted = ["reading data", "compiling", "compiling (shape 1 of 1)", "step 1/30"]
+    wanted += ["evaluating", "testing"]
+    assert [stage for stage in dict.fromkeys(stages) if stage in wanted] == wanted
+    assert not (folder / runs.PROGRESS).exists()
+    listed = runs.read_manifest(folder)
+    assert runs.RESULT in listed and runs.PROGRESS not in listed
