@@ -33,7 +33,7 @@ from pydantic import (
 )
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
-VERSION = 2
+VERSION = 3
 """Of the settings in a config.json; `attnlab.runs.config` reads older ones."""
 
 RUN_KEYS = ("version", "row", "slug", "order")
@@ -144,8 +144,9 @@ class TrainSettings(Settings):
     """Examples of an update."""
     devices: Count | Literal["all"] = 1
     """Devices of each process that share the rows of a batch."""
-    strategy: Literal["jit", "pmap", "shard_map"] = "jit"
-    """How several devices share a batch's rows."""
+    strategy: Literal["auto", "jit", "pmap", "shard_map"] = "auto"
+    """How several devices share a batch's rows; auto: by shard_map, which exchanges the
+    gradient once an update, or by jit where it is one device, or a CPU's."""
     compute: Literal["float32", "bfloat16"] = "float32"
     """What the model multiplies in; parameters, gradients, sums and evaluation stay
     float32."""
@@ -373,6 +374,9 @@ class DecoderSettings(PredictingSettings):
 # ---- corpora: a section of options from a loader's signature -----------------------
 
 Data = TypeVar("Data", bound=DataSettings)
+# A made class has no source with docstrings of fields. Pydantic would look for it in
+# the files of all callers, for a third of the time that importing all settings takes.
+NO_SOURCE = {"use_attribute_docstrings": False}
 
 
 def with_corpora(
@@ -409,6 +413,7 @@ def with_corpora(
                 cls.__name__,
                 __base__=cls,
                 __module__=cls.__module__,
+                __cls_kwargs__=NO_SOURCE,
                 **fields,
             )
         made.__doc__ = cls.__doc__
@@ -435,7 +440,9 @@ def _options_of(name: str, load: Callable[..., object]) -> type[Settings]:
         fields[parameter.name] = (kind, field)
     with warnings.catch_warnings():  # an option may be called json, or copy
         warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
-        made = create_model(f"{name}Options", __base__=Settings, **fields)
+        made = create_model(
+            f"{name}Options", __base__=Settings, __cls_kwargs__=NO_SOURCE, **fields
+        )
     made.__doc__ = f"The options of corpus {name}."
     return made
 

@@ -20,7 +20,6 @@ import numpy as np
 from jax import lax
 
 import attnlab
-from attnlab.decoding import slots
 from attnlab.decoding.largest import largest, top_k
 from attnlab.estimators import prediction
 from attnlab.estimators.prediction import Search
@@ -112,10 +111,7 @@ def like(translator: Translator) -> Translator:
 
 def without_leaving(translate):
     """`translate` by programs that run every row until the last sentence ends."""
-    with (
-        mock.patch.object(Translator, "slots", lambda self, search: sys.maxsize),
-        mock.patch.object(slots, "MANY", sys.maxsize),
-    ):
+    with mock.patch.object(Translator, "slots", lambda self, search: sys.maxsize):
         return translate()
 
 

@@ -43,6 +43,7 @@ def settings(
     widths = ("embedding", "hidden", "attention_hidden", "readouts")
     chosen = {f"model.{name}": width for name in widths}
     chosen |= {"train.batch_size": batch_size, "train.learning_rate": 1e-3}
+    chosen |= {"data.shapes": 6}  # as many updates as an epoch has are not its default
     chosen |= {"data.name": "multi30k" if data_folder() else "synthetic"}
     config = resolve(base, SHAPES[shape] | chosen | more)
     return parse(TranslationSettings, config.to_dict())

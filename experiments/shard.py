@@ -79,7 +79,7 @@ def write(settings: "TranslationSettings", folder: Path) -> None:
       ValueError: where it is there already, and for pairs that are to be glued.
     """
     from attnlab.tasks.translation.data import make_codecs
-    from attnlab.text.batching import rows_rule
+    from attnlab.text.batching import MOST, rows_rule
     from attnlab.text.parallel_corpora import CORPORA
     from attnlab.text.sharding import sampled, write_shards
 
@@ -100,7 +100,7 @@ def write(settings: "TranslationSettings", folder: Path) -> None:
             folder,
             *make_codecs(settings, corpus._replace(train=pairs)),
             rows_of=rows_rule(train.rows, train.token_budget or None, data.longest),
-            shapes=data.shapes,
+            shapes=data.shapes or MOST,
             longest=data.longest,
             edges=data.edges,
             megabytes=_MEGABYTES.value,
@@ -109,14 +109,14 @@ def write(settings: "TranslationSettings", folder: Path) -> None:
     widths = [
         f"{bucket['source']} x {bucket['target']}" for bucket in manifest["buckets"]
     ]
-    written = manifest["pairs"] - manifest["dropped"]
-    print(f"wrote {written} pairs to {folder}, padded to {', '.join(widths)}")
     for number, what in (
         (manifest["dropped"], f"longer than {manifest['longest']} with the end mark"),
         (manifest["empty"], "without a word on one side"),
     ):
         if number:
             print(f"left out {number} pairs {what}")
+    written = manifest["pairs"] - manifest["dropped"]
+    print(f"wrote {written} pairs to {folder}, padded to {', '.join(widths)}")
 
 
 def verify(folder: Path) -> None:

@@ -26,12 +26,13 @@ class Import(NamedTuple):
 
 
 _base = {"masking", "precision", "settings", "parsing", "task", "attention", "decoding"}
-_base |= {"metrics", "text", "corpora", "runs"}
+_base |= {"metrics", "text", "corpora", "runs", "compilation"}
 
 # part of attnlab/ -> the other parts it may import
 PARTS: dict[str, set[str]] = {
     "masking": set(),
     "precision": set(),
+    "compilation": set(),
     "settings": set(),
     "parsing": {"settings"},
     "metrics": set(),
@@ -63,6 +64,7 @@ PARTS: dict[str, set[str]] = {
 PACKAGES: dict[str, set[str]] = {
     "masking": {"jax"},
     "precision": {"jax"},
+    "compilation": {"jax"},
     "settings": {"pydantic", "pydantic_core"},
     "parsing": {"pydantic", "ml_collections"},
     "task": set(),

@@ -2,8 +2,7 @@
 
 A batch that runs until its longest translation ends computes mostly words that nobody
 reads. Here N sentences go through R slots, and the rows of a step stay those of
-unfinished sentences until none waits. The last half of the slots then go on by
-themselves.
+unfinished sentences until none waits. With R = N / 2 or less few rows stand idle.
 """
 
 from collections.abc import Callable
@@ -15,8 +14,6 @@ from jax import lax
 
 # Sentences come in when this share of the slots is free: it copies their memories.
 FREE = 1 / 8
-# From this many slots on, steps of half as many are worth a program of their own.
-MANY = 16
 
 
 Rows = TypeVar("Rows")  # pytrees of arrays
@@ -90,10 +87,10 @@ def through_slots(
         return places._replace(rows=rows, results=results)
 
     def unfinished(places: _Places):
-        return (places.come < count) | (jnp.sum(busy(places)) > few)
+        return (places.come < count) | jnp.any(busy(places))
 
     def worthwhile(places: _Places):
-        most = jnp.where(places.come < count, slots - enough, few)
+        most = jnp.where(places.come < count, slots - enough, 0)
         return jnp.sum(busy(places)) > most
 
     waiting = jax.tree.map(jnp.asarray, waiting)
@@ -103,17 +100,8 @@ def through_slots(
         come=jnp.int32(0),
         results=results,
     )
-    few = slots // 2 if slots >= MANY else 0
-    places = lax.while_loop(
+    return lax.while_loop(
         unfinished,
         lambda places: lax.while_loop(worthwhile, step, come_in(places)),
         places,
-    )
-    if not few:
-        return places.results
-    last = jnp.argsort(~busy(places), stable=True)[:few]
-    places = places._replace(
-        rows=jax.tree.map(lambda leaf: leaf[last], places.rows),
-        sentence=places.sentence[last],
-    )
-    return lax.while_loop(lambda places: jnp.any(busy(places)), step, places).results
+    ).results

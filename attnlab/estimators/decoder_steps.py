@@ -153,40 +153,85 @@ def steps_of(
     Returns:
       Steps [B, T].
     """
-    values, weights = unrolled.values, unrolled.weights
-    size = values.shape[1]
-    real = real_steps(batch)
-    probabilities = _somewhere(distribution(weights))
-    rngs = None if rng is None else {"dropout": rng}
-
-    def read(contexts, seen):
-        readouts = apply(
-            model,
-            params,
-            unrolled.queries,
-            unrolled.embedded,
-            contexts,
-            train=rng is not None,
-            rngs=rngs,
-            method="readout",
-        )
-        return likelihoods(model, params, batch, readouts, seen)
-
-    def of_slot(array, slots):
-        return jnp.take_along_axis(array, slots[..., None], axis=-1)[..., 0]
+    values, real = unrolled.values, real_steps(batch)
+    probabilities = _somewhere(distribution(unrolled.weights))
 
     def log_prob_at(slots):
-        positions = jnp.clip(of_slot(unrolled.positions, slots), 0, size - 1)
-        chosen = jnp.take_along_axis(values, positions[..., None], axis=1)
-        weighty = of_slot(weights, slots) > 0
-        contexts = jnp.where(weighty[..., None], chosen, 0)
-        return read(contexts, real & (of_slot(probabilities, slots) > 0))
+        contexts, seen = contexts_at(batch, unrolled, probabilities, slots)
+        return read(model, params, batch, unrolled, contexts, seen, rng=rng)
 
     def log_prob_under(reads):
-        alignment = dense(reads, unrolled.positions, size).astype(values.dtype)
-        return read(jnp.einsum("bts,bsc->btc", alignment, values), real)
+        alignment = dense(reads, unrolled.positions, values.shape[1])
+        contexts = jnp.einsum("bts,bsc->btc", alignment.astype(values.dtype), values)
+        return read(model, params, batch, unrolled, contexts, real, rng=rng)
 
     return Steps(probabilities, log_prob_at, log_prob_under)
+
+
+def contexts_at(
+    batch: TargetBatch,
+    unrolled: DecoderOutputs,
+    probabilities: jax.Array,
+    slots: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """What each step reads where it looks at one position alone.
+
+    Args:
+      batch: B pairs.
+      unrolled: the pass over them.
+      probabilities: of the positions [B, T, W], those of `Steps`.
+      slots: which of them [B, T] int.
+
+    Returns:
+      Contexts [B, T, C], and [B, T] bool: real steps that may look there.
+    """
+
+    def of_slot(array):
+        return jnp.take_along_axis(array, slots[..., None], axis=-1)[..., 0]
+
+    values = unrolled.values
+    positions = jnp.clip(of_slot(unrolled.positions), 0, values.shape[1] - 1)
+    chosen = jnp.take_along_axis(values, positions[..., None], axis=1)
+    weighty = of_slot(unrolled.weights) > 0
+    contexts = jnp.where(weighty[..., None], chosen, 0)
+    return contexts, real_steps(batch) & (of_slot(probabilities) > 0)
+
+
+def read(
+    model: Conditional,
+    params: Params,
+    batch: TargetBatch,
+    unrolled: DecoderOutputs,
+    contexts: jax.Array,
+    seen: jax.Array,
+    *,
+    rng: jax.Array | None = None,
+) -> jax.Array:
+    """log p(target) where other contexts are read than in the pass.
+
+    Args:
+      model: the linen module.
+      params: its parameters.
+      batch: B pairs.
+      unrolled: the pass over them.
+      contexts: [B, T, C].
+      seen: [B, T] bool, the steps that count.
+      rng: a key, of the readouts' dropout; None drops nothing.
+
+    Returns:
+      Nats [B, T], 0 at the other steps.
+    """
+    readouts = apply(
+        model,
+        params,
+        unrolled.queries,
+        unrolled.embedded,
+        contexts,
+        train=rng is not None,
+        rngs=None if rng is None else {"dropout": rng},
+        method="readout",
+    )
+    return likelihoods(model, params, batch, readouts, seen)
 
 
 def infer(

@@ -22,11 +22,12 @@ def marginal(steps: Steps) -> jax.Array:
     return jax.nn.logsumexp(likelihoods, axis=-1, b=steps.probabilities)
 
 
-def posterior(steps: Steps) -> jax.Array:
+def posterior(steps: Steps, likelihoods: jax.Array | None = None) -> jax.Array:
     """p(a | y), proportional to p(a) p(y | a).
 
     Args:
       steps: [...].
+      likelihoods: log p(y | a) [..., W] of `at_every`, where they are at hand.
 
     Returns:
       Probabilities [..., W], of sum one.
@@ -35,7 +36,8 @@ def posterior(steps: Steps) -> jax.Array:
     # log 1 where there is no probability, as the gradient of log 0 would be NaN.
     logs = jnp.log(jnp.where(there, steps.probabilities, 1))
     joint = jnp.where(there, logs, -jnp.inf)
-    return jax.nn.softmax(joint + at_every(steps), axis=-1)
+    likelihoods = at_every(steps) if likelihoods is None else likelihoods
+    return jax.nn.softmax(joint + likelihoods, axis=-1)
 
 
 def _of_steps(steps: Steps, context: Context) -> tuple[jax.Array, jax.Array]:

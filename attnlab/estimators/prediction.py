@@ -12,11 +12,14 @@ from attnlab.decoding import Decoded, beam, greedy
 from attnlab.estimators.decoder_steps import (
     TargetBatch,
     apply,
+    contexts_at,
     forced,
     likelihoods,
+    read,
+    real_steps,
     steps_of,
 )
-from attnlab.estimators.marginal import marginal, posterior
+from attnlab.estimators.marginal import posterior
 from attnlab.estimators.rules import is_hard
 from attnlab.nn.decoder_model import Conditional
 from attnlab.settings import PredictingSettings
@@ -80,70 +83,78 @@ class Prediction(NamedTuple):
         return (self.by, self.feed) == ("argmax", "sampled")
 
 
-def losses(
-    model: Conditional, prediction: Prediction, params: Params, batch: TargetBatch
-) -> jax.Array:
-    """The loss of each forced target.
+class Forced(NamedTuple):
+    """What a teacher-forced pass over B pairs comes to.
+
+    nats: the loss [B] of each target, by the name of every prediction.
+    weights [B, T, S]: p(position), from before the target word is known.
+    centres [B, T]: of local windows.
+    posterior [B, T, S]: p(position | target word), proportional to weight * p(word |
+      value there).
+    """
+
+    nats: dict[str, jax.Array]
+    weights: jax.Array
+    centres: jax.Array
+    posterior: jax.Array
+
+
+def teacher_forced(
+    model: Conditional,
+    prediction: Prediction,
+    params: Params,
+    batch: TargetBatch,
+    every: jax.Array,
+) -> Forced:
+    """Losses, weights and posterior of one pass: one program for all that is asked.
+
+    p(word | what is read) goes through one loop, over the expected value and then over
+    each position alone. Those cost S times the vocabulary's product, so that a soft
+    read leaves them out unless `every` is set, and what rests on them has no meaning
+    then: the posterior, and the nats other than "expected".
 
     Args:
       model: the linen module.
       prediction: how words are predicted.
       params: of the model.
       batch: B pairs.
+      every: [] bool, whether positions are asked, too.
 
     Returns:
-      Nats [B].
+      The Forced.
     """
-    draw = LARGEST if prediction.drawn else None
-    unrolled = forced(model, params, batch, draw=draw)
-    if prediction.by == "expected" or prediction.drawn:
-        logs = likelihoods(model, params, batch, unrolled.readouts)
+    unrolled = forced(model, params, batch)
+    steps = steps_of(model, params, batch, unrolled)
+    size, width = unrolled.values.shape[1], unrolled.weights.shape[-1]
+
+    def add(k: jax.Array, logs: jax.Array) -> jax.Array:
+        slots = jnp.full(batch.target.shape, jnp.maximum(k - 1, 0))
+        contexts, seen = contexts_at(batch, unrolled, steps.probabilities, slots)
+        contexts = jnp.where(k == 0, unrolled.contexts, contexts)
+        seen = jnp.where(k == 0, real_steps(batch), seen)
+        return logs.at[k].set(read(model, params, batch, unrolled, contexts, seen))
+
+    count = jnp.where(every | (prediction.by != "expected"), 1 + width, 1)
+    nothing = jnp.zeros((1 + width, *batch.target.shape), jnp.float32)
+    softly, *_ = logs = jax.lax.fori_loop(0, count, add, nothing)
+    logs = jnp.moveaxis(logs[1:], 0, -1)  # [B, T, W]
+    if prediction.feed == "sampled":
+        # The states, too, see the most probable position, so that it is another pass.
+        drawn = forced(model, params, batch, draw=LARGEST)
+        greedily = likelihoods(model, params, batch, drawn.readouts)
     else:
-        steps = steps_of(model, params, batch, unrolled)
         best = jnp.argmax(steps.probabilities, axis=-1)
-        marginally = prediction.by == "marginal"
-        logs = marginal(steps) if marginally else steps.log_prob_at(best)
-    return -logs.sum(axis=1)
-
-
-def prior(
-    model: Conditional, params: Params, batch: TargetBatch
-) -> tuple[jax.Array, jax.Array]:
-    """Attention weights while the target is forced: p(position), before its word.
-
-    Args:
-      model: the linen module.
-      params: of the model.
-      batch: B pairs.
-
-    Returns:
-      Weights [B, T, S], and centres [B, T] of local windows.
-    """
-    unrolled = forced(model, params, batch)
-    size = unrolled.values.shape[1]
-    weights = dense(unrolled.weights, unrolled.positions, size)
-    return weights, unrolled.aux["centre"]
-
-
-def after(
-    model: Conditional, params: Params, batch: TargetBatch
-) -> tuple[jax.Array, jax.Array]:
-    """p(position | target word), proportional to weight * p(word | value there).
-
-    Args:
-      model: the linen module.
-      params: of the model.
-      batch: B pairs.
-
-    Returns:
-      Probabilities [B, T, S], and centres [B, T] of local windows.
-    """
-    unrolled = forced(model, params, batch)
-    weights = posterior(steps_of(model, params, batch, unrolled))
+        greedily = jnp.take_along_axis(logs, best[..., None], axis=-1)[..., 0]
+    marginally = jax.nn.logsumexp(logs, axis=-1, b=steps.probabilities)
+    log_probs = {"expected": softly, "marginal": marginally, "argmax": greedily}
     # `Steps` puts all at slot 0 where there is nothing to look at; nothing is there.
-    weights = jnp.where(unrolled.weights > 0, weights, 0)
-    size = unrolled.values.shape[1]
-    return dense(weights, unrolled.positions, size), unrolled.aux["centre"]
+    after = jnp.where(unrolled.weights > 0, posterior(steps, logs), 0)
+    return Forced(
+        {name: -each.sum(axis=1) for name, each in log_probs.items()},
+        dense(unrolled.weights, unrolled.positions, size),
+        unrolled.aux["centre"],
+        dense(after, unrolled.positions, size),
+    )
 
 
 def search(

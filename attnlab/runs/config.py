@@ -26,6 +26,11 @@ RENAMED = {
 }
 
 
+# Defaults that changed: in which version, from what, to what. A run that has begun
+# under the former one goes on with it where today's would be meant.
+CHANGED_DEFAULTS: dict[str, tuple[int, Json, Json]] = {"data.shapes": (3, 6, 0)}
+
+
 def read_config(folder: Path) -> Record:
     """The settings of a run, under today's names.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attnlab import runs
+from attnlab.runs.config import CHANGED_DEFAULTS
 from attnlab.settings import RUN_KEYS, TaskSettings
 from attnlab.sweep.repair import repair
 from attnlab.training.checkpoint import Checkpoints
@@ -150,6 +151,10 @@ def _differences(folder: Path, wanted: Config) -> list[str]:
         }
 
     old, new = learned(_complete(folder)), learned(wanted)
+    version = runs.read_json(folder / runs.CONFIG).get("version", 1)
+    for name, (changed, *values) in CHANGED_DEFAULTS.items():
+        if version < changed and [old.get(name), new.get(name)] == values:
+            del old[name], new[name]
     return [
         f"{name} was {old.get(name)!r}, is now {new.get(name)!r}"
         for name in sorted(old.keys() | new.keys())

@@ -16,9 +16,11 @@ from attnlab.text.bucket_widths import choose_widths
 from attnlab.text.subwords import Codec
 from attnlab.text.vocabulary import EOS, PAD
 
-EDGES = (8, 12, 16, 20, 24, 32, 48)
-"""Widths that sentences are padded to where no training text says which: a program is
-compiled for each that occurs, and 16 % of Multi30k's tokens in them are padding."""
+EDGES = (24, 48)
+"""Widths that sentences are padded to in evaluation: two, as a program is compiled for
+each that occurs, which costs more than the padding."""
+
+UPDATES, MOST = 500, 6  # of a shape, and shapes that are chosen at most
 
 IdPair = tuple[Sequence[int], Sequence[int]]
 
@@ -278,6 +280,19 @@ def bucketed(
             widths = choose_widths(np.array(fitting), shapes, rows_of)
     chosen = [Shape(rows_of(*pair), *pair) for pair in widths]
     return Batches(pairs_ids, chosen, longest, seed)
+
+
+def affordable_shapes(updates: int) -> int:
+    """How many shapes training batches should have: each is compiled, a third of a
+    minute of a small model's processor time, and has to save that in padding.
+
+    Args:
+      updates: of the whole training.
+
+    Returns:
+      One, and another for every 500 updates beyond the first, at most 6.
+    """
+    return min(max(updates // UPDATES, 1), MOST)
 
 
 def checked_widths(

@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from attnlab.compilation import jit
 from attnlab.nn.losses import Sums
 from attnlab.settings import TrainSettings
 from attnlab.task import Task
@@ -19,6 +21,7 @@ from attnlab.training import parallel, processes
 from attnlab.training.memory_check import check_fits
 from attnlab.training.optimizers import make_optimizer, make_schedule
 from attnlab.training.run_state import NonFiniteLoss, RunState, Trained, Updates
+from attnlab.training.stages import Stages, shapes_of
 from attnlab.training.step import (
     Pytree,
     TrainState,
@@ -31,6 +34,41 @@ from attnlab.training.writers import Writer
 __all__ = ["RunState", "NonFiniteLoss", "Trained", "train"]
 
 
+class Compiled(NamedTuple):
+    """The programs of a task's training, compiled when first called.
+
+    Runs that differ as replicas may (`attnlab.training.replicas.shared`) can go through
+    the same ones, one after the other.
+
+    first(seed) -> the state before the first update. update: that of all devices.
+    """
+
+    first: Callable[[int], TrainState]
+    update: parallel.ParallelUpdate
+
+
+def compiled(task: Task, settings: TrainSettings) -> Compiled:
+    """The programs that train a task.
+
+    Args:
+      task: what is learned.
+      settings: how; their learning rate is an argument of the update, not a constant.
+
+    Returns:
+      The programs, none of them compiled yet.
+
+    Raises:
+      ValueError: for settings that do not fit the task or this machine.
+      MemoryError: where the model does not fit into this machine.
+    """
+    update = parallel.parallel_update(
+        partial(make_update, task, settings),
+        parallel.layout_of(settings),
+        shared=task.shared,
+    )
+    return Compiled(first_state(task, settings), update)
+
+
 def train(
     task: Task,
     settings: TrainSettings,
@@ -39,6 +77,7 @@ def train(
     seed: int,
     writer: Writer,
     fingerprint: str | None = None,
+    programs: Compiled | None = None,
 ) -> Trained | None:
     """Train a task in a run folder, from its newest checkpoint if there is one.
 
@@ -51,6 +90,7 @@ def train(
       seed: of parameters and draws.
       writer: where the numbers go besides the checkpoints.
       fingerprint: of the run's configuration, which ties the checkpoints to it.
+      programs: those of an earlier run that was alike; None: its own.
 
     Returns:
       What training came to; None on the others of several processes.
@@ -61,12 +101,8 @@ def train(
       MemoryError: where the model does not fit into this machine.
     """
     run_state = RunState(task, settings, folder, writer=writer, fingerprint=fingerprint)
-    parallel_update = parallel.parallel_update(
-        partial(make_update, task, settings),
-        parallel.layout_of(settings),
-        shared=task.shared,
-    )
-    state = parallel_update.place(run_state.resume(first_state(task, settings)(seed)))
+    first, parallel_update = programs or compiled(task, settings)
+    state = parallel_update.place(run_state.resume(first(seed)))
     # An argument and not a constant, so that rates share one compiled program.
     rate = np.float32(settings.learning_rate)
     state = train_loop(
@@ -76,6 +112,7 @@ def train(
         batch=_reader(task.batches),
         # A run alone has no axis of runs to index.
         member=lambda state, index: parallel_update.fetch(state),
+        shapes=shapes_of(task.batches),
     )
     return run_state.best(parallel_update.fetch(state))
 
@@ -106,7 +143,7 @@ def first_state(task: Task, settings: TrainSettings) -> Callable[[int], TrainSta
       MemoryError: where it cannot fit into this machine.
     """
     tx = make_optimizer(settings, make_schedule(settings, len(task.batches)))
-    start = jax.jit(partial(init_state, task.init, tx, task.estimator_state))
+    start = jit(partial(init_state, task.init, tx, task.estimator_state), once=True)
     check_fits(start.eval_shape(np.uint32(0)))
     return lambda seed: start(np.uint32(seed % 2**32))  # all that a key takes of it
 
@@ -147,6 +184,7 @@ def train_loop(
     update: Update,
     batch: Callable[[int], Pytree],
     member: Callable[[TrainState, int], TrainState],
+    shapes: int | None = None,
 ) -> TrainState:
     """Update until every run is over.
 
@@ -160,21 +198,26 @@ def train_loop(
         K = 1) changes the states of the runs that go.
       batch: the batch of a step.
       member: member(state, k) is the state of run k.
+      shapes: how many shapes batches have, where that is known.
 
     Returns:
       The last state.
     """
     settings = run_states[0].settings
-    clock = _Clock()
+    stages = Stages(run_states, shapes)
+    clock = _Clock(stages.compiling)
     while any(run_state.going for run_state in run_states):
         step = min(run_state.step for run_state in run_states if run_state.going)
         going = np.array([run.going and run.step == step for run in run_states])
         # Losses are read only where something is logged: reading one waits for it.
         until = _next(step, settings)
         sums = []
+        stages.begin(step, going)
         for at in range(step, until):
             state, batch_sums = clock.time(update, state, batch(at), going)
             sums.append(batch_sums)
+            stages.updating(sums)
+        stages.wait(sums)
         jax.block_until_ready(state.params)  # updates are dispatched ahead of time
         reading = clock.read(sums)
         under_way = [k for k, goes in enumerate(going) if goes]
@@ -198,7 +241,8 @@ def _next(step: int, settings: TrainSettings) -> int:
 class _Clock:
     """Seconds of updates, without compilations and evaluations."""
 
-    def __init__(self):
+    def __init__(self, compiling: Callable[[int], None]):
+        self.compiling = compiling  # called with the number of the shape, from 1
         # `mark` is moved forward by what is not to be counted.
         self.began = self.mark = time.perf_counter()
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
@@ -215,6 +259,7 @@ class _Clock:
         jax.block_until_ready(state.params)
         started = time.perf_counter()
         self.shapes.add(shape)
+        self.compiling(len(self.shapes))
         result = jax.block_until_ready(update(state, batch, going))
         self.untimed = self.untimed + np.asarray(result[1].tokens)
         # The whole first update is left out, not just its compilation.

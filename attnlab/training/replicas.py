@@ -13,12 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from attnlab.compilation import jit
 from attnlab.nn.losses import Sums
 from attnlab.settings import TaskSettings, TrainSettings
 from attnlab.task import Task
 from attnlab.training import parallel
 from attnlab.training.loop import first_state, make_update, train_loop
 from attnlab.training.run_state import RunState, Trained
+from attnlab.training.stages import shapes_of
 from attnlab.training.step import Pytree, TrainState, Update
 from attnlab.training.writers import Writer
 
@@ -111,7 +113,7 @@ def train_together(replicas: Sequence[Replica]) -> list[Trained | Exception]:
     rates = np.array([run.settings.learning_rate for run in replicas], np.float32)
     batches = [replica.task.batches for replica in replicas]
     # k is traced: one program takes out any replica.
-    pick = jax.jit(lambda state, k: jax.tree.map(lambda leaf: leaf[k], state))
+    pick = jit(lambda state, k: jax.tree.map(lambda leaf: leaf[k], state))
 
     def member(state: TrainState, k: int) -> TrainState:
         return parallel_update.fetch(pick(state, k))
@@ -124,6 +126,7 @@ def train_together(replicas: Sequence[Replica]) -> list[Trained | Exception]:
         ),
         batch=partial(stack_batches, batches),
         member=member,
+        shapes=shapes_of(task.batches),
     )
     outcomes: list[Trained | Exception] = []
     for k, run_state in enumerate(run_states):

@@ -14,7 +14,6 @@ def get_config():
     config.data.synthetic.train = 10_000
     config.data.synthetic.dev = 200
     config.data.synthetic.test = 400
-    config.data.shapes = 2  # more would save less time than they take to compile
     config.model.cell = "cho-gru"
     config.model.encoder_hidden = 32
     config.model.half_width = 5  # so that local windows do not cover every sentence

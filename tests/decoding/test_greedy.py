@@ -91,8 +91,8 @@ def test_jit_equals_plain_and_stops_early():
     [
         (1, 27 * [1]),
         (2, 14 * [2]),
-        (16, 1 * [16] + 8 * [8]),
-        (None, 1 * [19] + 8 * [9]),
+        (16, 9 * [16]),
+        (None, 9 * [19]),
     ],
 )
 def test_one_that_ends_makes_room_for_the_next(slots, steps):

@@ -10,10 +10,11 @@ import numpy as np
 
 from attnlab.attention.alignment import dense
 from attnlab.attention.base import Params, SampleSpec
+from attnlab.compilation import jit
 from attnlab.decoding import Decoded
 from attnlab.estimators import prediction as predict
 from attnlab.estimators.decoder_steps import forced
-from attnlab.estimators.prediction import PREDICTIONS, Prediction, Search
+from attnlab.estimators.prediction import Prediction, Search
 from attnlab.tasks.captioning.batches import Captioned, with_pictures
 from attnlab.tasks.captioning.model import CaptionModel
 from attnlab.text.batching import Batch, in_order
@@ -45,7 +46,7 @@ class Captioner:
       model: the model.
       codec: its vocabulary.
       prediction: how words are predicted.
-      batch_size: captions that are scored, and hypotheses that are searched, at once.
+      batch_size: captions that are scored at once; half as many are searched.
       longest: words after which a caption ends.
     """
 
@@ -60,13 +61,8 @@ class Captioner:
     ):
         self.model, self.codec, self.prediction = model, codec, prediction
         self.batch_size, self.longest = batch_size, longest
-        # A program for each way to predict: a hard read is judged by all three.
-        self._losses = {
-            name: jax.jit(partial(predict.losses, model, prediction._replace(by=name)))
-            for name in PREDICTIONS
-        }
-        self._prior = jax.jit(partial(predict.prior, model))
-        self._reads = jax.jit(partial(_reads, model))
+        self._forced = jit(partial(predict.teacher_forced, model, prediction))
+        self._reads = jit(partial(_reads, model))
         # Compiled when first asked for: dev and test may be decoded in two ways.
         self._search: dict[Search, Callable] = {}
 
@@ -84,13 +80,15 @@ class Captioner:
         Returns:
           Nats [N], and units incl. the end mark [N].
         """
-        losses = self._losses[by or self.prediction.by]
+        by = by or self.prediction.by
+        every = by not in ("expected", self.prediction.by)
         # In float64, as many captions may be summed.
         nats, units = np.zeros(len(items)), np.zeros(len(items), np.int64)
         pairs = [(n, words) for n, item in enumerate(items) for words in item.captions]
         for rows, batch in self._batches(items, pairs):
             # Rows beyond len(rows) are fillers.
-            batch_nats = np.asarray(losses(params, batch))[: len(rows)]
+            done = self._forced(params, batch, np.bool_(every))
+            batch_nats = np.asarray(done.nats[by])[: len(rows)]
             owners = [pairs[row][0] for row in rows]
             # Not +=: it would add one of several captions that a picture has here.
             np.add.at(nats, owners, batch_nats)
@@ -115,9 +113,9 @@ class Captioner:
         """
 
         def weights(params, batch):
-            return self._prior(params, batch)[0]
+            return self._forced(params, batch, np.False_).weights
 
-        return self._forced(weights, params, items, captions)
+        return self._cut(weights, params, items, captions)
 
     def draw(
         self,
@@ -137,7 +135,7 @@ class Captioner:
         Returns:
           Reads [T, L] of each: a single cell a word.
         """
-        return self._forced(self._reads, params, items, captions)
+        return self._cut(self._reads, params, items, captions)
 
     def describe(
         self, params: Params, items: Sequence[Captioned], search: Search = GREEDY
@@ -153,7 +151,7 @@ class Captioner:
           A caption for each.
         """
         if search not in self._search:
-            self._search[search] = jax.jit(partial(_search, self, search))
+            self._search[search] = jit(partial(_search, self, search))
         captions: dict[int, Description] = {}
         # The search sees no caption, so that all are empty and one width is compiled.
         for rows, batch in self._batches(items, [(n, ()) for n in range(len(items))]):
@@ -170,7 +168,7 @@ class Captioner:
                 )
         return [captions[n] for n in range(len(items))]
 
-    def _forced(
+    def _cut(
         self,
         run: Callable[[Params, Batch], jax.Array],
         params: Params,
@@ -221,6 +219,6 @@ def _search(
         # Fillers end at once, and their slots are given to waiting pictures.
         limits=jnp.where(lengths > 0, captioner.longest, 0),
         longest=captioner.longest,
-        # Hypotheses searched at once, over all beams, stay at batch_size.
-        slots=max(1, captioner.batch_size // search.beams),
+        # The other half comes in where captions end.
+        slots=max(1, captioner.batch_size // (2 * search.beams)),
     )

@@ -28,6 +28,7 @@ from attnlab.nn.decoders import (
 from attnlab.nn.encoder import Encoded
 from attnlab.nn.inference_network import Inference
 from attnlab.nn.recurrence import time_major
+from attnlab.nn.scan import scan
 from attnlab.tasks.captioning.image_encoder import ImageGrid
 
 
@@ -194,9 +195,9 @@ class XuDecoder(nn.Module):
             return state, (output, query, seen, aligned._replace(carry=()))
 
         rngs = step_keys(draw, embedded.shape[1])
-        # lax.scan runs over the first axis: [T, B, E].
+        # scan runs over the first axis: [T, B, E].
         words = time_major(embedded)
-        _, scanned = jax.lax.scan(advance, state, (self._project(words), rngs))
+        _, scanned = scan(advance, state, (self._project(words), rngs))
         outputs, queries, seen, aligned = scanned
         # Outside the scan: one product over all steps instead of T small ones.
         readouts = self._deep_output(outputs, words, seen)

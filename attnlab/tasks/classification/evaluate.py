@@ -10,6 +10,7 @@ import numpy as np
 
 from attnlab import runs
 from attnlab.attention.base import Params
+from attnlab.compilation import jit
 from attnlab.estimators.objective import is_hard, is_local
 from attnlab.estimators.prediction import prediction
 from attnlab.metrics import attention_stats
@@ -72,7 +73,7 @@ class ClassificationEvaluator:
         self.longest = settings.data.longest
         self.widths = sorted({*widths, self.longest})
         self.prediction = prediction(settings)
-        self._predict = jax.jit(partial(predict, model, by=self.prediction))
+        self._predict = jit(partial(predict, model, by=self.prediction))
 
     def batches(
         self, params: Params, examples: Sequence[LabeledSentence]

@@ -11,6 +11,7 @@ import numpy as np
 
 from attnlab import runs
 from attnlab.attention.base import Params
+from attnlab.compilation import jit
 from attnlab.precision import wide
 from attnlab.tasks.cloze.batches import (
     FIRST,
@@ -109,7 +110,7 @@ class ClozeEvaluator:
         self._rows = rows or settings.evaluate.questions
         self._slots, self._widths = slots, widths
         self._numbering: Numbering = settings.data.numbering
-        self._ask = jax.jit(
+        self._ask = jit(
             lambda params, batch: log_probabilities(model, params, batch, answers)
         )
 

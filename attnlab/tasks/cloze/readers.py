@@ -23,6 +23,7 @@ from attnlab.nn.decoders import attend
 from attnlab.nn.embedding import dropout
 from attnlab.nn.encoder import Encoder
 from attnlab.nn.recurrence import hold, recur, time_major
+from attnlab.nn.scan import scan
 
 
 class _Looking(nn.Module):
@@ -220,9 +221,9 @@ class Impatient(_Looking):
             state = hold(is_word, (after, seen.carry), state)
             return state, jnp.where(is_word[:, None], weights, 0)
 
-        # lax.scan runs over the first axis: [T, B, ...].
+        # scan runs over the first axis: [T, B, ...].
         scanned = time_major(words), time_major(real), jnp.arange(steps)
-        (last, _), weights = jax.lax.scan(again, start, scanned)
+        (last, _), weights = scan(again, start, scanned)
         # [T, B, S] to [B, T, S]
         return self.read_out(last, summary), time_major(weights)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from attnlab import runs
 from attnlab.attention.base import Params
+from attnlab.compilation import jit
 from attnlab.estimators.objective import is_hard
 from attnlab.nn.losses import token_losses
 from attnlab.tasks.memn2n import batches
@@ -73,7 +74,7 @@ class MemN2NEvaluator:
             nats = token_losses(outputs.logits, batch.answers)
             return nats, jax.nn.softmax(outputs.logits), outputs.weights
 
-        self._answer = jax.jit(answer)
+        self._answer = jit(answer)
 
     def __call__(self, params: Params, questions: StoryBatch) -> Answers:
         """Answers all questions, some at a time.

@@ -21,6 +21,7 @@ from attnlab.attention.base import (
 )
 from attnlab.nn.cells import Cell, dense, lstm, project
 from attnlab.nn.recurrence import time_major
+from attnlab.nn.scan import scan
 
 FIRST = 1e-6  # what every cell of the memory starts with (Collier & Beel 2018)
 MEMORIES = ("constant", "learned")
@@ -161,7 +162,7 @@ class NTM(nn.Module):
         # What a step forms of the memory is formed anew for the gradient: saving it all
         # takes three times as long.
         step = jax.checkpoint(jax.vmap(self.step), prevent_cse=False)
-        _, scanned = jax.lax.scan(step, machines, projected)
+        _, scanned = scan(step, machines, projected)
         states, seen, reads, writes = jax.tree.map(time_major, scanned)
         seen = seen.reshape(*seen.shape[:2], -1)
         joined = jnp.concatenate([states, seen], axis=-1)

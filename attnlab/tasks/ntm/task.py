@@ -12,6 +12,7 @@ from attnlab import runs
 from attnlab.attention.addressing import addressing
 from attnlab.attention.base import Params
 from attnlab.attention.presets import NORMALIZERS, build
+from attnlab.compilation import jit
 from attnlab.masking import zero_padding
 from attnlab.nn.losses import Sums
 from attnlab.task import Task
@@ -101,7 +102,7 @@ def make_task(settings: NTMSettings, folder: Path) -> Task:
         settings.seed,
         data.curriculum,
     )
-    judge = jax.jit(lambda params, batch: judged(model, params, batch))
+    judge = jit(lambda params, batch: judged(model, params, batch))
     rows = settings.evaluate.sequences
     dev = dev_set(problem, rows, batches.widths)
     largest = problem.training[-1]

@@ -10,6 +10,7 @@ from attnlab.text import shards, streaming, vocabularies
 from attnlab.text.batching import (
     Endless,
     IdPair,
+    affordable_shapes,
     bucketed,
     encode_pairs,
     rows_rule,
@@ -136,7 +137,7 @@ def make_batches(settings: TranslationSettings, pairs_ids: Sequence[IdPair]) -> 
     return bucketed(
         pairs_ids,
         **sizes,
-        shapes=data.shapes,
+        shapes=data.shapes or affordable_shapes(train.steps),
         longest=data.longest,
         edges=data.edges,
         seed=settings.seed,

@@ -1,6 +1,7 @@
 """Figures of translation: BLEU by length, AER by reordering distance, alignments."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.report import curves, figures, heatmaps
@@ -9,6 +10,7 @@ from attnlab.report.rows import Row
 from attnlab.report.task_plots import Add
 from attnlab.runs import AlignedSentence
 
+MAPS = 8  # of single rows, where there are more than one figure shows
 PANELS = 2  # sentence pairs shown under every variant
 LONGEST = 18  # words a side that a panel can show
 
@@ -25,35 +27,39 @@ def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> No
     lengths = curves.by_length(stats)
     if lengths is not None:
         add(
-            figures.bleu_by_length(lengths, rows=names),
+            partial(figures.bleu_by_length, lengths, rows=names),
             "bleu-by-length",
             "BLEU by source length: mean and standard deviation over seeds.",
         )
     distances = curves.by_distance(stats)
     if distances is not None:
         add(
-            figures.aer_by_distance(distances, rows=names),
+            partial(figures.aer_by_distance, distances, rows=names),
             "aer-by-distance",
             "AER by reordering distance |t - s| of a link (target word t, source word "
             "s): mean and standard deviation over seeds.",
         )
-    for number, pairs in enumerate(chosen(rows, stats), 1):
+    several = len(rows) > 1  # a row alone has its heat map, below
+    few = rows[: figures.MOST_ROWS]
+    for number, pairs in enumerate(chosen(few, stats, PANELS if several else 1), 1):
         gold = any(pair.possible for pair in pairs.values())
         titled = {_titled(name, pair): pair for name, pair in pairs.items()}
-        add(
-            heatmaps.panel(titled, gold="gold" if gold else None),
-            f"alignments-{number}",
-            "One sentence pair under every variant, each row's first finished seed; "
-            "the AER is this pair's. The pair was chosen by its gold links alone, "
-            f"{'most' if number == 1 else 'next most'} crossings among pairs of at "
-            f"most {LONGEST} words.",
-        )
+        if several:
+            add(
+                partial(heatmaps.panel, titled, gold="gold" if gold else None),
+                f"alignments-{number}",
+                "One sentence pair under every variant, each row's first finished "
+                "seed; the AER is this pair's. The pair was chosen by its gold links "
+                f"alone, {'most' if number == 1 else 'next most'} crossings among "
+                f"pairs of at most {LONGEST} words.",
+            )
         if number == 1:
-            for row in rows:
+            # Of many rows the page shows any, and `experiments.align` draws any.
+            for row in few if len(rows) == len(few) else few[:MAPS]:
                 if row.name in pairs:
                     pair = pairs[row.name]
                     title = _titled(row.name, pair)
-                    figure = heatmaps.heat_map(pair, title=title)
+                    figure = partial(heatmaps.heat_map, pair, title=title)
                     add(figure, f"alignment-{row.slug}", f"Alignment of {title}.")
 
 

@@ -41,8 +41,9 @@ class TranslationData(DataSettings):
     """Times that a word must occur in training to be in a vocabulary."""
     join: Share = 0.0
     """Share of training pairs glued in twos, to read longer sentences."""
-    shapes: Count = 6
-    """Shapes of training batches, at most; their widths follow from the text."""
+    shapes: Size = 0
+    """Shapes of training batches, at most, whose widths follow from the text; 0: one
+    for every 500 updates, up to 6."""
     longest: Count = 48
     """Pairs that are longer on either side, EOS counted, are left out of training."""
     edges: tuple[Count, ...] = ()
@@ -140,9 +141,9 @@ class TranslationEvaluate(PredictSettings):
     """How translations are searched and judged."""
 
     sentences: Count = 128
-    """Rows of an evaluation batch, and hypotheses that are searched at once."""
+    """Rows of an evaluation batch; half as many hypotheses are searched at once."""
     edges: tuple[Count, ...] = ()
-    """Widths that sentences are padded to; (): `data.edges`, or 8 to 48 in 7 steps."""
+    """Widths that sentences are padded to; (): `data.edges`, or 24 and 48."""
     dev_sentences: Count = 200
     """Pairs of the development set that are evaluated during training, the first."""
     beams: Count = 1

@@ -9,9 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from attnlab.attention.base import Params
+from attnlab.compilation import jit
 from attnlab.decoding import Decoded, replace_unknown
 from attnlab.estimators import prediction as predicting
-from attnlab.estimators.prediction import PREDICTIONS, Prediction, Search
+from attnlab.estimators.prediction import (
+    PREDICTIONS,
+    Prediction,
+    Search,
+)
 from attnlab.metrics.alignment_error_rate import words as merge_words
 from attnlab.nn.decoder_model import Conditional
 from attnlab.text import word_positions
@@ -30,11 +35,13 @@ TOKENS = 24
 class ForcedAlignment(NamedTuple):
     """Where a teacher-forced pass looked, word by word; see `runs.AlignedSentence`.
 
-    weights [T, S]. centres [T]: of local windows, without meaning for global ones.
-    samples [T]: a source word drawn by each row of weights, -1 for none.
+    weights [T, S]: from before each target word is known. posterior [T, S]: which read
+    the target word, too. centres [T]: of local windows, without meaning for global
+    ones. samples [T]: a source word drawn by each row of weights, -1 for none.
     """
 
     weights: np.ndarray
+    posterior: np.ndarray
     centres: np.ndarray
     samples: np.ndarray
 
@@ -64,7 +71,7 @@ class Translator:
       model: the model.
       source: the vocabulary of the source.
       target: the vocabulary of the target.
-      batch_size: pairs that are scored, and hypotheses that are searched, at once.
+      batch_size: pairs that are scored at once; half as many hypotheses are searched.
       edges: widths that sentences are padded to.
       predict: how a word's probability follows from what may be read, one of
         PREDICTIONS; see `attnlab.estimators.prediction.Prediction`.
@@ -91,15 +98,9 @@ class Translator:
         self.model, self.source, self.target = model, source, target
         self.batch_size, self.edges = batch_size, tuple(edges)
         self.predict, self.feed = predict, feed
-        # Compiled once each, when first called, and again for every width.
-        self._losses = {
-            name: jax.jit(partial(predicting.losses, model, Prediction(name, feed)))
-            for name in PREDICTIONS
-        }
-        self._align = {
-            "prior": jax.jit(partial(predicting.prior, model)),
-            "posterior": jax.jit(partial(predicting.after, model)),
-        }
+        # Compiled when first called, and again for every width.
+        pass_of = partial(predicting.teacher_forced, model, Prediction(predict, feed))
+        self._forced = jit(pass_of)
         self._decode: dict[Search, Callable[..., Decoded]] = {}
 
     def losses(
@@ -118,11 +119,13 @@ class Translator:
         Returns:
           Nats [N] of each target, and its units [N], EOS counted.
         """
-        losses = self._losses[predict or self.predict]
+        predict = predict or self.predict
+        every = predict not in ("expected", self.predict)
         nats, units = np.zeros(len(pairs)), np.zeros(len(pairs), np.int64)
         for rows, batch in self._batches(pairs):
             # The last batch of a width is filled up with empty rows, which are cut.
-            nats[rows] = np.asarray(losses(params, batch))[: len(rows)]
+            done = self._forced(params, batch, np.bool_(every))
+            nats[rows] = np.asarray(done.nats[predict])[: len(rows)]
             units[rows] = batch.target_lengths[: len(rows)]
         return nats, units
 
@@ -148,15 +151,22 @@ class Translator:
         Raises:
           ValueError: for another kind.
         """
+        if kind not in ALIGNMENTS:
+            choices = ", ".join(ALIGNMENTS)
+            raise ValueError(f"unknown alignment {kind!r}; choose {choices}")
+        every = kind == "posterior"
         return [
-            alignment.weights
-            for alignment in self.forced_alignments(params, pairs, kind)
+            alignment.posterior if every else alignment.weights
+            for alignment in self.forced_alignments(params, pairs, posterior=every)
         ]
 
     def forced_alignments(
-        self, params: Params, pairs: Sequence[Pair | GoldPair], kind: str = "prior"
+        self,
+        params: Params,
+        pairs: Sequence[Pair | GoldPair],
+        posterior: bool = True,
     ) -> list[ForcedAlignment]:
-        """As `align`, with the centres of windows, and a draw of each step's weights.
+        """As `align`, of both kinds, with centres of windows and a draw of each step.
 
         The chance of a draw follows from the pair's place alone: equal weights of two
         models draw equal positions.
@@ -164,20 +174,14 @@ class Translator:
         Args:
           params: of the model.
           pairs: sentences and their translations.
-          kind: "prior" or "posterior".
+          posterior: whether it is asked; otherwise it costs nothing, and means nothing.
 
         Returns:
           A ForcedAlignment of each pair.
-
-        Raises:
-          ValueError: for another kind.
         """
-        if kind not in ALIGNMENTS:
-            choices = ", ".join(ALIGNMENTS)
-            raise ValueError(f"unknown alignment {kind!r}; choose {choices}")
         alignments: dict[int, ForcedAlignment] = {}
         for rows, batch in self._batches(pairs):
-            weights, centres = map(np.asarray, self._align[kind](params, batch))
+            done = jax.device_get(self._forced(params, batch, np.bool_(posterior)))
             for row, place in enumerate(rows):
                 # Encoded again: a batch holds ids and not the words that own them.
                 owners = (
@@ -187,9 +191,10 @@ class Translator:
                 # By the place alone, so that runs can be compared draw by draw.
                 rng = np.random.default_rng(place)
                 alignments[place] = ForcedAlignment(
-                    merge_words(weights[row], *owners),
-                    word_positions.of_words(centres[row], *owners),
-                    word_positions.drawn(weights[row], *owners, rng),
+                    merge_words(done.weights[row], *owners),
+                    merge_words(done.posterior[row], *owners),
+                    word_positions.of_words(done.centres[row], *owners),
+                    word_positions.drawn(done.weights[row], *owners, rng),
                 )
         return [alignments[place] for place in range(len(pairs))]
 
@@ -211,7 +216,7 @@ class Translator:
         """
         if search not in self._decode:
             # By search, as dev and test may be decoded in two ways.
-            self._decode[search] = jax.jit(partial(_decode, self, search))
+            self._decode[search] = jit(partial(_decode, self, search))
         ids = [self.source.encode(tuple(words)).ids for words in sources]
         waiting = queues(ids, TOKENS * self.batch_size, self.edges, self.slots(search))
         # All are under way before the first is read: reading takes time as well.
@@ -240,9 +245,10 @@ class Translator:
           search: how they are.
 
         Returns:
-          As many as have `batch_size` hypotheses together, at least one.
+          As many as have half of `batch_size` hypotheses together, at least one: the
+          other half of a queue comes in where sentences end.
         """
-        return max(1, self.batch_size // search.beams)
+        return max(1, self.batch_size // (2 * search.beams))
 
     def _read(
         self,

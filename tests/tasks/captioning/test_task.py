@@ -56,16 +56,16 @@ ROWS = {
 
 
 @pytest.mark.parametrize("slug", ROWS)
-def test_a_row_makes_an_update(slug, tmp_path):
+def test_a_row_makes_an_update(slug):
     # dot needs queries as wide as annotations, which are as wide as the last channel
     settings = ROWS[slug]
-    assert_an_update_keeps_its_shapes(make_task(settings, tmp_path), settings.train)
+    assert_an_update_keeps_its_shapes(settings)
 
 
 @pytest.mark.parametrize("slug", ["soft", "hard-reinforce"])
-def test_a_row_takes_two_steps(slug, tmp_path):
+def test_a_row_takes_two_steps(slug):
     settings = ROWS[slug]
-    _, batches, moved = two_updates(make_task(settings, tmp_path), settings.train)
+    _, batches, moved = two_updates(settings)
     for sums in batches:
         assert 0 < float(sums.loss) / int(sums.tokens) < np.log(24) + 0.5
     assert moved > 0.8

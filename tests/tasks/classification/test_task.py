@@ -40,14 +40,13 @@ ROWS = small_rows()
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_row_makes_an_update(name, tmp_path):
-    assert_an_update_keeps_its_shapes(make_task(ROWS[name], tmp_path), ROWS[name].train)
+def test_a_row_makes_an_update(name):
+    assert_an_update_keeps_its_shapes(ROWS[name])
 
 
 @pytest.mark.parametrize("name", ["... compat", "hard, reinforce"])
-def test_a_row_takes_two_steps(name, tmp_path):
-    task = make_task(ROWS[name], tmp_path)
-    _, sums, moved = two_updates(task, ROWS[name].train)
+def test_a_row_takes_two_steps(name):
+    _, sums, moved = two_updates(ROWS[name])
     for total in sums:
         assert np.isfinite(float(total.loss)) and int(total.tokens) == 8
     assert moved == 1.0
@@ -57,9 +56,9 @@ STEP_RULES = [rule for rule in LEARNING["hard"] if not RULES[rule].needs_q]
 
 
 @pytest.mark.parametrize("rule", STEP_RULES)
-def test_every_rule_that_needs_no_inference_network_makes_an_update(rule, tmp_path):
+def test_every_rule_that_needs_no_inference_network_makes_an_update(rule):
     settings = small({"read": "hard", "learning": rule})
-    assert_an_update_keeps_its_shapes(make_task(settings, tmp_path), settings.train)
+    assert_an_update_keeps_its_shapes(settings)
 
 
 @pytest.mark.parametrize("corpus", CORPORA)

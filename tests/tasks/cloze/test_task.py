@@ -49,15 +49,13 @@ def tiny(**settings):
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_a_row_makes_an_update(row, tmp_path):
-    task = make_task(ROWS[row], tmp_path)
-    assert_an_update_keeps_its_shapes(task, ROWS[row].train)
+def test_a_row_makes_an_update(row):
+    assert_an_update_keeps_its_shapes(ROWS[row])
 
 
 @pytest.mark.parametrize("row", ["attentive", "impatient"])
-def test_a_row_takes_two_steps(row, tmp_path):
-    task = make_task(ROWS[row], tmp_path)
-    _, batches, moved = two_updates(task, ROWS[row].train)
+def test_a_row_takes_two_steps(row):
+    _, batches, moved = two_updates(ROWS[row])
     assert [int(sums.tokens) for sums in batches] == [4, 4]
     losses = [float(sums.loss) / 4 for sums in batches]
     assert np.isfinite(losses).all()
@@ -65,13 +63,12 @@ def test_a_row_takes_two_steps(row, tmp_path):
     assert moved > 0.8
 
 
-def test_the_rows_of_newswire_make_an_update(tmp_path):
+def test_the_rows_of_newswire_make_an_update():
     """The same models as above, with marked matches."""
     specs = rows.plan(ieer.get_config(), ieer.sweep, TINY | {"data.name": "synthetic"})
     for settings in {run.config["row"]: run.settings for run in specs}.values():
         assert settings.data.ieer.further and settings.model.matches
-        task = make_task(settings, tmp_path)
-        assert_an_update_keeps_its_shapes(task, settings.train)
+        assert_an_update_keeps_its_shapes(settings)
 
 
 def test_where_the_data_folder_is_is_no_setting():

@@ -9,10 +9,12 @@ import pytest
 
 from attnlab.attention import build
 from attnlab.attention.addressing import addressing
+from attnlab.nn.launches import launching
 from attnlab.tasks.ntm.lstm_baseline import StackedLSTM
 from attnlab.tasks.ntm.model import CONTROLLERS, FIRST, NTM, write
 from tests.attention.ntm_by_hand import address, sigmoid
 from tests.nn.cells_by_hand import random_like
+from tests.updates import FAST
 
 INPUTS, OUTPUTS, HIDDEN, SLOTS, WIDTH, STEPS = 3, 2, 4, 6, 5, 3
 random = np.random.default_rng(0)
@@ -178,3 +180,22 @@ def test_the_parameters_of_a_machine_add_up():
     assert count(model) == 400 * (9 + 20 + 100 + 1) + heads + change + output
     model = model.clone(controller=CONTROLLERS["feed-forward"]())
     assert count(model) == 100 * (9 + 20 + 1) + heads + change + output
+
+
+def test_few_kernels_give_the_gradients_of_many():
+    model = machine(memory="learned")
+    params = params_of(model)
+
+    def slopes(few):
+        def loss(params):
+            with launching(few=few):
+                outputs = model.apply(params, SEQUENCES)
+            return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(outputs))
+
+        return jax.jit(jax.value_and_grad(loss), compiler_options=FAST)(params)
+
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        slopes(True),
+        slopes(False),
+    )

@@ -30,19 +30,24 @@ class Fixed:
     def __init__(self, prior, posterior):
         self.weights = {"prior": prior, "posterior": posterior}
 
-    def forced_alignments(self, params, pairs, kind="prior"):
+    def forced_alignments(self, params, pairs):
         assert params == "parameters"
-        weights = [np.array(self.weights[kind][len(pair.source)]) for pair in pairs]
-        steps = [np.arange(len(rows)) for rows in weights]
         return [
-            ForcedAlignment(*steps) for steps in zip(weights, steps, steps, strict=True)
+            ForcedAlignment(
+                self.align_one(pair, "prior"),
+                self.align_one(pair, "posterior"),
+                np.arange(len(pair.target)),
+                np.arange(len(pair.target)),
+            )
+            for pair in pairs
         ]
 
+    def align_one(self, pair, kind):
+        return np.array(self.weights[kind][len(pair.source)])
+
     def align(self, params, pairs, kind="prior"):
-        return [
-            alignment.weights
-            for alignment in self.forced_alignments(params, pairs, kind)
-        ]
+        assert params == "parameters"
+        return [self.align_one(pair, kind) for pair in pairs]
 
 
 LAST = np.eye(21)[-1:]

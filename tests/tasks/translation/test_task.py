@@ -15,7 +15,7 @@ from tests.tiny import tiny
     [
         ("data.name", "news", ["synthetic", "hansards", "files", "shards"]),
         ("data.units", "letters", ["words", "subwords"]),
-        ("data.shapes", 0, ["1"]),
+        ("data.shapes", -1, ["0"]),
         ("data.join", 1.5, ["1"]),
         ("model.decoder", "loung", ["bahdanau", "luong"]),
         ("model.encoder", "both", ["bi", "uni"]),
