@@ -23,6 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit status: 0, or 2 with one line about what is wrong.
     """
     options = _parser().parse_args(argv)
+    from attnlab.training.program_cache import share_programs
+
+    share_programs()
     import attnlab
     from attnlab.tasks.translation.trained import TrainedTranslation
 

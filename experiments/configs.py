@@ -1,11 +1,12 @@
-"""What the programs with a --config flag share: how they start, and the config file."""
+"""What programs share: how they start, the config file, and where they say to look."""
 
 import errno
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -80,6 +81,47 @@ def _explain(error: Exception) -> str | None:
             hint = f"; did you mean {'.'.join(parts)}?" if guess else ""
             return f"unknown setting {name!r}{hint}"
     return None
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Show on a terminal that something goes on; elsewhere nothing is printed.
+
+    Args:
+      what: goes on.
+
+    Returns:
+      A context manager, for as long as it does.
+    """
+    # Imported late, as `--help` does without it.
+    from rich.console import Console
+
+    live = sys.stderr.isatty()
+    with Console(stderr=True, force_terminal=live).status(what):
+        yield
+
+
+def last_line(text: str) -> None:
+    """Print where to look, on stderr, so that stdout holds nothing but the output.
+
+    Args:
+      text: the line.
+    """
+    sys.stdout.flush()  # a pipe holds it back, and the line would come first
+    print(text, file=sys.stderr)
+
+
+def wrote(files: Sequence[Path]) -> str:
+    """The last line of a program that has written a report.
+
+    Args:
+      files: all of it; the first one is where to start.
+
+    Returns:
+      A line on how many they are, and which to open.
+    """
+    where = "; open it in a browser" if files[0].suffix == ".html" else ""
+    return f"wrote {len(files)} files; start with {files[0]}{where}"
 
 
 def load_module(flag: flags.FlagHolder) -> ModuleType:

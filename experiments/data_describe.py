@@ -12,7 +12,8 @@ from attnlab.corpora.corpus_stats import CorpusDescription
 from attnlab.corpora.loading import load_corpus
 from attnlab.settings import TaskSettings
 from attnlab.task import TaskSpec
-from experiments.data_files import at_work, print_table
+from experiments.configs import last_line, working
+from experiments.data_files import print_table
 
 
 def option(text: str) -> tuple[str, object]:
@@ -50,7 +51,7 @@ def describe_name(name: str, options: Mapping[str, object], plot: Path | None) -
     entry = catalogue.find(tasks.catalogue(), name)
     spec = tasks.spec(entry.task)
     setting = entry.setting or name
-    with at_work(f"reading {name}"):
+    with working(f"reading {name}"):
         try:
             corpus = load_corpus(spec.corpora, setting, **options or entry.whole)
         except folder.MissingCorpus:
@@ -75,7 +76,7 @@ def describe_config(config: Mapping[str, object], plot: Path | None) -> None:
       ValueError: for wrong settings and damaged files.
     """
     settings = tasks.parse_settings(config)
-    with at_work(f"reading {settings.data.name}"):
+    with working(f"reading {settings.data.name}"):
         corpus = settings.data.load()
         description = _described(tasks.spec(settings.task), corpus, settings)
     _show(settings.data.name, description, plot)
@@ -94,6 +95,7 @@ def _show(name: str, description: CorpusDescription, plot: Path | None) -> None:
     for table in description.tables:
         print_table(table)
     if plot is None:
+        last_line(f"{name} was read, and no file written; --plot=FILE draws it")
         return
     from attnlab.report import corpus_plots, figures
 

@@ -1,8 +1,7 @@
 """What `experiments.data` prints of the catalogue, a fetch and a check."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from tabulate import tabulate
 from attnlab.corpora import fetching, verifying
 from attnlab.corpora.catalogue import Entry, File
 from attnlab.corpora.corpus_stats import CorpusTable
+from experiments.configs import last_line, working
 
 
 def list_entries(entries: Sequence[Entry], place: Path, details: bool) -> None:
@@ -24,6 +24,7 @@ def list_entries(entries: Sequence[Entry], place: Path, details: bool) -> None:
     if details:
         for entry in entries:
             _print_entry(entry, place)
+        print(f"in {place.resolve()}, by the sizes of files; `-` is not there")
         return
     rows = [
         [entry.name, entry.task, *_numbers(entry)]
@@ -68,6 +69,7 @@ def list_json(entries: Sequence[Entry], place: Path) -> None:
         for entry in entries
     ]
     print(json.dumps(records, indent=2, ensure_ascii=False))
+    last_line(f"in {place.resolve()}, by the sizes of files")
 
 
 # ---- fetch and verify --------------------------------------------------------------
@@ -91,7 +93,7 @@ def fetch(entries: Sequence[Entry], place: Path, addresses: list[str]) -> int:
 
     files: list[File] = []
     for entry in entries:
-        with at_work(f"reading what is there of {entry.name}"):
+        with working(f"reading what is there of {entry.name}"):
             checks = [verifying.check(file, place) for file in entry.files]
         missing = [check.file for check in checks if check.state != verifying.OK]
         number = f"{len(missing)} of {len(checks)} files to fetch"
@@ -99,6 +101,7 @@ def fetch(entries: Sequence[Entry], place: Path, addresses: list[str]) -> int:
         log(f"    the text comes from {entry.upstream}")
         files += missing
     if not files:
+        log(f"nothing to fetch: all of it is in {place.resolve()}")
         return 0
     if not addresses:
         log(
@@ -183,7 +186,7 @@ def verify(entries: Sequence[Entry], place: Path) -> int:
     """
     wrong, rows = [], []
     for entry in entries:
-        with at_work(f"reading {entry.name}"):
+        with working(f"reading {entry.name}"):
             checks = [verifying.check(file, place) for file in entry.files]
         states = [check.state for check in checks]
         ok, missing = states.count(verifying.OK), states.count(verifying.MISSING)
@@ -196,6 +199,13 @@ def verify(entries: Sequence[Entry], place: Path) -> int:
         if state == verifying.DAMAGED:
             got = f"expected sha256 {file.sha256}, got {got}"
         print(f"{state}  {file.path}  {got}".rstrip())
+    if wrong:
+        names = " ".join(
+            e.name for e in entries if {*e.files} & {c.file for c in wrong}
+        )
+        print(f"{len(wrong)} files are not as they must be; `fetch {names}` mends them")
+    else:
+        print(f"all files in {place.resolve()} are as they must be")
     return 1 if wrong else 0
 
 
@@ -220,17 +230,3 @@ def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], sides: str) 
     return tabulate(
         rows, columns, tablefmt="plain", disable_numparse=True, colalign=aligned
     )
-
-
-@contextmanager
-def at_work(what: str) -> Iterator[None]:
-    """Show on a terminal that something goes on; elsewhere nothing is printed.
-
-    Args:
-      what: goes on.
-
-    Returns:
-      A context manager, for as long as it does.
-    """
-    with Console(stderr=True).status(what):
-        yield

@@ -25,9 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
       Exit status: 0, or 2 with one line about what is wrong.
     """
     options = _parser().parse_args(argv)
+    from attnlab.training.program_cache import share_programs
+
+    share_programs()
     import attnlab
     from attnlab.tasks.translation.evaluate_alignment import Direction, compare, render
     from attnlab.tasks.translation.trained import TrainedTranslation
+    from experiments.configs import last_line
 
     def load(folder: Path) -> TrainedTranslation:
         run = attnlab.load(folder)
@@ -59,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         for name, scores in tables.items():
             print(render(name, scores))
+        last_line(f"of the run in {options.run}; no file was written")
     except (FileNotFoundError, ValueError, ImportError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2

@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     from attnlab.report.report import write_report
+    from experiments.configs import wrote
 
     try:
         written = write_report(
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     table = next(path for path in written if path.name == "table.txt")
     print(table.read_text(encoding="utf-8"))
-    print(f"{len(written)} files in {written[0].parent}; start with {written[0]}")
+    print(wrote(written))
     return 0
 
 

@@ -23,6 +23,7 @@ on the command line (`--config.model.window=local-p`).
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 2 with one line about what is wrong."""
     from attnlab.tasks import TASKS
+    from experiments.configs import last_line
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"wrote {FILE}")
         else:
             print(document(options.task or list(TASKS)))
+            last_line(f"those of all tasks are in {FILE}")
     except ValueError as error:
         print(f"settings: {error}", file=sys.stderr)
         return 2

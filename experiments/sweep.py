@@ -22,7 +22,7 @@ from ml_collections import config_flags
 
 from attnlab.sweep.executors import EXECUTORS, make_executor
 from attnlab.sweep.jobs import Refused
-from experiments.configs import launch, load_module
+from experiments.configs import last_line, launch, load_module, working, wrote
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "A file with get_config() and sweep(add).", lock_config=True
@@ -74,6 +74,13 @@ _OPTIONS = [
         "address", None, "Ray: the cluster's head, by default the one of this machine."
     ),
 ]
+_REPLICAS = flags.DEFINE_enum(
+    "replicas",
+    "measured",
+    ["measured", "always", "never"],
+    "Whether runs that differ in seed and learning rate alone train in one program: "
+    "never on a CPU, elsewhere where a measurement of a minute says so; or as given.",
+)
 _ONLY = flags.DEFINE_string(
     "only", "", "Run only rows whose printed name contains this text."
 )
@@ -104,20 +111,22 @@ def main(arguments: Sequence[str]) -> int:
     stem = Path(str(module.__file__)).stem
     workdir = Path(_WORKDIR.value or Path("runs") / stem)
 
-    from attnlab.sweep import rows
-
     try:
-        specs = rows.plan(
-            _CONFIG.value,
-            module.sweep,
-            config_flags.get_override_values(flags.FLAGS["config"]),
-        )
+        with working("reading the settings"):
+            from attnlab.sweep import rows
+
+            specs = rows.plan(
+                _CONFIG.value,
+                module.sweep,
+                config_flags.get_override_values(flags.FLAGS["config"]),
+            )
         specs = [spec for spec in specs if _ONLY.value in spec.row]
         if not specs:
             raise ValueError(f"no row contains {_ONLY.value!r}")
         if _DRY.value:
             for spec in specs:
                 print(f"{workdir / spec.place}  {spec.row}")
+            last_line(f"{len(specs)} runs in {workdir}, none of them started")
             return 0
         folders = rows.write_folders(specs, workdir, log=_log)
         options = {flag.name: flag.value for flag in _OPTIONS}
@@ -132,13 +141,16 @@ def main(arguments: Sequence[str]) -> int:
     from attnlab.sweep.display import Display
     from attnlab.sweep.execute import run_all
     from attnlab.sweep.wandb_report import conclude
+    from attnlab.training.program_cache import folder
 
     try:
         with Display(folders, workdir) as display:
             run_all(
                 folders,
                 executor,
-                cache=workdir / ".compiled",
+                # A cluster's nodes see the workdir, and perhaps nothing else of here.
+                cache=folder() if executor.groups else workdir / ".compiled",
+                replicas={"always": True, "never": False}.get(_REPLICAS.value),
                 retries=_RETRIES.value,
                 notify=display.notify,
                 poll=display.poll,
@@ -146,13 +158,38 @@ def main(arguments: Sequence[str]) -> int:
             )
     except Refused as error:
         raise app.UsageError(str(error)) from None
+    _log("writing the report")
     written = write_report(workdir)
     table = next(path for path in written if path.name == "table.txt")
     print(table.read_text(encoding="utf-8"))
-    print(f"{len(written)} files in {written[0].parent}; start with {written[0]}")
     for line in conclude(workdir, folders, written, specs[0].settings.wandb):
         print(line)
-    return int(not all((folder / runs.RESULT).exists() for folder in folders))
+    print(wrote(written))
+    failed = [folder for folder in folders if not (folder / runs.RESULT).exists()]
+    for line in failures(failed):
+        last_line(line)
+    return int(bool(failed))
+
+
+def failures(failed: Sequence[Path]) -> list[str]:
+    """Where to look for what went wrong.
+
+    Args:
+      failed: the folders of runs without a result.
+
+    Returns:
+      A line for each of them.
+    """
+    from attnlab import runs
+    from attnlab.sweep.jobs import LOG
+
+    lines = []
+    for folder in failed:
+        # Runs of one program share the log of the first one.
+        files = [folder / name for name in (runs.ERROR, LOG)]
+        there = " and ".join(str(file) for file in files if file.exists())
+        lines.append(f"no result in {folder}; see {there or folder}")
+    return lines
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments.configs import launch
+from experiments.configs import last_line, launch
 
 if TYPE_CHECKING:
     from attnlab.settings import TaskSettings
@@ -82,6 +82,9 @@ def main(arguments: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
     if _CONFIG.value is None:
         raise app.UsageError("give --config=configs/translation.py")
+    from attnlab.training.program_cache import share_programs
+
+    share_programs()
 
     from attnlab import runs
     from attnlab.sweep import rows
@@ -121,6 +124,7 @@ def main(arguments: Sequence[str]) -> None:
         raise app.UsageError(f"{error} (the traceback is in {where})") from None
     if processes.leading():
         print(json.dumps(result, indent=2))
+        last_line(f"wrote {folder / runs.RESULT}; the run's other files are beside it")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ def run_all(
     executor: Executor,
     *,
     cache: Path | None = None,
+    replicas: bool | None = None,
     retries: int = 0,
     notify: Callable[[str, Path], None] = lambda event, folder: None,
     poll: Poll = lambda: None,
@@ -29,9 +30,10 @@ def run_all(
 ) -> None:
     """Finish the runs of a sweep, in their order.
 
-    Finished runs are skipped. Every run is a process of its own (its memory, its
-    crash); where replicas pay, a process trains several. A run that fails leaves its
-    error.json and log.txt, and the others go on. One that was killed is tried again
+    Finished runs are skipped. A process trains one run, or, on this machine, those that
+    are alike in turn, as they share compiled programs; where replicas pay, it trains
+    several at once. A run that fails leaves its error.json and log.txt, and the others
+    go on, after a crash in another process. One that was killed is tried again
     from its checkpoint; one that raised an exception would do so again, and is not.
     Interrupted, the runs under way are ended, to be resumed next time.
 
@@ -39,7 +41,9 @@ def run_all(
       folders: those of the runs.
       executor: where they run; it is closed in the end.
       cache: the folder where runs share compiled programs, and where it is stored
-        whether replicas pay; without it every run is on its own.
+        whether replicas pay; without it that is not measured.
+      replicas: whether runs that are alike share a program; None: on an accelerator, if
+        a measurement says that it pays.
       retries: how often a run that was killed is tried again.
       notify: notify(event, folder) is called with "start", "done" and "failed".
       poll: called several times a second.
@@ -50,10 +54,11 @@ def run_all(
     """
     try:
         waiting = [f for f in folders if not (f / runs.RESULT).exists()]
-        jobs = _jobs(waiting, executor, cache, poll, log)
-        started: set[Path] = set()
+        jobs = _jobs(waiting, executor, cache, replicas, poll, log)
+        events = _Events(notify)
         tries: Counter[Path] = Counter()
-        going, ask = 0, 0.0  # jobs under way; when to submit the next ones
+        going: set[Job] = set()
+        ask = 0.0  # when to submit the next jobs
         while jobs or going:
             batch = jobs[: executor.room] if time.monotonic() >= ask else []
             if batch:
@@ -66,49 +71,101 @@ def run_all(
                     log(f"{refusal}; asked again in {ASK_SECONDS:.0f} s")
                     ask = time.monotonic() + ASK_SECONDS
                 else:
-                    going, jobs = going + len(batch), jobs[len(batch) :]
+                    going.update(batch)
+                    jobs = jobs[len(batch) :]
             time.sleep(POLL_SECONDS)
             poll()
+            for job in going:
+                events.follow(job)
             for job, end in executor.news():
-                for folder in job.folders:
-                    if folder not in started:
-                        started.add(folder)
-                        notify("start", folder)
+                events.start(job)
                 if end is None:
                     continue
-                going -= 1
+                going.remove(job)
+                for folder in job.folders:  # nobody is at work there: it was killed
+                    runs.remove_progress(folder)
                 # Before the outcome: a run to be tried again has not failed yet.
                 again = _again(job, end, tries, retries)
                 if again:
-                    jobs.append(training(again, cache))
+                    jobs.append(training(again, cache, in_turn=job.in_turn))
                     names = ", ".join("/".join(folder.parts[-2:]) for folder in again)
                     log(f"again   {names}  after {end.how}")
                 for folder in job.folders:
                     if folder not in again:
-                        notify(_outcome(folder, job, end), folder)
+                        events.end(folder, _outcome(folder, job, end))
     finally:
         executor.close()  # also after Ctrl-C: no job outlives its sweep
+
+
+class _Events:
+    """Tells of each run once that it has started, and once how it has ended."""
+
+    def __init__(self, notify: Callable[[str, Path], None]):
+        self.notify = notify
+        self.started: set[Path] = set()
+        self.ended: set[Path] = set()
+
+    def start(self, job: Job) -> None:
+        """A job has started: all of its runs, or the first of those in turn."""
+        for folder in job.folders[:1] if job.in_turn else job.folders:
+            self._start(folder)
+
+    def _start(self, folder: Path) -> None:
+        if folder not in self.started:
+            self.started.add(folder)
+            self.notify("start", folder)
+
+    def follow(self, job: Job) -> None:
+        """Look how far a job is whose runs go in turn."""
+        for folder in job.folders if job.in_turn else ():
+            if folder in self.ended:
+                continue
+            if runs.read_progress(folder) is not None:
+                self._start(folder)
+            if folder not in self.started or not _settled(folder):
+                return
+            self.end(folder, _success(folder))
+
+    def end(self, folder: Path, event: str) -> None:
+        """A run has ended, "done" or "failed"."""
+        if folder not in self.ended:
+            self._start(folder)
+            self.ended.add(folder)
+            self.notify(event, folder)
 
 
 def _jobs(
     waiting: Sequence[Path],
     executor: Executor,
     cache: Path | None,
+    replicas: bool | None,
     poll: Poll,
     log: Log,
 ) -> list[Job]:
-    """A job a run, or fewer where replicas pay."""
-    pieces = [[folder] for folder in waiting]
-    if cache is not None and waiting:
-        alike = replica_groups.grouped(waiting)
-        if executor.hardware is None:
-            log("one process a run: replicas are tried where runs ask for a GPU")
-        else:
-            decision = _decide(alike, executor, executor.hardware, cache, poll, log)
-            log(replica_groups.reason(alike, decision))
-            if decision is not None and decision.pays:
-                pieces = replica_groups.programs(alike, decision, executor.slots)
-    return [training(piece, cache) for piece in pieces]
+    """A job a run, or fewer where runs that are alike go in one process: at once where
+    replicas pay or are asked for, in turn where the executor takes such groups."""
+    slots, hardware = executor.slots, executor.hardware
+    cpu, measured = hardware is None, hardware is not None and replicas is None
+    if not waiting or not (replicas or measured or executor.groups):
+        return [training([folder], cache) for folder in waiting]
+    alike = replica_groups.grouped(waiting)
+    if replicas:
+        # Cut as for the hardware: a CPU gets a program for each core.
+        pieces = replica_groups.programs(alike, cpu, slots)
+        log(f"replicas of one program, as asked for: {len(pieces)} programs")
+        return [training(piece, cache) for piece in pieces]
+    if hardware is not None and cache is not None and measured:
+        decision = _decide(alike, executor, hardware, cache, poll, log)
+        log(replica_groups.reason(alike, decision))
+        if decision is not None and decision.pays:
+            pieces = replica_groups.programs(alike, cpu, slots)
+            return [training(piece, cache) for piece in pieces]
+    if not executor.groups:
+        return [training([folder], cache) for folder in waiting]
+    pieces = replica_groups.programs(alike, True, slots)
+    if len(pieces) < len(waiting):
+        log(f"{len(waiting)} runs in {len(pieces)} processes, those alike in turn")
+    return [training(piece, cache, in_turn=len(piece) > 1) for piece in pieces]
 
 
 def _decide(
@@ -123,16 +180,24 @@ def _decide(
     # A run alone has nothing to share a program with.
     several = [group for group in alike if len(group) > 1]
     decision = replica_groups.recall(cache, hardware) if several else None
+    if decision is not None and decision.cpu:
+        decision = None  # JAX may have got its package for the accelerator since
+    until = time.monotonic() + replica_groups.LIMIT
     # A measurement may fail with one group's settings, so the next is tried.
-    while several and decision is None:
+    while several and decision is None and time.monotonic() < until:
         group = several.pop(0)
-        words = (str(cache), hardware, *map(str, group))
+        seconds = f"{until - time.monotonic():.0f}"
+        words = (str(cache), hardware, seconds, *map(str, group))
         job = Job("attnlab.sweep.replica_groups", words, group[0] / LOG, cache=cache)
         _submit([job], executor, log)
-        # An end of None says that the job has only started.
-        while not any(end for _, end in executor.news()):
+        ended = False
+        while not ended:
             time.sleep(POLL_SECONDS)
             poll()
+            for _, end in executor.news():
+                ended = end is not None
+                if not ended:
+                    log(f"measuring whether replicas pay, at most {seconds} s")
         decision = replica_groups.recall(cache, hardware)
     return decision
 
@@ -141,6 +206,7 @@ def _submit(jobs: Sequence[Job], executor: Executor, log: Log) -> None:
     for job in jobs:
         for folder in job.folders:  # an earlier try's, which this one may outdo
             (folder / runs.ERROR).unlink(missing_ok=True)
+            runs.remove_progress(folder)  # a killed one's, which is at work no more
     line = executor.submit(jobs)
     if line:
         log(line)
@@ -149,9 +215,11 @@ def _submit(jobs: Sequence[Job], executor: Executor, log: Log) -> None:
 def _again(job: Job, end: End, tries: Counter[Path], retries: int) -> list[Path]:
     """The runs of a job that are tried once more, which is counted in `tries`."""
     left = [folder for folder in job.folders if not _settled(folder)]
-    again = [folder for folder in left if end.killed and tries[folder] < retries]
+    # Of those in turn only the first was at work: the others were not tried at all.
+    tried = left[:1] if job.in_turn else left
+    again = [folder for folder in tried if end.killed and tries[folder] < retries]
     tries.update(again)
-    return again
+    return again + left[len(tried) :]
 
 
 def _settled(folder: Path) -> bool:
@@ -168,4 +236,8 @@ def _outcome(folder: Path, job: Job, end: End) -> str:
         log = os.path.relpath(job.log, folder)
         message = f"the process ended with {end.how}; see {log}"
         runs.write_json(folder / runs.ERROR, {"error": message})
+    return _success(folder)
+
+
+def _success(folder: Path) -> str:
     return "done" if (folder / runs.RESULT).exists() else "failed"

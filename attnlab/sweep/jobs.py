@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from attnlab.training import program_cache
+
 LOG = "log.txt"
 OPTIONS = ("--quiet", "--wait")  # a run left over from a killed sweep is waited for
 
@@ -18,7 +20,7 @@ class Job(NamedTuple):
     """A process: `python -m module arguments`.
 
     log: the file that its output is added to. folders: those of its runs. cache: where
-    compiled programs are shared.
+    compiled programs are shared. in_turn: whether its runs go one after the other.
     """
 
     module: str
@@ -26,6 +28,7 @@ class Job(NamedTuple):
     log: Path
     folders: tuple[Path, ...] = ()
     cache: Path | None = None
+    in_turn: bool = False
 
 
 class End(NamedTuple):
@@ -48,9 +51,11 @@ class Executor(Protocol):
 
     Attributes:
       slots: how many run at a time.
+      groups: whether a job may finish several runs, one after the other.
     """
 
     slots: int
+    groups: bool
 
     @property
     def hardware(self) -> str | None:
@@ -90,18 +95,22 @@ class Executor(Protocol):
         ...
 
 
-def training(folders: Sequence[Path], cache: Path | None = None) -> Job:
-    """The job that finishes one run, or several as replicas of one program.
+def training(
+    folders: Sequence[Path], cache: Path | None = None, *, in_turn: bool = False
+) -> Job:
+    """The job that finishes one run, or several.
 
     Args:
       folders: those of the runs.
       cache: where compiled programs are shared.
+      in_turn: whether several go one after the other, not as replicas of one program.
 
     Returns:
       The job, whose log is in the first folder.
     """
-    words = (*map(str, folders), *OPTIONS)
-    return Job("attnlab.training.run", words, folders[0] / LOG, tuple(folders), cache)
+    words = (*map(str, folders), *OPTIONS, *(("--in-turn",) if in_turn else ()))
+    log = folders[0] / LOG
+    return Job("attnlab.training.run", words, log, tuple(folders), cache, in_turn)
 
 
 def environment(cache: Path | None, threads: int = 1) -> dict[str, str]:
@@ -123,14 +132,7 @@ def environment(cache: Path | None, threads: int = 1) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",  # a crash loses no output
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # runs share an accelerator
     }
-    if cache is not None:
-        variables |= {
-            "JAX_COMPILATION_CACHE_DIR": str(cache.absolute()),
-            # By default JAX stores no program that compiles in less than a second.
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        }
-    return variables
+    return variables | (program_cache.variables(cache) if cache is not None else {})
 
 
 def work(module: str, arguments: Sequence[str], log: str, directory: str) -> int:

@@ -11,6 +11,18 @@ from typing import NamedTuple
 
 from attnlab.sweep.jobs import End, Job, environment
 
+PLACE = Path("/dev")
+# Device files of accelerators, and the variables that can hide them: NVIDIA, NVIDIA
+# under Windows' Linux, AMD, TPUs of old and of new machines.
+DEVICES: dict[str, tuple[str, ...]] = {
+    "nvidia[0-9]*": ("CUDA_VISIBLE_DEVICES",),
+    "dxg": ("CUDA_VISIBLE_DEVICES",),
+    "kfd": ("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+    "accel[0-9]*": (),
+    "vfio/[0-9]*": (),
+}
+HIDDEN = ("", "-1", "none", "NoDevFiles")
+
 
 class Going(NamedTuple):
     """A job under way.
@@ -43,7 +55,9 @@ class Local:
 
     Attributes:
       slots: jobs at a time, from 1.
-      hardware: what decides the device.
+      groups: True: runs that are alike go in one process.
+      hardware: the name under which it is stored whether replicas pay; None on a CPU,
+        where they do not.
     """
 
     def __init__(self, processes: int | None = None):
@@ -53,8 +67,8 @@ class Local:
                 raise ValueError(f"processes is {processes}; it must be positive")
             # With more processes than cores, cores are shared in turn.
             self.free = [self.free[k % len(self.free)] for k in range(processes)]
-        self.slots = len(self.free)
-        self.hardware = hardware()
+        self.slots, self.groups = len(self.free), True
+        self.hardware = hardware() if accelerators() else None
         self.going: list[Going] = []
         self.started: list[Job] = []
 
@@ -139,14 +153,33 @@ def out_of_memory_kills() -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
+def accelerators() -> list[str]:
+    """Device files of accelerators that JAX may use here, seen without starting JAX,
+    which would occupy them.
+
+    A file is no proof: JAX also needs a package for it. But without one, or where the
+    shell hides what there is, JAX runs on the CPU.
+
+    Returns:
+      Their names, [] on a CPU.
+    """
+    # The first platform of the list is the one that JAX computes on.
+    if os.environ.get("JAX_PLATFORMS", "").split(",")[0].strip() == "cpu":
+        return []
+    return [
+        path.name
+        for pattern, variables in DEVICES.items()
+        if not any(os.environ.get(name) in HIDDEN for name in variables)
+        for path in sorted(PLACE.glob(pattern))
+    ]
+
+
 def hardware() -> str:
-    """The name of this machine's device, found without JAX, which would occupy it.
+    """The name of this machine's device, for decisions that are stored.
 
     Returns:
       The architecture, device files of accelerators, and what the shell says of them.
     """
-    patterns = ("nvidia[0-9]*", "accel*", "kfd")
-    devices = [path.name for p in patterns for path in sorted(Path("/dev").glob(p))]
-    names = ("JAX_PLATFORMS", "CUDA_VISIBLE_DEVICES")
+    names = dict.fromkeys(["JAX_PLATFORMS", *sum(DEVICES.values(), ())])
     variables = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
-    return " ".join([platform.machine(), *devices, *variables])
+    return " ".join([platform.machine(), *accelerators(), *variables])

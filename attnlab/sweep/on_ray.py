@@ -29,6 +29,7 @@ class Ray:
       cpus: cores of a job.
       gpus: GPUs of a job, a fraction of one too.
       slots: jobs at a time.
+      groups: False: a job is a run.
       hardware: the name under which it is stored whether replicas pay; None without
         GPUs.
     """
@@ -56,7 +57,7 @@ class Ray:
                 "(`ray start --head` starts one)"
             ) from None
         self.ray, self.cpus, self.gpus = ray, cpus, gpus
-        self.slots = processes or self._fitting()
+        self.slots, self.groups = processes or self._fitting(), False
         self.hardware = f"ray gpus={gpus:g}" if gpus else None
         self.going: dict[ray.ObjectRef, Job] = {}
         self.started: list[Job] = []

@@ -61,6 +61,7 @@ class Slurm:
 
     Attributes:
       slots: jobs at a time, AT_ONCE by default.
+      groups: False: a job is a run, and its time limit that of one.
       hardware: the name under which it is stored whether replicas pay; None without
         GPUs.
     """
@@ -85,7 +86,7 @@ class Slurm:
                 raise ValueError(f"no Slurm here: there is no program {program!r}")
         if gpus != int(gpus):
             raise ValueError(f"Slurm gives whole GPUs; --gpus is {gpus}")
-        self.slots = processes or AT_ONCE
+        self.slots, self.groups = processes or AT_ONCE, False
         self.hardware = f"slurm partition={partition} gpus={gpus:g}" if gpus else None
         self.cpus = cpus
         extra = [option.partition("=") for option in sbatch]

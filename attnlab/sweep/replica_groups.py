@@ -1,16 +1,20 @@
 """Which runs of a sweep may be replicas of one program, and whether that pays here.
 
-    python -m attnlab.sweep.replica_groups CACHE HARDWARE RUN_FOLDER...
+    python -m attnlab.sweep.replica_groups CACHE HARDWARE SECONDS RUN_FOLDER...
 
-Small steps leave an accelerator idle, so there replicas usually pay; a CPU has nothing
-idle. A few steps of both are timed once on a kind of hardware, by a job like those of
-the sweep (the command above), and the outcome is stored under the hardware's name
-beside the compiled programs.
+Small steps leave an accelerator idle, so there replicas usually pay. A few steps of
+both are timed once on a kind of hardware, by a job like those of the sweep (the command
+above), and the outcome is stored under the hardware's name beside the compiled
+programs. The job ends itself after so many seconds, and does nothing on a CPU: that has
+nothing idle, and whenever it was measured one program was the slower way.
 """
 
+import faulthandler
+import os
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,14 +30,17 @@ DECISIONS = "replicas.json"
 MOST = 8  # runs in one program
 MEASURED = 4  # of them are enough to tell
 GAIN = 1.15  # less is noise, and runs of one program also share its crash
-ROUNDS, SECONDS = 7, 3.0  # of the measurement; whichever ends first
+ROUNDS, SECONDS = 7, 3.0  # of the timing; whichever ends first
+LIMIT = 60.0  # seconds of the measurement, compilations among them
+GRACE = 5.0  # seconds more, for a process that does not even end itself
 
 
 class Decision(NamedTuple):
     """Whether replicas pay on some hardware, as measured there.
 
-    device: its name. cpu: whether it is a CPU. replicas: how many there were in one
-    program. gain: how many times as fast that was as the same runs in turn.
+    device: its name. cpu: whether it is a CPU, on which nothing is measured. replicas:
+    how many there were in one program. gain: how many times as fast that was as the
+    same runs in turn; 0 where it was not known in time.
     """
 
     device: str
@@ -67,13 +74,13 @@ def grouped(folders: Sequence[Path]) -> list[list[Path]]:
 
 
 def programs(
-    groups: Sequence[Sequence[Path]], decision: Decision, processes: int
+    groups: Sequence[Sequence[Path]], cpu: bool, processes: int
 ) -> list[list[Path]]:
     """Which runs share a program: the groups in pieces.
 
     Args:
       groups: of runs that could.
-      decision: on what hardware.
+      cpu: whether every process has cores of its own, and none shall stay idle.
       processes: how many programs run at a time.
 
     Returns:
@@ -81,7 +88,7 @@ def programs(
       do.
     """
     size = MOST
-    if decision.cpu:
+    if cpu:
         total = sum(map(len, groups))
         size = min(MOST, -(-total // processes))  # rounded up; no core stays idle
     return [
@@ -134,16 +141,20 @@ def reason(groups: Sequence[Sequence[Path]], decision: Decision | None) -> str:
       The line, to be printed.
     """
     if max(map(len, groups)) < 2:
-        return "one process a run: no two differ in seed and learning rate alone"
+        return "no replicas: no two differ in seed and learning rate alone"
     if decision is None:
-        return "one process a run: replicas could not be measured"
+        return "no replicas: they could not be measured"
+    if decision.cpu:
+        return "no replicas: JAX computes on the CPU there"
+    if not decision.gain:
+        return f"no replicas: they were not measured within {LIMIT:.0f} s"
     measured = (
         f"{decision.replicas} in one program are {decision.gain:.2f} times as fast as "
         f"in turn on {decision.device}"
     )
     if decision.pays:
         return f"replicas of one program: {measured}"
-    return f"one process a run: {measured}, and have to be {GAIN}"
+    return f"no replicas: {measured}, and have to be {GAIN}"
 
 
 def measure(settings: TaskSettings, replicas: int) -> Decision:
@@ -154,11 +165,15 @@ def measure(settings: TaskSettings, replicas: int) -> Decision:
       replicas: how many.
 
     Returns:
-      The median gain, on the device that JAX uses here.
+      The median gain, on the device that JAX uses here; on a CPU at once 0.
     """
     # Imported late: the sweep itself must not occupy the accelerator.
     import jax
     import numpy as np
+
+    device = jax.devices()[0]
+    if device.platform == "cpu":  # the accelerator's package is not installed
+        return Decision(device.device_kind, True, replicas, 0.0)
 
     from attnlab.tasks import make_task
     from attnlab.training.loop import first_state, make_update
@@ -197,24 +212,41 @@ def measure(settings: TaskSettings, replicas: int) -> Decision:
     gains, began = [], time.perf_counter()
     while len(gains) < ROUNDS and time.perf_counter() < began + SECONDS:
         gains.append(seconds(in_turn) / seconds(at_once))
-    device = jax.devices()[0]
     gain = statistics.median(gains)  # one slow round must not decide
-    return Decision(device.device_kind, device.platform == "cpu", replicas, gain)
+    return Decision(device.device_kind, False, replicas, gain)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure whether replicas pay, and store the decision.
 
     Args:
-      arguments: the folder of compiled programs, the hardware's name, run folders.
+      arguments: the folder of compiled programs, the hardware's name, the seconds that
+        it may take, run folders.
 
     Returns:
       The exit status, 0.
     """
-    cache, hardware, *places = arguments
+    cache, hardware, limit, *places = arguments
     folders = [Path(place) for place in places]
-    settings = read_run_config(folders[0]).settings
-    decision = measure(settings, min(len(folders), MEASURED))
+    replicas = min(len(folders), MEASURED)
+
+    def give_up() -> None:
+        # Stored, too: the next sweep would not know it in time either.
+        remember(Path(cache), hardware, Decision(hardware, False, replicas, 0.0))
+        print(f"not measured within {limit} s", file=sys.stderr, flush=True)
+        os._exit(0)  # from a thread, while the first one compiles
+
+    timer = threading.Timer(float(limit), give_up)
+    timer.daemon = True
+    timer.start()
+    # Where no thread comes to its turn, as while a driver hangs: the C level's timer.
+    faulthandler.dump_traceback_later(float(limit) + GRACE, exit=True)
+    try:
+        settings = read_run_config(folders[0]).settings
+        decision = measure(settings, replicas)
+    finally:
+        timer.cancel()
+        faulthandler.cancel_dump_traceback_later()
     remember(Path(cache), hardware, decision)
     return 0
 

@@ -1,4 +1,4 @@
-"""One run, from its config.json to its result.json, or several as one program.
+"""One run, from its config.json to its result.json, or several in one process.
 
 python -m attnlab.training.run RUN_FOLDER...     is what a sweep starts
 """
@@ -12,22 +12,30 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from attnlab import runs
 from attnlab.runs.lock import LOCK, BusyRun, only_one
 from attnlab.training import processes
 from attnlab.training.environment import environment
+from attnlab.training.program_cache import share_programs
 from attnlab.training.run_config import (
     RunConfig,
     learned_fingerprint,
     read_run_config,
 )
 from attnlab.training.wandb_writer import wandb_writer
-from attnlab.training.writers import Writer, console_writer, jsonl_writer, several
+from attnlab.training.writers import (
+    Writer,
+    console_writer,
+    jsonl_writer,
+    progress_writer,
+    several,
+)
 
 if TYPE_CHECKING:  # they bring JAX, which `--help` does without
     from attnlab.task import Task
+    from attnlab.training.loop import Compiled
     from attnlab.training.replicas import Replica
     from attnlab.training.run_state import Trained
     from attnlab.training.step import Pytree
@@ -38,6 +46,7 @@ __all__ = [
     "only_one",
     "read_run_config",
     "run",
+    "run_in_turn",
     "run_together",
 ]
 
@@ -45,7 +54,24 @@ Result = dict[str, object]  # what a result.json holds
 Folder = str | os.PathLike[str]
 
 
-def run(folder: Folder, *, console: bool = True, wait: bool = False) -> Result:
+class Alike(NamedTuple):
+    """A run whose compiled programs a later one may use.
+
+    key: of the settings that replicas have alike. task, programs: its own.
+    """
+
+    key: str
+    task: "Task"
+    programs: "Compiled"
+
+
+def run(
+    folder: Folder,
+    *,
+    console: bool = True,
+    wait: bool = False,
+    before: list[Alike] | None = None,
+) -> Result:
     """Train and evaluate the run of a folder; resumes, and skips a finished one.
 
     Whatever goes wrong is also written to error.json, where it stays until the next
@@ -55,6 +81,7 @@ def run(folder: Folder, *, console: bool = True, wait: bool = False) -> Result:
       folder: the run's folder, which holds its config.json.
       console: whether progress is shown on stderr.
       wait: whether to wait for another process that trains this run.
+      before: the run before in this process, if any; it is replaced by this one.
 
     Returns:
       What result.json holds.
@@ -79,7 +106,32 @@ def run(folder: Folder, *, console: bool = True, wait: bool = False) -> Result:
             return None
 
         finished = processes.lead(begin, tell=_unchanged)
-        return _run(folder, console) if finished is None else finished
+        return finished or _run(folder, console, [] if before is None else before)
+
+
+def run_in_turn(
+    folders: Sequence[Folder], *, wait: bool = False
+) -> dict[Path, Exception]:
+    """Train the runs of several folders, one after the other.
+
+    A run that is like the one before, but for what replicas may differ in, goes through
+    its compiled programs: to trace and load them again takes longer than a small run.
+
+    Args:
+      folders: those of the runs.
+      wait: whether to wait for other processes that train any of them.
+
+    Returns:
+      The errors of those that failed, by folder.
+    """
+    failed: dict[Path, Exception] = {}
+    before: list[Alike] = []  # none, or the last that was prepared
+    for folder in map(Path, folders):
+        try:
+            run(folder, console=False, wait=wait, before=before)
+        except Exception as error:  # of this run alone: the others go on
+            failed[folder] = error
+    return failed
 
 
 def _unchanged(result: Result | None) -> Result | None:
@@ -122,16 +174,23 @@ def run_together(
         configs = {folder: read_run_config(folder) for folder in places}
         check_alike([config.settings for config in configs.values()])
         replicas: list[Replica] = []
+        progress: dict[Path, Writer] = {}
+        for folder, config in configs.items():
+            progress[folder] = shown = _progress(folder, config, console=False)
+            stack.callback(shown.close)
+            shown.stage(runs.READING, 0)
         for folder, config in configs.items():
             try:
                 with _recorded(folder):
                     task = _prepare(folder, config, replicas=len(places))
             except Exception as error:  # of this run alone: the others go on
                 failed[folder] = error
+                progress[folder].close()
                 continue
             if replicas:  # the functions of the first: compiled once, for all
                 task = replicas[0].task._replace(batches=task.batches)
-            replicas.append(_replica(folder, config, task))
+            progress[folder].stage(runs.COMPILING, 0)
+            replicas.append(_replica(folder, config, task, progress[folder]))
             stack.callback(replicas[-1].writer.close)
         outcomes = train_together(replicas) if replicas else []
         for replica, outcome in zip(replicas, outcomes, strict=True):
@@ -147,11 +206,11 @@ def run_together(
     return failed
 
 
-def _replica(folder: Path, config: RunConfig, task: "Task") -> "Replica":
+def _replica(folder: Path, config: RunConfig, task: "Task", shown: Writer) -> "Replica":
     from attnlab.training.replicas import Replica
 
     settings = config.settings
-    writer = _writer(folder, config, console=False)
+    writer = _writer(folder, config, shown)
     train, seed = settings.train, settings.seed
     return Replica(task, train, folder, seed, writer, config.fingerprint)
 
@@ -180,13 +239,29 @@ def _recorded(folder: Path) -> Iterator[None]:
         raise
 
 
-def _run(folder: Path, console: bool) -> Result:
-    from attnlab.training.loop import train
-
+def _run(folder: Path, console: bool, before: list[Alike]) -> Result:
     config = read_run_config(folder)
-    task = processes.in_turn(lambda: _prepare(folder, config))
-    writer = _writer(folder, config, console) if processes.leading() else several()
-    try:
+    with ExitStack() as stack:
+        shown = several()
+        if processes.leading():
+            shown = _progress(folder, config, console)
+            stack.callback(shown.close)
+        shown.stage(runs.READING, 0)
+        # They bring JAX, after the first word.
+        from attnlab.training.loop import compiled, train
+        from attnlab.training.replicas import shared
+
+        task = processes.in_turn(lambda: _prepare(folder, config))
+        key = runs.fingerprint(shared(config.settings))
+        if before and before[0].key == key:
+            task = before[0].task._replace(batches=task.batches)
+        else:
+            before[:] = [Alike(key, task, compiled(task, config.settings.train))]
+        shown.stage(runs.COMPILING, 0)
+        writer = several()
+        if processes.leading():
+            writer = _writer(folder, config, shown)
+            stack.callback(writer.close)
         trained = train(
             task,
             config.settings.train,
@@ -194,6 +269,7 @@ def _run(folder: Path, console: bool) -> Result:
             seed=config.settings.seed,
             writer=writer,
             fingerprint=config.fingerprint,
+            programs=before[0].programs,
         )
 
         def conclude() -> Result:
@@ -201,8 +277,6 @@ def _run(folder: Path, console: bool) -> Result:
             return _conclude(folder, config, task, trained, writer)
 
         return processes.lead(conclude, tell=_unchanged)
-    finally:
-        writer.close()
 
 
 def _prepare(folder: Path, config: RunConfig, replicas: int = 1) -> "Task":
@@ -243,6 +317,7 @@ def _conclude(
     folder: Path, config: RunConfig, task: "Task", trained: "Trained", writer: Writer
 ) -> Result:
     """Test the best parameters and write result.json; returns what it holds."""
+    writer.stage(runs.TESTING, trained.step)
     scores = task.finish(trained.params, folder)
     result = {
         **{name: config.plain[name] for name in ("row", "slug", "order")},
@@ -292,19 +367,22 @@ def seconds_per_step(trained: "Trained") -> float:
     return trained.progress.timed / trained.step
 
 
-def _writer(folder: Path, config: RunConfig, console: bool) -> Writer:
-    from attnlab.training.checkpoint import Checkpoints
+def _progress(folder: Path, config: RunConfig, console: bool) -> Writer:
+    """What shows the progress of a run, from before its data are read."""
+    train = config.settings.train
+    published = progress_writer(folder, train.steps, train.evaluate_every)
+    if not console:
+        return published
+    return several(published, console_writer(train.steps, train.evaluate_every))
 
+
+def _writer(folder: Path, config: RunConfig, shown: Writer) -> Writer:
+    """All writers of a run; `shown` is closed by who made it."""
     mirror = wandb_writer(
         folder, config.settings, config.plain, fingerprint=config.fingerprint
     )
-    writers = [jsonl_writer(folder), mirror]
-    if console:
-        train = config.settings.train
-        begun = Checkpoints(folder / runs.CHECKPOINTS).latest_step or 0
-        every = train.evaluate_every
-        writers.append(console_writer(train.steps, every=every, start=begun))
-    return several(*writers)
+    shown = shown._replace(close=lambda: None)
+    return several(jsonl_writer(folder), mirror, shown)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -317,10 +395,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
       The exit status: 1 where a replica failed. A run alone raises what went wrong.
     """
     parser = argparse.ArgumentParser(
-        description="Train the run of one run folder, or of several as one program."
+        description="Train the run of one run folder, or those of several."
     )
     parser.add_argument("folder", nargs="+", help="a folder that holds config.json")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument(
+        "--in-turn",
+        action="store_true",
+        help="several runs one after the other, and not as replicas of one program",
+    )
     parser.add_argument(
         "--wait", action="store_true", help="wait for another process that trains it"
     )
@@ -336,6 +419,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     group.add_argument("--processes", type=int, default=0, help="how many they are")
     group.add_argument("--process", type=int, default=-1, help="which this is, from 0")
     options = parser.parse_args(arguments)
+    share_programs()
     if options.coordinator:
         try:
             processes.connect(options.coordinator, options.processes, options.process)
@@ -346,7 +430,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if processes.count() > 1:
         parser.error("several processes share one run; replicas need one process")
-    failed = run_together(options.folder, wait=options.wait)
+    run_all = run_in_turn if options.in_turn else run_together
+    failed = run_all(options.folder, wait=options.wait)
     for folder, error in failed.items():
         print(f"{folder}: {type(error).__name__}: {error}", file=sys.stderr)
     return int(bool(failed))

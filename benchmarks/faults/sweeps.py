@@ -75,7 +75,7 @@ class FaultBench:
         their numbers are the same to rounding only."""
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        no = replica_groups.Decision("not measured", True, 2, 0.0)
+        no = replica_groups.Decision("not measured", False, 2, 0.0)
         replica_groups.remember(folder / ".compiled", hardware(), no)
         return folder
 

@@ -65,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       Exit status: 0, or 2 with one line on stderr about what is wrong.
     """
     options = _parser().parse_args(argv)
+    from attnlab.training.program_cache import share_programs
+
+    share_programs()
     try:
         written = _measure(options)
     except (OSError, ValueError) as error:

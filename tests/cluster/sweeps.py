@@ -137,7 +137,7 @@ class Run:
 def no_replicas(workdir: Path, hardware: str) -> None:
     """Say that they don't pay there. A busy machine may measure otherwise, and in one
     program runs reach the same numbers to rounding only."""
-    decision = replica_groups.Decision("cpu", True, 3, 0.9)
+    decision = replica_groups.Decision("not measured", False, 3, 0.9)
     replica_groups.remember(workdir / ".compiled", hardware, decision)
 
 

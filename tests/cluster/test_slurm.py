@@ -58,11 +58,13 @@ def test_runs_with_a_gpu_are_measured_by_a_job_like_theirs(slurm, tmp_path):
     words = ("--executor=slurm", "--gpus=1", "--only=global", "--config.train.steps=20")
     with Sweep(workdir, *words, environment=slurm.environment) as sweep:
         sweep.finish()
-    kept = runs.read_json(workdir / ".compiled" / replica_groups.DECISIONS)
-    assert list(kept) == ["slurm partition=None gpus=1"]
+    stored = runs.read_json(workdir / ".compiled" / replica_groups.DECISIONS)
+    assert list(stored) == ["slurm partition=None gpus=1"]
     said = sweep.said().splitlines()
     assert said[0].startswith("measuring replicas in Slurm's queue")
-    assert " in one program are " in said[1]
+    assert said[1].startswith("measuring whether replicas pay, at most ")
+    # Its GPUs are only counted: the job sees that, and does not measure.
+    assert "no replicas: JAX computes on the CPU there" in said
     assert sum(line.startswith("done") for line in said) == 3
 
 

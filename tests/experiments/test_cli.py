@@ -35,16 +35,6 @@ print(json.dumps([status, top]))
 """
 
 
-def program(name: str, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", f"experiments.{name}", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize(
     "module",
     ["experiments.train", "experiments.sweep", "experiments.report"]
@@ -135,7 +125,7 @@ def test_help_is_quick_and_no_error(module):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_one_line_on_stderr(name, arguments, expected):
+def test_a_mistake_is_one_line_on_stderr(program, name, arguments, expected):
     done = program(name, *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -144,7 +134,7 @@ def test_a_mistake_is_one_line_on_stderr(name, arguments, expected):
     assert expected in line
 
 
-def test_a_wrong_choice_is_one_line_and_makes_no_folder(tmp_path):
+def test_a_wrong_choice_is_one_line_and_makes_no_folder(program, tmp_path):
     where = f"--workdir={tmp_path / 'run'}"
     done = program("train", TRAIN, where, "--config.model.score=dott")
     assert done.returncode == 2
@@ -154,15 +144,19 @@ def test_a_wrong_choice_is_one_line_and_makes_no_folder(tmp_path):
 
 
 def test_what_the_corpus_does_not_fit_is_one_line_and_its_traceback_in_the_folder(
+    program,
     tmp_path,
 ):
     where = f"--workdir={tmp_path / 'run'}"
     tiny = ["--config.data.synthetic.train=8", "--config.wandb.mode=disabled"]
     done = program("train", TRAIN, where, "--config.evaluate.gold=tesst", *tiny)
     assert done.returncode == 2
-    (line,) = done.stderr.splitlines()
+    stage, line = done.stderr.splitlines()
+    assert stage == "reading data"
     assert line.startswith("train: ") and "evaluate.gold" in line and "'tesst'" in line
-    assert "Traceback" in (tmp_path / "run" / "error.json").read_text()
+    error = tmp_path / "run" / "error.json"
+    assert str(error) in line and "Traceback" in error.read_text()
+    assert not (tmp_path / "run" / runs.PROGRESS).exists()
 
 
 SWEEP_OF_TWO = """
@@ -177,7 +171,9 @@ def sweep(add):
 
 
 @pytest.mark.parametrize("flags", [[], ["--dry_run"]], ids=["run", "dry"])
-def test_a_sweep_names_the_mistakes_of_all_rows_before_it_starts(tmp_path, flags):
+def test_a_sweep_names_the_mistakes_of_all_rows_before_it_starts(
+    program, tmp_path, flags
+):
     config = tmp_path / "rows.py"
     config.write_text(SWEEP_OF_TWO)
     where = f"--workdir={tmp_path / 's'}"
@@ -194,7 +190,7 @@ def test_a_sweep_names_the_mistakes_of_all_rows_before_it_starts(tmp_path, flags
     assert not (tmp_path / "s").exists()
 
 
-def test_a_config_file_with_a_bug_shows_where_it_is(tmp_path):
+def test_a_config_file_with_a_bug_shows_where_it_is(program, tmp_path):
     config = tmp_path / "mine.py"
     config.write_text("def get_config():\n    return None.steps\n")
     done = program("train", f"--config={config}")
@@ -202,11 +198,12 @@ def test_a_config_file_with_a_bug_shows_where_it_is(tmp_path):
     assert "mine.py" in done.stderr and "line 2" in done.stderr
 
 
-def test_a_dry_run_lists_rows_and_writes_nothing(tmp_path):
+def test_a_dry_run_lists_rows_and_writes_nothing(program, tmp_path):
     done = program(
         "sweep", SWEEP, f"--workdir={tmp_path / 's'}", "--dry_run", "--only=local"
     )
     assert done.returncode == 0, done.stderr
+    assert done.stderr == f"4 runs in {tmp_path / 's'}, none of them started\n"
     names = [line.split("  ")[-1] for line in done.stdout.splitlines()]
     assert names == ["local-m (general)", "local-p (general)"] * 2
     assert not (tmp_path / "s").exists()

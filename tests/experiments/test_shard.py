@@ -5,12 +5,12 @@ from functools import partial
 
 from attnlab.corpora.loading import load_corpus
 from attnlab.text.parallel_corpora import CORPORA
-from tests.experiments.test_cli import TRAIN, program
+from tests.experiments.test_cli import TRAIN
 
 load = partial(load_corpus, CORPORA)
 
 
-def test_text_becomes_shards(tmp_path):
+def test_text_becomes_shards(program, tmp_path):
     lines = [f"das haus {number % 40}" for number in range(900)] + ["zu " * 30]
     (tmp_path / "a.de").write_text("\n".join([*lines, ""]) + "\n")
     (tmp_path / "b.en").write_text("\n".join([*lines, "nothing"]) + "\n")
@@ -30,8 +30,8 @@ def test_text_becomes_shards(tmp_path):
         "lengths: 901 pairs",
         "shards: 901 pairs",
     ]
-    first, *left_out = done.stdout.splitlines()
-    assert first.startswith(f"wrote 900 pairs to {tmp_path}/out/shards, padded to ")
+    *left_out, last = done.stdout.splitlines()
+    assert last.startswith(f"wrote 900 pairs to {tmp_path}/out/shards, padded to ")
     assert left_out == [
         "left out 1 pairs longer than 20 with the end mark",
         "left out 1 pairs without a word on one side",
@@ -54,7 +54,7 @@ def test_text_becomes_shards(tmp_path):
     assert "dev.tsv is damaged: its sha256" in broken.stderr.splitlines()[-1]
 
 
-def test_a_mistake_is_one_line(tmp_path):
+def test_a_mistake_is_one_line(program, tmp_path):
     for arguments, told in (
         ([], "give --out=FOLDER to write, or --verify=FOLDER to check"),
         (["--out=x"], "give --config=configs/translation.py"),

@@ -125,7 +125,7 @@ def test_a_refusal_while_others_go_on_is_waited_out(tmp_path, monkeypatch):
     class Refusing:
         """Room for one job; the second is refused once."""
 
-        slots, hardware = 1, None
+        slots, hardware, groups = 1, None, False
 
         def __init__(self):
             self.under_way, self.done, self.refused = [], [], 0

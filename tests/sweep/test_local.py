@@ -22,38 +22,41 @@ import json, os, pathlib, signal, sys, time
 folder = pathlib.Path(sys.argv[3])
 if sys.argv[2] == "attnlab.sweep.replica_groups":
     with open(folder / "measured", "a") as measured:
-        measured.write(" ".join(sys.argv[5:]) + "\\n")
+        measured.write(" ".join(sys.argv[6:]) + "\\n")
     gain = json.loads((folder / "gain").read_text())
-    decision = {{"device": "cpu", "cpu": True, "replicas": 2, "gain": gain}}
+    decision = {{"device": "H100", "cpu": gain < 0, "replicas": 2, "gain": gain}}
     (folder / "replicas.json").write_text(json.dumps({{"here": decision}}))
     sys.exit()
-with open(folder / "tries", "a") as tries:
-    tries.write(json.dumps({{
-        "pid": os.getpid(),
-        "cores": sorted(os.sched_getaffinity(0)),
-        "cache": os.environ.get("JAX_COMPILATION_CACHE_DIR"),
-        "arguments": sys.argv[1:],
-        "began": time.monotonic(),
-    }}) + "\\n")
-act, *later = (folder / "act").read_text().split()
-(folder / "act").write_text(" ".join(later) or act)  # another one at the next try
-print("a word on stdout", flush=True)
-if act == "killed":
-    os.kill(os.getpid(), signal.SIGKILL)
-if act == "first-only":
-    (folder / "result.json").write_text('{{"bleu": 1.0, "seconds": 1.0}}')
-    os.kill(os.getpid(), signal.SIGKILL)
-if act == "exits":
-    sys.exit(3)
-if act == "fails":
-    (folder / "error.json").write_text('{{"error": "ValueError: no"}}')
-    sys.exit(1)
-if act == "sleeps":
-    time.sleep(60)
-time.sleep(0.2)
-result = {{"bleu": 1.0, "seconds": time.monotonic()}}
-for folder in sys.argv[3:-2]:
-    (pathlib.Path(folder) / "result.json").write_text(json.dumps(result))
+folders = [pathlib.Path(word) for word in sys.argv[3:] if not word.startswith("--")]
+for folder in folders if "--in-turn" in sys.argv else folders[:1]:
+    (folder / "progress.json").write_text("{{}}")
+    with open(folder / "tries", "a") as tries:
+        tries.write(json.dumps({{
+            "pid": os.getpid(),
+            "cores": sorted(os.sched_getaffinity(0)),
+            "cache": os.environ.get("JAX_COMPILATION_CACHE_DIR"),
+            "arguments": sys.argv[1:],
+            "began": time.monotonic(),
+        }}) + "\\n")
+    act, *later = (folder / "act").read_text().split()
+    (folder / "act").write_text(" ".join(later) or act)  # another one at the next try
+    print("a word on stdout", flush=True)
+    if act == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if act == "first-only":
+        (folder / "result.json").write_text('{{"bleu": 1.0, "seconds": 1.0}}')
+        os.kill(os.getpid(), signal.SIGKILL)
+    if act == "exits":
+        sys.exit(3)
+    if act == "fails":
+        (folder / "error.json").write_text('{{"error": "ValueError: no"}}')
+        continue
+    if act == "sleeps":
+        time.sleep(60)
+    time.sleep(0.2)
+    result = {{"bleu": 1.0, "seconds": time.monotonic()}}
+    for done in [folder] if "--in-turn" in sys.argv else folders:
+        (done / "result.json").write_text(json.dumps(result))
 """
 
 
@@ -212,8 +215,10 @@ def test_what_the_shell_says_of_the_cache_outranks(stand_in, tmp_path, monkeypat
 
 @pytest.fixture
 def alike(stand_in, tmp_path, monkeypatch):
-    """Four runs, of which the first and the third are alike; and a cache."""
+    """Four runs, of which the first and the third are alike; and a cache. The machine
+    seems to have an accelerator."""
     monkeypatch.setattr(local, "hardware", lambda: "here")
+    monkeypatch.setattr(local, "accelerators", lambda: ["nvidia0"])
     folders, cache = stand_in(*["works"] * 4), tmp_path / "cache"
     for folder in (folders[0], folders[2]):
         write_config(folder, 0)
@@ -221,7 +226,13 @@ def alike(stand_in, tmp_path, monkeypatch):
     return folders, cache
 
 
-def sweep_in(cache: Path, folders: list[Path], gain) -> tuple[list[str], list]:
+IN_TURN = "4 runs in 3 processes, those alike in turn"
+MEASURING = "measuring whether replicas pay, at most 60 s"
+
+
+def sweep_in(
+    cache: Path, folders: list[Path], gain, replicas: bool | None = None
+) -> tuple[list[str], list]:
     """What a sweep says, and its events, where replicas gain as much."""
     (cache / "gain").write_text(str(gain))
     said, events = [], []
@@ -229,6 +240,7 @@ def sweep_in(cache: Path, folders: list[Path], gain) -> tuple[list[str], list]:
         folders,
         Local(2),
         cache=cache,
+        replicas=replicas,
         notify=lambda *event: events.append(event),
         log=said.append,
     )
@@ -239,8 +251,9 @@ def test_replicas_that_pay_share_a_process(alike):
     folders, cache = alike
     said, events = sweep_in(cache, folders, 2.0)
     assert said == [
+        MEASURING,
         "replicas of one program: 2 in one program are 2.00 times as fast as in turn "
-        "on cpu"
+        "on H100",
     ]
     (call,) = tries(folders[0])
     names = [str(folders[k]) for k in (0, 2)]
@@ -256,18 +269,21 @@ def test_replicas_that_pay_share_a_process(alike):
     )
 
 
-def test_replicas_that_do_not_pay_are_measured_once_and_run_alone(alike):
+def test_replicas_that_do_not_pay_are_measured_once_and_go_in_turn(alike):
     folders, cache = alike
     said, events = sweep_in(cache, folders, 0.97)
     assert said == [
-        "one process a run: 2 in one program are 0.97 times as fast as in turn on cpu, "
-        "and have to be 1.15"
+        MEASURING,
+        "no replicas: 2 in one program are 0.97 times as fast as in turn on "
+        "H100, and have to be 1.15",
+        IN_TURN,
     ]
-    assert [folder for event, folder in events if event == "start"] == folders
+    starts = [folder for event, folder in events if event == "start"]
+    assert sorted(starts) == folders
     assert all(len(tries(folder)) == 1 for folder in folders)
     for folder in folders:
         (folder / runs.RESULT).unlink()
-    assert sweep_in(cache, folders, 5.0)[0] == said
+    assert sweep_in(cache, folders, 5.0)[0] == said[1:]
     measured = (cache / "measured").read_text().splitlines()
     assert measured == [f"{folders[0]} {folders[2]}"]
 
@@ -275,15 +291,135 @@ def test_replicas_that_do_not_pay_are_measured_once_and_run_alone(alike):
 def test_runs_go_alone_where_measuring_fails_or_no_two_are_alike(alike):
     folders, cache = alike
     said, _ = sweep_in(cache, folders, "no number")
-    assert said == ["one process a run: replicas could not be measured"]
+    assert said == [MEASURING, "no replicas: they could not be measured", IN_TURN]
     assert "JSONDecodeError" in (folders[0] / LOG).read_text()
     assert all((folder / runs.RESULT).exists() for folder in folders)
     for folder in folders:
         (folder / runs.RESULT).unlink()
     said, _ = sweep_in(cache, folders[:2], 2.0)
-    assert said == ["one process a run: no two differ in seed and learning rate alone"]
+    assert said == ["no replicas: no two differ in seed and learning rate alone"]
     assert len((cache / "measured").read_text().splitlines()) == 1
     assert sweep_in(cache, folders[:2], 2.0)[0] == []  # nothing is left to run
+
+
+def test_nothing_is_measured_on_a_cpu(alike, monkeypatch):
+    folders, cache = alike
+    monkeypatch.setattr(local, "accelerators", list)
+    said, events = sweep_in(cache, folders, 2.0)
+    assert said == [IN_TURN]
+    assert not (cache / "measured").exists()
+    starts = [folder for event, folder in events if event == "start"]
+    assert sorted(starts) == folders
+
+
+def test_an_accelerator_that_jax_does_not_use_is_looked_at_again(alike):
+    folders, cache = alike
+    said, _ = sweep_in(cache, folders, -1.0)
+    no_gain = "no replicas: JAX computes on the CPU there"
+    assert said == [MEASURING, no_gain, IN_TURN]
+    for folder in folders:
+        (folder / runs.RESULT).unlink()
+    # Its package may have been installed since.
+    assert "replicas of one program" in sweep_in(cache, folders, 2.0)[0][1]
+
+
+@pytest.mark.parametrize(("asked", "at_work"), [(True, 3), (False, 4)])
+def test_what_is_asked_for_is_not_measured(alike, asked, at_work):
+    folders, cache = alike
+    sweep_in(cache, folders, 2.0, replicas=asked)
+    assert not (cache / "measured").exists()
+    assert sum((folder / "tries").exists() for folder in folders) == at_work
+
+
+def sweep_in_turn(folders: list[Path], retries: int = 0) -> list[tuple[str, Path]]:
+    """The events of a sweep whose runs are all alike, by one process at a time."""
+    events: list[tuple[str, Path]] = []
+    for folder in folders:
+        write_config(folder, 0)
+    run_all(
+        folders,
+        Local(1),
+        retries=retries,
+        notify=lambda *event: events.append(event),
+    )
+    return events
+
+
+def test_runs_that_are_alike_go_in_turn_in_one_process(stand_in):
+    folders = stand_in("works", "fails", "works")
+    events = sweep_in_turn(folders)
+    ends = ["done", "failed", "done"]
+    assert events == [
+        event
+        for folder, end in zip(folders, ends, strict=True)
+        for event in (("start", folder), (end, folder))
+    ]
+    calls = [call for folder in folders for call in tries(folder)]
+    assert len({call["pid"] for call in calls}) == 1
+    words = [*map(str, folders), "--quiet", "--wait", "--in-turn"]
+    assert calls[0]["arguments"][2:] == words
+
+
+@pytest.mark.parametrize("act", ["killed", "exits"])
+def test_a_crash_costs_the_runs_after_it_a_new_process_and_no_try(stand_in, act):
+    folders = stand_in("works", act, "works", "works")
+    events = sweep_in_turn(folders)
+    assert [len(tries(folder)) for folder in folders] == [1, 1, 1, 1]
+    ends = [event for event, _ in events if event != "start"]
+    assert ends == ["done", "failed", "done", "done"]
+    assert tries(folders[2])[0]["pid"] == tries(folders[3])[0]["pid"]
+    assert tries(folders[2])[0]["pid"] != tries(folders[1])[0]["pid"]
+
+
+def test_a_run_that_is_killed_in_its_turn_is_tried_again_before_the_rest(stand_in):
+    folders = stand_in("works", "killed works", "works")
+    events = sweep_in_turn(folders, retries=1)
+    assert [len(tries(folder)) for folder in folders] == [1, 2, 1]
+    assert [event for event, _ in events] == ["start", "done"] * 3
+
+
+def test_a_killed_run_is_no_longer_said_to_be_at_work(stand_in):
+    folders = stand_in("killed", "works")
+    for folder in folders:
+        runs.write_progress(folder, runs.RunProgress(runs.TRAINING, step=3))
+    run_all(folders, Local(1))
+    assert [runs.read_progress(folder) for folder in folders] == [None, None]
+
+
+def device_files(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize(
+    ("names", "variables", "expected"),
+    [
+        ([], {}, []),
+        (["nvidiactl", "null", "vfio/vfio", "accel/accel0"], {}, []),
+        (["nvidia0", "nvidia1"], {}, ["nvidia0", "nvidia1"]),
+        (["nvidia0"], {"CUDA_VISIBLE_DEVICES": ""}, []),
+        (["nvidia0"], {"CUDA_VISIBLE_DEVICES": "-1"}, []),
+        (["nvidia0"], {"CUDA_VISIBLE_DEVICES": "0"}, ["nvidia0"]),
+        (["nvidia0", "accel0"], {"JAX_PLATFORMS": "cpu"}, []),
+        (["nvidia0"], {"JAX_PLATFORMS": "cuda,cpu"}, ["nvidia0"]),
+        (["nvidia0"], {"JAX_PLATFORMS": ""}, ["nvidia0"]),
+        (["kfd"], {"HIP_VISIBLE_DEVICES": "-1"}, []),
+        (["accel0", "accel1"], {"CUDA_VISIBLE_DEVICES": ""}, ["accel0", "accel1"]),
+        (["vfio/0", "vfio/vfio"], {}, ["0"]),
+    ],
+)
+def test_accelerators_are_seen_without_jax(
+    tmp_path, monkeypatch, names, variables, expected
+):
+    for name in ("JAX_PLATFORMS", *sum(local.DEVICES.values(), ())):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    device_files(tmp_path, *names)
+    monkeypatch.setattr(local, "PLACE", tmp_path)
+    assert local.accelerators() == expected
+    assert (Local(1).hardware is None) == (expected == [])
 
 
 def test_all_of_a_killed_program_are_failed_and_name_its_log(alike):

@@ -1,8 +1,12 @@
 """Which runs may share a program, in what pieces, and what is known of the gain."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
+import jax
 import pytest
 
 from attnlab import runs
@@ -39,17 +43,17 @@ def test_runs_are_grouped_by_all_but_seed_rate_and_what_is_decided_outside(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("decision", "processes", "sizes"),
+    ("cpu", "processes", "sizes"),
     [
-        (GPU, 16, [8, 2, 3]),  # an accelerator takes as many as are allowed
-        (CPU, 2, [7, 3, 3]),  # 13 runs: each core has a program
-        (CPU, 16, [1] * 13),
-        (CPU, 1, [8, 2, 3]),
+        (False, 16, [8, 2, 3]),  # an accelerator takes as many as are allowed
+        (True, 2, [7, 3, 3]),  # 13 runs: each core has a program
+        (True, 16, [1] * 13),
+        (True, 1, [8, 2, 3]),
     ],
 )
-def test_groups_are_cut_so_that_every_core_has_work(decision, processes, sizes):
+def test_groups_are_cut_so_that_every_core_has_work(cpu, processes, sizes):
     alike = [[Path(f"a/{k}") for k in range(10)], [Path(f"b/{k}") for k in range(3)]]
-    found = replica_groups.programs(alike, decision, processes)
+    found = replica_groups.programs(alike, cpu, processes)
     assert [len(piece) for piece in found] == sizes
     assert sum(found, []) == sum(alike, [])
 
@@ -74,23 +78,80 @@ def test_replicas_pay_only_beyond_the_noise():
     assert CPU._replace(gain=replica_groups.GAIN).pays
 
 
-def test_measuring_writes_the_decision_and_leaves_the_run_alone(tmp_path, monkeypatch):
-    def maker(settings, folder):
-        del settings
-        (folder / "vocabulary").touch()  # as a real task does
-        return toy()
+class Accelerator(NamedTuple):
+    """What the measurement looks at of a device."""
+
+    platform: str = "gpu"
+    device_kind: str = "H100"
+
+
+@pytest.fixture
+def alike(tmp_path, monkeypatch) -> list[Path]:
+    """Six runs that may be replicas; JAX seems to compute on an accelerator."""
 
     def sweep(add):
         for seed in range(6):
             add("general", seed=seed)
 
-    monkeypatch.setattr(named, "make_task", maker)
-    folders = folders_of(sweep, tmp_path / "sweep")
-    assert (
-        replica_groups.main([str(tmp_path / "cache"), "a GPU", *map(str, folders)]) == 0
+    monkeypatch.setattr(jax, "devices", lambda: [Accelerator()])
+    return folders_of(sweep, tmp_path / "sweep")
+
+
+def measured(cache: Path, folders: list[Path], seconds: str) -> Decision | None:
+    arguments = [str(cache), "here", seconds, *map(str, folders)]
+    assert replica_groups.main(arguments) == 0
+    return replica_groups.recall(cache, "here")
+
+
+def test_on_a_cpu_the_measuring_process_stops_at_once(tmp_path, alike, monkeypatch):
+    monkeypatch.setattr(jax, "devices", lambda: [Accelerator("cpu", "cpu")])
+    monkeypatch.setattr(named, "make_task", lambda *_: pytest.fail("it reads data"))
+    decision = measured(tmp_path / "cache", alike, "60")
+    assert decision == ("cpu", True, replica_groups.MEASURED, 0.0)
+    assert not decision.pays
+
+
+SLOW = """
+import ctypes, pathlib, sys, time
+from attnlab.sweep import replica_groups
+replica_groups.read_run_config(pathlib.Path(sys.argv[-1]))  # imports what it needs
+replica_groups.GRACE = float(sys.argv.pop(1))
+hang = {"thread": time.sleep, "driver": ctypes.PyDLL(None).sleep}[sys.argv.pop(1)]
+replica_groups.measure = lambda *_: hang(60)
+sys.exit(replica_groups.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("how", "stored"), [("thread", True), ("driver", False)])
+def test_a_measurement_ends_itself_in_time(tmp_path, alike, how, stored):
+    # A driver that hangs can keep all threads of Python from running.
+    words = [sys.executable, "-c", SLOW, "0.5", how, str(tmp_path), "here", "0.5"]
+    done = subprocess.run(
+        [*words, *map(str, alike)], capture_output=True, text=True, timeout=50
     )
-    decision = replica_groups.recall(tmp_path / "cache", "a GPU")
+    decision = replica_groups.recall(tmp_path, "here")
+    if stored:
+        assert done.returncode == 0, done.stderr
+        assert "not measured within 0.5 s" in done.stderr
+        assert decision is not None and not decision.pays and not decision.cpu
+        line = replica_groups.reason([alike], decision)
+        assert line == "no replicas: they were not measured within 60 s"
+    else:
+        assert done.returncode == 1 and "Timeout" in done.stderr
+        assert decision is None
+
+
+def test_measuring_writes_the_decision_and_leaves_the_run_alone(
+    tmp_path, alike, monkeypatch
+):
+    def maker(settings, folder):
+        del settings
+        (folder / "vocabulary").touch()  # as a real task does
+        return toy()
+
+    monkeypatch.setattr(named, "make_task", maker)
+    decision = measured(tmp_path / "cache", alike, "600")
     assert decision is not None
-    assert (decision.cpu, decision.replicas) == (True, replica_groups.MEASURED)
+    assert decision[:3] == ("H100", False, replica_groups.MEASURED)
     assert math.isfinite(decision.gain) and decision.gain > 0
-    assert [path.name for path in folders[0].iterdir()] == [runs.CONFIG]
+    assert [path.name for path in alike[0].iterdir()] == [runs.CONFIG]
