@@ -23,6 +23,7 @@ from attnlab.nn.decoders import (
 )
 from attnlab.nn.encoder import Encoded
 from attnlab.nn.recurrence import time_major
+from attnlab.nn.scan import scan
 
 
 class BahdanauDecoder(nn.Module):
@@ -123,7 +124,7 @@ class BahdanauDecoder(nn.Module):
 
         rngs = step_keys(draw, embedded.shape[1])
         words = time_major(embedded)
-        _, scanned = jax.lax.scan(advance, state, (self._project(words), rngs))
+        _, scanned = scan(advance, state, (self._project(words), rngs))
         queries, aligned = scanned
         # Nothing of the readout is fed back, so that all steps are one product.
         readouts = self.readout(queries, words, aligned.context)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from attnlab.nn.cells import Carry, Cell
 from attnlab.nn.embedding import dropout
-from attnlab.nn.recurrence import recur
+from attnlab.nn.recurrence import recur, recur_both
 
 
 class Encoded(NamedTuple):
@@ -48,7 +48,6 @@ class Encoder(nn.Module):
         if self.bidirectional and self.reverse_source:
             raise ValueError("a bidirectional encoder has no reversed source")
         directions = [False, True] if self.bidirectional else [self.reverse_source]
-        self.directions = directions
         # Layers above the first read both directions of the one below.
         widths = [self.inputs] + [self.hidden * len(directions)] * (self.layers - 1)
         self.params_of = [
@@ -77,12 +76,19 @@ class Encoder(nn.Module):
             # Below the first layer the model has dropped embeddings already.
             if n > 0 and train and self.dropout:
                 values = dropout(self.make_rng("dropout"), values, self.dropout)
-            runs = [
-                recur(self.cell, p, values, mask, hidden=self.hidden, reverse=reverse)
-                for p, reverse in zip(layer, self.directions, strict=True)
-            ]
+            runs = self._run(layer, values, mask)
             values = jnp.concatenate(
                 [outputs for outputs, _ in runs], axis=-1
             )  # [B, S, C]
             finals.append(tuple(final for _, final in runs))
         return Encoded(values, tuple(finals), self.cell.output(finals[-1][-1]))
+
+    def _run(self, layer, values, mask):
+        """Outputs and final carry of each direction of a layer."""
+        if self.bidirectional:
+            return recur_both(self.cell, tuple(layer), values, mask, hidden=self.hidden)
+        reverse = self.reverse_source
+        run = recur(
+            self.cell, layer[0], values, mask, hidden=self.hidden, reverse=reverse
+        )
+        return (run,)

@@ -13,6 +13,7 @@ import numpy as np
 from jax.dtypes import float0
 
 from attnlab.masking import zero_padding
+from attnlab.nn.launches import few_kernels
 from attnlab.precision import wide, wide_product, wide_type
 
 
@@ -70,24 +71,30 @@ def _real_first(
 
     With `rows` more at the end, so that a block of the last real ones may reach there.
     """
+    if few_kernels():  # blocks of all rows: 0 * NaN must not enter their products
+        readouts = zero_padding(jnp.asarray(readouts), jnp.asarray(mask))
     # Stable, so that sums are added in the same order however rows are padded.
     order = jnp.argsort(jnp.logical_not(mask), stable=True)
     order = jnp.concatenate([order, jnp.zeros((rows,), order.dtype)])
     return order, jnp.asarray(readouts)[order], jnp.asarray(targets)[order]
 
 
-def _fold(work, carry, count: jax.Array, rows: int):
+def _fold(work, carry, count: jax.Array, rows: int, total: int):
     """carry = work(carry, start, size) over blocks that cover rows 0 to count - 1.
 
     As many blocks of `rows` rows as fit, then blocks of a quarter: the products stay
-    large, and few of the rows that are computed are not real.
+    large, and few of the rows that are computed are not real. `count` is known only
+    when the program runs, and for such a loop an accelerator's host waits in each trip;
+    there blocks cover all `total` rows, real or not.
     """
-    # `count` is known only when the program runs, so that loops replace reshapes.
-    whole, quarter = count // rows, -(-rows // 4)
-    rest = (count - whole * rows + quarter - 1) // quarter
 
     def large(k, carry):
         return work(carry, k * rows, rows)
+
+    if few_kernels():
+        return jax.lax.fori_loop(0, -(-total // rows), large, carry)
+    whole, quarter = count // rows, -(-rows // 4)
+    rest = (count - whole * rows + quarter - 1) // quarter
 
     def small(k, carry):
         return work(carry, whole * rows + k * quarter, quarter)
@@ -164,7 +171,7 @@ def _forward(readouts, kernel, bias, targets, mask, smoothing, rows):
 
     nothing = jnp.zeros((), wide_type(readouts.dtype))
     sums = (nothing, *_no_slopes(ordered, kernel, bias))
-    loss, *slopes = _fold(work, sums, count, rows)
+    loss, *slopes = _fold(work, sums, count, rows, len(readouts))
     return loss, _gradients(slopes, order, readouts, kernel, bias)
 
 
@@ -223,7 +230,7 @@ def _log_likelihoods(readouts, kernel, bias, targets, mask, rows):
         return jax.lax.dynamic_update_slice_in_dim(log_probs, -nats, start, 0)
 
     nothing = jnp.zeros(ordered.shape[:1], wide_type(readouts.dtype))
-    log_probs = _fold(work, nothing, count, rows)
+    log_probs = _fold(work, nothing, count, rows, len(readouts))
     # Added and not set: the rows at the end of `order` name row 0 once more, with 0.
     return jnp.zeros_like(nothing[: len(readouts)]).at[order].add(log_probs)
 
@@ -276,7 +283,8 @@ def _likelihoods_backward(rows, saved, slopes):
         slope = (_hits(logits, gold) - jax.nn.softmax(logits)) * scale[:, None]
         return _add_slopes(sums, slope, block, kernel, start)
 
-    slopes = _fold(work, _no_slopes(ordered, kernel, bias), count, rows)
+    start = _no_slopes(ordered, kernel, bias)
+    slopes = _fold(work, start, count, rows, len(readouts))
     none = (np.zeros(targets.shape, float0), np.zeros(mask.shape, float0))
     return *_gradients(slopes, order, readouts, kernel, bias), *none
 

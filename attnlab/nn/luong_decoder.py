@@ -24,6 +24,7 @@ from attnlab.nn.decoders import (
 from attnlab.nn.embedding import dropout
 from attnlab.nn.encoder import Encoded
 from attnlab.nn.recurrence import time_major
+from attnlab.nn.scan import scan
 
 
 class LuongDecoder(nn.Module):
@@ -160,14 +161,14 @@ class LuongDecoder(nn.Module):
                 )
                 return state, (query, aligned._replace(carry=()), attended)
 
-            _, scanned = jax.lax.scan(advance, state, (projected, rngs))
+            _, scanned = scan(advance, state, (projected, rngs))
             queries, aligned, readouts = scanned
             return unrolled(memory, words, queries, readouts, aligned)
 
         def climb(cells, projected):
             return self._climb(cells, state.feed, projected, masks)
 
-        _, queries = jax.lax.scan(climb, state.cells, projected)  # [T, B, H]
+        _, queries = scan(climb, state.cells, projected)  # [T, B, H]
         aligned = self._attend_all(memory, state, queries, draw, rngs)
         readouts = self.readout(queries, words, aligned.context)
         return unrolled(memory, words, queries, readouts, aligned)
@@ -198,7 +199,7 @@ class LuongDecoder(nn.Module):
         each = (queries, jnp.repeat(indices[:, None], batch, axis=1), rngs)
         if self.attention.batch_steps(memory.mask.shape[-1]):
             return jax.vmap(lambda at: look(state.attention, at)[1])(each)
-        return jax.lax.scan(look, state.attention, each)[1]
+        return scan(look, state.attention, each)[1]
 
     def step(
         self,

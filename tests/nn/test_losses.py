@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from attnlab.nn.launches import launching
 from attnlab.nn.losses import (
     Sums,
     cross_entropy,
@@ -243,3 +244,21 @@ def test_the_doubly_stochastic_term_is_equation_14():
     assert not slope[~real].any() and slope[real].all()
     padded = np.where(real[..., None], weights, np.nan)
     np.testing.assert_allclose(doubly_stochastic(padded, real), expected, rtol=1e-5)
+
+
+LOSSES = {
+    "cross entropy": lambda *args: cross_entropy(*args, 0.1, 5),
+    "log likelihoods": lambda *args: SLOPES @ log_likelihoods(*args, 5),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_blocks_of_all_rows_give_what_blocks_of_real_rows_give(name):
+    """Where loops must have a known length; what stands in the padding stays out."""
+    holes = np.where(MASK[:, None], READOUTS, np.nan)
+
+    def slopes(few):
+        with launching(few=few):
+            return with_slopes(LOSSES[name], readouts=holes if few else READOUTS)
+
+    close(slopes(True), slopes(False))

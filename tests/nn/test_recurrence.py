@@ -9,7 +9,8 @@ import pytest
 
 from attnlab.masking import length_mask
 from attnlab.nn.cells import CELLS, cell_named
-from attnlab.nn.recurrence import hold, recur, time_major
+from attnlab.nn.launches import launching
+from attnlab.nn.recurrence import hold, recur, recur_both, time_major
 from tests.nn import cells_by_hand
 
 INPUTS, HIDDEN, SIZE = 3, 4, 5
@@ -122,3 +123,25 @@ def test_hold_and_time_major():
     array = jnp.arange(24).reshape(2, 3, 4)
     assert time_major(array).shape == (3, 2, 4)
     np.testing.assert_array_equal(time_major(time_major(array)), array)
+
+
+@pytest.mark.parametrize("name", ["cho-gru", "lstm"])
+def test_both_directions_in_one_loop_are_two_loops(name):
+    params = parameters(name), jax.tree.map(lambda leaf: -leaf, parameters(name))
+    mask = length_mask(LENGTHS, SIZE)
+
+    def slopes(few):
+        def loss(params, words):
+            with launching(few=few):
+                runs = recur_both(cell_named(name), params, words, mask, hidden=HIDDEN)
+            total = sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(runs))
+            return total, runs
+
+        both = jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)
+        return jax.jit(both)(params, jnp.asarray(WORDS))
+
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5),
+        slopes(True),
+        slopes(False),
+    )
