@@ -4,6 +4,9 @@
     shard_map   every device runs the update on its rows, and sums are exchanged
     pmap        the same by JAX's older interface
 
+By default accelerators go by shard_map, whose devices exchange once an update: by jit
+the compiler puts exchanges into loops as well (docs/accelerators.md).
+
 All make the update of one device: losses, counts and gradients are summed over the
 devices before anything is divided. By jit random numbers are those of one device, too;
 by the other two each device draws its own (see `attnlab.training.step`), so that losses
@@ -23,6 +26,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from attnlab.compilation import jit
 from attnlab.nn.losses import Sums
 from attnlab.settings import TrainSettings
 from attnlab.training import processes
@@ -57,7 +61,8 @@ class ParallelUpdate(NamedTuple):
     update(state, batch, ...) -> (state, Sums), the batch a whole one, in memory.
     place(state) -> the first process's state, on all devices.
     fetch(state) -> the state on one device of this process. All processes call it.
-    lower(state, batch, ...) -> the lowered program, whose text can be inspected.
+    lower(state, batch, ...) -> the lowered program, whose text can be inspected; of
+      arrays, or of their shapes and dtypes. The devices may be such as only compile.
     """
 
     update: Update
@@ -96,10 +101,19 @@ def layout_of(settings: TrainSettings) -> Layout:
             f"{choices}, or 'all'"
         )
     devices = tuple(device for group in groups for device in group[:many])
-    layout = Layout(settings.strategy, devices)
+    layout = Layout(_chosen(settings.strategy, devices), devices)
     if settings.rows is not None:  # else they differ from batch to batch
         check_rows(settings.rows, len(layout.devices), "train.batch_size")
     return layout
+
+
+def _chosen(strategy: str, devices: Devices) -> str:
+    """One of STRATEGIES, of what the settings say."""
+    if strategy != "auto":
+        return strategy
+    # A CPU's devices are for trying things out; there jit draws as one device does.
+    several = len(devices) > 1 and devices[0].platform != "cpu"
+    return "shard_map" if several else "jit"
 
 
 def check_rows(rows: int, devices: int, name: str) -> None:
@@ -145,7 +159,7 @@ def parallel_update(
     """
     if layout.alone:
         # Donated: the new state takes the memory of the old one.
-        compiled = jax.jit(make(None), donate_argnums=0)
+        compiled = jit(make(None), donate_argnums=0)
         return ParallelUpdate(compiled, _same, _same, compiled.lower)
     return STRATEGIES[layout.strategy](
         make, layout.devices, frozenset(shared), replicas
@@ -222,7 +236,12 @@ def _on_mesh(
 
     whole, split = NamedSharding(mesh, P()), NamedSharding(mesh, specs(None))
     update = build(mesh, specs)
-    compiled = jax.jit(update, out_shardings=(split, whole), donate_argnums=0)
+    compiled = jit(
+        update,
+        platform=devices[0].platform,
+        out_shardings=(split, whole),
+        donate_argnums=0,
+    )
     # Replicas lie apart, so a process may lack some of them.
     gather = jax.jit(_same, out_shardings=whole)
 
@@ -230,11 +249,20 @@ def _on_mesh(
         state = _from_first(state, devices)
         return jax.jit(_same, out_shardings=split)(state)
 
+    def lower(state: TrainState, batch: Pytree, *others: Pytree) -> jax.stages.Lowered:
+        _check(batch, shared, len(lead), grid.shape[1])
+        parts = [
+            _shape(part, NamedSharding(mesh, spec))
+            for part, spec in zip(batch, specs(batch), strict=True)
+        ]
+        state = jax.tree.map(lambda leaf: _shape(leaf, split), state)
+        return compiled.lower(state, type(batch)(*parts), *map(_shape, others))
+
     return ParallelUpdate(
         lambda state, batch, *others: _settled(compiled(state, lay(batch), *others)),
         place,
         lambda state: _here(gather(state) if replicas else state),
-        lambda state, batch, *others: compiled.lower(state, lay(batch), *others),
+        lower,
     )
 
 
@@ -281,7 +309,7 @@ def _by_pmap(
 
     def lower(*arguments: Pytree) -> jax.stages.Lowered:
         compiled, parts = call(*arguments)
-        return compiled.lower(*parts)
+        return compiled.lower(*jax.tree.map(_shape, parts))
 
     def place(state: TrainState) -> TrainState:
         state = _from_first(state, devices)
@@ -297,6 +325,12 @@ def _check(batch: Pytree, shared: frozenset[str], axis: int, devices: int) -> No
     for name, part in zip(batch._fields, batch, strict=True):
         if name not in shared:
             check_rows(np.shape(part)[axis], devices, "the number of a batch's rows")
+
+
+def _shape(array: Pytree, sharding: NamedSharding | None = None) -> Pytree:
+    """The shape and dtype of an array."""
+    dtype = jax.dtypes.canonicalize_dtype(array.dtype, allow_extended_dtype=True)
+    return jax.ShapeDtypeStruct(np.shape(array), dtype, sharding=sharding)
 
 
 def _settled(result: tuple[TrainState, Sums]) -> tuple[TrainState, Sums]:

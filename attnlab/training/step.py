@@ -85,20 +85,19 @@ def train_step(
         # Each device draws for its own rows: with one key all would draw alike.
         rng = jax.random.fold_in(rng, jax.lax.axis_index(axis_name))
 
-    def mean_loss(params):
+    def objective(params):
         total, (sums, estimator_state) = loss(params, batch, rng, state.estimator_state)
-        if axis_name is not None:
-            # Summed before the division: devices have different numbers of tokens.
-            tokens, sums = sums.tokens, jax.lax.psum(sums, axis_name)
-            estimator_state = _pooled(estimator_state, tokens, sums.tokens, axis_name)
-        # A batch may be all padding on every device: its sums are zero, and stay so.
-        return total / jnp.maximum(sums.tokens, 1), (sums, estimator_state)
+        if axis_name is None:
+            # A batch may be all padding: its sums are zero, and stay so.
+            total = total / jnp.maximum(sums.tokens, 1)
+        return total, (sums, estimator_state)
 
-    gradient = jax.value_and_grad(mean_loss, has_aux=True)
+    gradient = jax.value_and_grad(objective, has_aux=True)
     (_, (sums, estimator_state)), gradients = gradient(state.params)
     if axis_name is not None:
-        # A sum, not a mean: each device has divided by the tokens of all.
-        gradients = jax.lax.psum(gradients, axis_name)
+        gradients, sums, estimator_state = _exchanged(
+            gradients, sums, estimator_state, axis_name
+        )
     # Clipping comes in here, so it sees the gradient of the whole batch.
     updates, optimizer = tx.update(gradients, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
@@ -106,18 +105,36 @@ def train_step(
     return state, sums
 
 
-def _pooled(
-    estimator_state: Pytree, tokens: jax.Array, total: jax.Array, axis_name: str
-) -> Pytree:
-    """One estimator state of those of all devices: means per token, so weighted by the
-    `tokens` of each of the `total`."""
-    even = 1.0 / jax.lax.psum(1, axis_name)  # where no device has a token
-    weight = jnp.where(total > 0, tokens / jnp.maximum(total, 1), even)
+def _exchanged(
+    gradients: Pytree, sums: Sums, estimator_state: Pytree, axis_name: str
+) -> tuple[Pytree, Sums, Pytree]:
+    """The gradient of the mean loss, the Sums and the estimator state of all devices.
 
-    def pool(leaf: jax.Array) -> jax.Array:
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):
-            return leaf  # counts updates, and is the same everywhere
-        # The float32 weights would widen a bfloat16 leaf.
-        return jax.lax.psum(weight * leaf, axis_name).astype(leaf.dtype)
+    Devices have different numbers of tokens, so that everything is summed before it is
+    divided; and all of it at once, since an exchange costs its latency first.
+    """
 
-    return jax.tree.map(pool, estimator_state)
+    def moves(leaf: jax.Array) -> bool:  # the others count updates, alike everywhere
+        return jnp.issubdtype(leaf.dtype, jnp.floating)
+
+    # Means per token, weighted by the tokens; and as they are, where there is none.
+    weighted = jax.tree.map(
+        lambda leaf: (sums.tokens * leaf, leaf) if moves(leaf) else (), estimator_state
+    )
+    # One all-reduce is of one dtype. float32 counts to 2 ** 24 tokens exactly.
+    counted = sums._replace(tokens=sums.tokens.astype(sums.loss.dtype))
+    gradients, totals, pooled = jax.lax.psum((gradients, counted, weighted), axis_name)
+    count = jnp.maximum(totals.tokens, 1)
+    gradients = jax.tree.map(lambda x: x / count.astype(x.dtype), gradients)
+    devices = jax.lax.axis_size(axis_name)
+
+    def mean(leaf: jax.Array, pair: tuple[jax.Array, ...]) -> jax.Array:
+        if not pair:
+            return leaf
+        by_token, plain = pair
+        even = plain / devices
+        return jnp.where(totals.tokens > 0, by_token / count, even).astype(leaf.dtype)
+
+    estimator_state = jax.tree.map(mean, estimator_state, pooled)
+    tokens = totals.tokens.astype(sums.tokens.dtype)
+    return gradients, totals._replace(tokens=tokens), estimator_state

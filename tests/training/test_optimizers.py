@@ -186,7 +186,7 @@ def test_clipping_takes_all_parameters_together():
         ("schedule", "step", ["constant", "cosine", "luong", "sukhbaatar"]),
         ("optimizer", "adm", ["adam", "sgd", "adadelta", "rmsprop"]),
         ("clip_by", "size", ["norm", "elements"]),
-        ("strategy", "gspmd", ["jit", "pmap", "shard_map"]),
+        ("strategy", "gspmd", ["auto", "jit", "pmap", "shard_map"]),
         ("compute", "float16", ["float32", "bfloat16"]),
     ],
 )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -20,7 +21,7 @@ from attnlab.sweep import rows, run_folders
 from attnlab.training import parallel
 from attnlab.training.checkpoint import Checkpoints
 from attnlab.training.run import learned_fingerprint, run
-from benchmarks.communication import exchanged, size
+from benchmarks.hlo import exchanged, size
 from tests.tiny import plan, tiny_config, tiny_folder
 from tests.training.test_loop import toy
 
@@ -157,6 +158,28 @@ def test_settings_that_cannot_be_are_named_with_the_choices():
     assert len(layout(devices="all").devices) == 2
     assert layout().alone and layout(devices=1, strategy="jit").alone
     assert not layout(strategy="pmap").alone
+
+
+@pytest.mark.parametrize(
+    ("platform", "devices", "strategy"),
+    [
+        ("cpu", 1, "jit"),
+        ("cpu", "all", "jit"),
+        ("gpu", 1, "jit"),
+        ("gpu", "all", "shard_map"),
+        ("tpu", "all", "shard_map"),
+    ],
+)
+def test_several_accelerators_exchange_once_by_default(
+    monkeypatch, platform, devices, strategy
+):
+    class Accelerator(NamedTuple):
+        platform: str
+        process_index: int = 0
+
+    monkeypatch.setattr(jax, "devices", lambda: [Accelerator(platform)] * 4)
+    assert layout(devices=devices).strategy == strategy
+    assert layout(devices="all", strategy="jit").strategy == "jit"
 
 
 @pytest.mark.parametrize("strategy", parallel.STRATEGIES)
