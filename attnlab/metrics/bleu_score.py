@@ -6,7 +6,9 @@ the papers' tokenized BLEU (multi-bleu); use "13a" on plain text. A reference th
 tabs is several: a picture's captions, of which an n-gram may match any.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,8 +103,45 @@ def statistics(
       4-grams of the hypothesis.
     """
     metric = _metric(hypotheses, references, tokenize, lowercase)
-    rows = metric._extract_corpus_statistics(hypotheses, _parted(references))
-    return np.array(rows, dtype=np.int64).reshape(-1, 2 + 2 * ORDERS)
+    parts = _parted(references)
+    if len(parts) > 1:  # a hypothesis may match an n-gram of any of them
+        rows = metric._extract_corpus_statistics(hypotheses, parts)
+        return np.array(rows, dtype=np.int64).reshape(-1, 2 + 2 * ORDERS)
+    prepare = metric._preprocess_segment  # sacrebleu's tokenizer, and its case
+    words = [
+        [prepare(line).split() for line in side] for side in (hypotheses, parts[0])
+    ]
+    return _counts(*words)
+
+
+def _counts(hypotheses: list[list[str]], references: list[list[str]]) -> np.ndarray:
+    """`statistics` of tokens, all sentences at once: sacrebleu's own are in Python."""
+    sides = [*hypotheses, *references]
+    lengths = np.array([len(words) for words in sides])
+    number: dict[str, int] = defaultdict(count().__next__)  # 0, 1, ... as words come
+    words = np.array([number[word] for words in sides for word in words], np.int64)
+    side = np.repeat(np.arange(len(sides)), lengths)
+    sentences = len(hypotheses)
+    sentence, is_reference = side % sentences, side >= sentences
+    ends = np.cumsum(lengths)[side]
+    places = np.arange(len(words))
+    # Equal labels: the same n-gram of the same sentence. Longer by a word each time.
+    keys, matched, total = sentence * len(number) + words, [], []
+    for order in range(1, ORDERS + 1):
+        _, labels = np.unique(keys, return_inverse=True)
+        most = int(labels.max(initial=-1)) + 1
+        # [labels]: how often on either side; the sentence of each label.
+        said = np.bincount(labels[~is_reference[places]], minlength=most)
+        wanted = np.bincount(labels[is_reference[places]], minlength=most)
+        whose = np.zeros(most, np.int64)
+        whose[labels] = sentence[places]
+        for counts, sums in ((np.minimum(said, wanted), matched), (said, total)):
+            sums.append(np.bincount(whose, counts, minlength=sentences))
+        longer = places + order < ends[places]
+        places = places[longer]
+        keys = labels[longer] * len(number) + words[places + order]
+    columns = [lengths[:sentences], lengths[sentences:], *matched, *total]
+    return np.stack(columns, axis=1).astype(np.int64)
 
 
 def score(counts: np.ndarray) -> np.ndarray:

@@ -3,6 +3,8 @@
     counts = bleu_score.statistics(hypotheses, references)  # of each system
     paired_bootstrap(first_counts, second_counts, bleu_score.score).p_value
 
+Many systems are tested against one at once, on the same samples: `paired_bootstraps`.
+
 Both tests work on the sufficient statistics of each sentence, counts [N, K] that add
 up, and a score of summed counts [..., K] -> [...]: `statistics` and `score` of
 `bleu_score` or `alignment_error_rate`. Counts of several seeds may be added sentence by
@@ -72,22 +74,55 @@ def paired_bootstrap(
     Raises:
       ValueError: for counts of other shapes, or no samples.
     """
-    first, second = _paired(first, second, samples)
-    pairs = resampled(first, second, score, samples=samples, seed=seed)
-    differences = pairs[:, 1] - pairs[:, 0]
-    observed = _observed(first, second, score)
+    return paired_bootstraps(first, [second], score, samples=samples, seed=seed)[0]
+
+
+def paired_bootstraps(
+    reference: np.ndarray,
+    systems: Sequence[np.ndarray],
+    score: Score,
+    *,
+    samples: int = 1000,
+    seed: int = 0,
+) -> list[Comparison]:
+    """`paired_bootstrap` of a reference and each of many systems, at once.
+
+    All systems are scored on the same samples, those that `paired_bootstrap` draws with
+    this seed: of counts that are whole numbers the outcome is the same to the last bit,
+    of others (losses) to the rounding of their sums.
+
+    Args:
+      reference: counts [N, K] of the system that all are compared with.
+      systems: R times counts [N, K], of the same N sentences.
+      score: summed counts [..., K] -> scores [...].
+      samples: drawn.
+      seed: of the samples.
+
+    Returns:
+      R comparisons, with `reference` as the first system of each.
+
+    Raises:
+      ValueError: for counts of other shapes, or no samples.
+    """
+    if not len(systems):
+        return []
+    stacked = _stacked([reference, *systems], samples)
+    scores = _resampled(stacked, score, samples, seed)  # [samples, 1 + R]
+    observed = [float(score(counts.sum(axis=0))) for counts in stacked]
+    return [
+        _comparison(observed[0], observed[k], scores[:, k] - scores[:, 0])
+        for k in range(1, len(stacked))
+    ]
+
+
+def _comparison(first: float, second: float, differences: np.ndarray) -> Comparison:
+    """What the scores' differences [samples] on the same samples say."""
     low, high = np.quantile(differences, (0.025, 0.975))
     wins = np.mean(differences > 0) + 0.5 * np.mean(differences == 0)
-    p_value = _p_value(differences - differences.mean(), observed[1] - observed[0])
-    return Comparison(
-        *observed,
-        observed[1] - observed[0],
-        p_value,
-        float(low),
-        float(high),
-        float(wins),
-        samples,
-    )
+    difference = second - first
+    p_value = _p_value(differences - differences.mean(), difference)
+    interval = float(low), float(high), float(wins)
+    return Comparison(first, second, difference, p_value, *interval, len(differences))
 
 
 def approximate_randomization(
@@ -117,8 +152,8 @@ def approximate_randomization(
     Raises:
       ValueError: for counts of other shapes, or no samples.
     """
-    first, second = _paired(first, second, samples)
-    observed = _observed(first, second, score)
+    first, second = _stacked([first, second], samples)
+    observed = float(score(first.sum(axis=0))), float(score(second.sum(axis=0)))
     rng = np.random.default_rng(seed)
     total = first.sum(axis=0) + second.sum(axis=0)
     differences = []
@@ -155,16 +190,26 @@ def resampled(
     Raises:
       ValueError: for counts of other shapes, or no samples.
     """
-    first, second = _paired(first, second, samples)
+    return _resampled(_stacked([first, second], samples), score, samples, seed)
+
+
+def _resampled(
+    stacked: np.ndarray, score: Score, samples: int, seed: int
+) -> np.ndarray:
+    """Scores [samples, R] of counts [R, N, K] on the same resampled sentences."""
     rng = np.random.default_rng(seed)
-    sentences = len(first)
+    systems, sentences, kinds = stacked.shape
+    # Side by side, so that one product sums the counts of all systems.
+    beside = np.ascontiguousarray(stacked.transpose(1, 0, 2)).reshape(sentences, -1)
     scores = []
     for size in _chunks(samples, sentences):
         drawn = rng.choice(sentences, size=(size, sentences), replace=True)
         drawn += sentences * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * sentences)
         times = times.reshape(size, sentences).astype(np.float64)  # float: BLAS
-        scores.append(np.stack([score(times @ first), score(times @ second)], axis=1))
+        for part in _chunks(size, systems * kinds):  # of the totals, for memory again
+            totals, times = times[:part] @ beside, times[part:]
+            scores.append(score(totals.reshape(part, systems, kinds)))
     return np.concatenate(scores)
 
 
@@ -192,27 +237,23 @@ def _p_value(differences: np.ndarray, observed: float) -> float:
     return (int(beyond.sum()) + 1) / (len(differences) + 1)
 
 
-def _observed(
-    first: np.ndarray, second: np.ndarray, score: Score
-) -> tuple[float, float]:
-    return float(score(first.sum(axis=0))), float(score(second.sum(axis=0)))
-
-
-def _paired(
-    first: np.ndarray, second: np.ndarray, samples: int
-) -> tuple[np.ndarray, np.ndarray]:
-    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if first.ndim != 2 or first.shape != second.shape:
-        raise ValueError(
-            "counts are [N, K] and of the same sentences, got shapes "
-            f"{first.shape} and {second.shape}"
-        )
+def _stacked(systems: Sequence[np.ndarray], samples: int) -> np.ndarray:
+    """Counts [R, N, K] of systems that were all tested on the same sentences."""
+    arrays = [np.asarray(counts, np.float64) for counts in systems]
+    first = arrays[0]
+    for counts in arrays:
+        if counts.ndim != 2 or counts.shape != first.shape:
+            raise ValueError(
+                "counts are [N, K] and of the same sentences, got shapes "
+                f"{first.shape} and {counts.shape}"
+            )
     if not len(first) or samples < 1:
         raise ValueError(f"{samples} samples of {len(first)} sentences")
-    return first, second
+    return np.stack(arrays)
 
 
-def _chunks(samples: int, sentences: int) -> Iterator[int]:
-    size = max(1, _CELLS // sentences)
+def _chunks(samples: int, width: int) -> Iterator[int]:
+    """So many of the samples at a time that an array [samples, width] stays small."""
+    size = max(1, _CELLS // width)
     for start in range(0, samples, size):
         yield min(size, samples - start)

@@ -96,14 +96,14 @@ def by_distance(example_stats: Mapping[str, ExampleStats]) -> Bins | None:
     if not systems:
         return None
     first: Alignments = next(iter(systems.values()))[0]
-    far = np.array([abs(t - s) for pair in first.pairs for t, s in pair.sure])
+    sure = first.links.distances[:, 1]
+    far = np.repeat(np.arange(len(sure)), sure)
     if not far.size:
         return None
     edges = [edge + 1 for edge in _large_enough(far, [edge - 1 for edge in DISTANCES])]
-    sentences = first.sentences
     values = {}
     for name, seeds in systems.items():
-        same = [seed for seed in seeds if seed.sentences == sentences]
+        same = [seed for seed in seeds if seed.links.examples == first.links.examples]
         if same:
             values[name] = np.array([_aers(seed, edges) for seed in same])
     # Edges are the lower ends of bins here: a link at an edge belongs above it.
@@ -171,9 +171,10 @@ def _scores(
     return np.where(totals.any(axis=1), score(totals), np.nan)
 
 
-def _aers(seed: Alignments, edges: Sequence[int]) -> list[float]:
-    buckets = aer.by_distance(seed.links, seed.gold, edges=edges)
-    return [bucket.agreement.aer for bucket in buckets]
+def _aers(seed: Alignments, edges: Sequence[int]) -> np.ndarray:
+    counts = seed.links.distances
+    place = np.searchsorted(edges, np.arange(len(counts)), side="right")
+    return aer.score(_totals(counts, place, len(edges) + 1))
 
 
 def _range(low: int, high: int | None) -> str:

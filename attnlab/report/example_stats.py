@@ -3,16 +3,20 @@
 The significance tests and the curves by length and distance rest on these counts.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics import bleu_score as bleu
-from attnlab.metrics.links import LinkSet
+from attnlab.report.alignment_counts import LinkCounts, flat_link_counts
 from attnlab.report.rows import Row
+from attnlab.report.stored_counts import StoredCounts
 from attnlab.runs import (
+    ALIGNMENTS,
     EXAMPLE_COUNTS,
     HYPOTHESES,
     LOSSES,
@@ -20,13 +24,15 @@ from attnlab.runs import (
     SOURCES,
     AlignedSentence,
     ExampleCounts,
+    Links,
     Run,
+    read_flat_alignments,
 )
 
 LARGEST_MEAN = 700.0  # nats a unit; the exponential of 710 overflows
 
-# What identifies each example, and its counts [N, K], summed over the seeds of a row.
-Pooled = tuple[Sequence[object], np.ndarray]
+# What two systems must share, and the examples' counts [N, K], summed over the seeds.
+Pooled = tuple[object, np.ndarray]
 
 
 class Texts(NamedTuple):
@@ -46,25 +52,26 @@ class Alignments(NamedTuple):
     """A gold set of one run, N sentences.
 
     name: of the set.
-    pairs: the sentences with their weights and gold links.
-    links: (t, s) by argmax of each sentence.
-    counts: `aer.statistics` [N, 4].
+    links: counts of the links by argmax, and the digest of words and gold links.
+    run: where its sentences are.
     """
 
     name: str
-    pairs: list[AlignedSentence]
-    links: list[set[tuple[int, int]]]
-    counts: np.ndarray
+    links: LinkCounts
+    run: Run
 
     @property
-    def gold(self) -> list[tuple[LinkSet, LinkSet]]:
-        """(sure, possible) links of each sentence."""
-        return [(pair.sure, pair.possible) for pair in self.pairs]
+    def counts(self) -> np.ndarray:
+        """`aer.statistics` [N, 4]."""
+        return self.links.sentences
 
     @property
-    def sentences(self) -> list[tuple[object, ...]]:
-        """Words and gold links: what two systems must share to be compared."""
-        return [(p.source, p.target, p.sure, p.possible) for p in self.pairs]
+    def pairs(self) -> list[AlignedSentence]:
+        """The sentences with their weights and gold links, read anew from the folder.
+
+        They are not held: those of all runs of a sweep can be gigabytes.
+        """
+        return self.run.alignments()[self.name]
 
 
 class Losses(NamedTuple):
@@ -97,19 +104,21 @@ class ExampleStats(NamedTuple):
     notes: list[tuple[int, str]]
 
 
-def read(row: Row) -> ExampleStats:
+def read(row: Row, stored: StoredCounts | None = None) -> ExampleStats:
     """The counts by example of a row's finished runs.
 
     Args:
       row: of a sweep.
+      stored: counts of earlier reports; by default all are made anew.
 
     Returns:
       The counts, with notes on what cannot be used and why.
     """
     texts, alignments, losses, example_counts, notes = [], [], [], [], []
+    stored = stored or StoredCounts()
     readers = (
-        (texts, _texts),
-        (alignments, _alignments),
+        (texts, partial(_texts, stored=stored)),
+        (alignments, partial(_alignments, stored=stored)),
         (losses, _losses),
         (example_counts, _example_counts),
     )
@@ -137,16 +146,19 @@ def pooled_texts(example_stats: ExampleStats) -> Pooled | None:
 
 
 def pooled_alignments(example_stats: ExampleStats) -> Pooled | None:
-    """Gold sentences and AER counts [N, 4] summed over the seeds.
+    """The digest of gold sentences and AER counts [N, 4] summed over the seeds.
 
     Args:
       example_stats: of a row.
 
     Returns:
-      (sentences, counts); None unless every seed aligned the same sentences.
+      (digest, counts); None unless every seed aligned the same sentences.
     """
     return _pooled(
-        [some and (some.sentences, some.counts) for some in example_stats.alignments]
+        [
+            some and (some.links.examples, some.counts)
+            for some in example_stats.alignments
+        ]
     )
 
 
@@ -220,7 +232,7 @@ def _pooled(seeds: Sequence[Pooled | None]) -> Pooled | None:
     return examples, np.sum([counts for _, counts in present], axis=0)
 
 
-def _texts(run: Run) -> tuple[Texts | None, str]:
+def _texts(run: Run, stored: StoredCounts) -> tuple[Texts | None, str]:
     names = (SOURCES, REFERENCES, HYPOTHESES)
     sources, references, hypotheses = (run.lines(name) for name in names)
     result = run.result or {}
@@ -243,26 +255,57 @@ def _texts(run: Run) -> tuple[Texts | None, str]:
         return None, f"BLEU tokenized by {tokenize!r} is not tested"
     if not references:
         return None, "an empty test set"
-    counts = bleu.statistics(
-        hypotheses, references, tokenize=tokenize, lowercase=lowercase
-    )
+
+    def count() -> dict[str, np.ndarray]:
+        counts = bleu.statistics(
+            hypotheses, references, tokenize=tokenize, lowercase=lowercase
+        )
+        return {"counts": counts.astype(np.int32)}
+
+    kind = f"bleu {tokenize} {lowercase}"
+    counts = stored.counts(run, kind, (REFERENCES, HYPOTHESES), count)["counts"]
     problem = _disagreement(run, "bleu", "BLEU", counts, bleu.score, HYPOTHESES, 0.05)
-    return Texts(references, [len(line.split()) for line in sources], counts), problem
+    _, lengths = _shared(tuple(sources))
+    return Texts(_shared(tuple(references))[0], lengths, counts), problem
 
 
-def _alignments(run: Run) -> tuple[Alignments | None, str]:
-    sets = run.alignments()
-    name = main_set(run, sets)
-    if name is None:
+@lru_cache(maxsize=8)
+def _shared(lines: tuple[str, ...]) -> tuple[list[str], list[int]]:
+    """The lines, and the words of each: one list for all runs that have the same."""
+    return list(lines), [len(line.split()) for line in lines]
+
+
+def _alignments(run: Run, stored: StoredCounts) -> tuple[Alignments | None, str]:
+    def count() -> dict[str, np.ndarray]:
+        exists = (run.folder / ALIGNMENTS).exists()
+        sets = read_flat_alignments(run.folder) if exists else {}
+        possible = {
+            name: [links for *_, links in aligned.words]
+            for name, aligned in sets.items()
+        }
+        name = main_set(run, possible)
+        if name is None:
+            return {}
+        counts, gold = flat_link_counts(sets[name]), any(possible[name])
+        texts = json.dumps([name, counts.examples, gold]).encode()
+        return {
+            "sentences": counts.sentences.astype(np.int32),
+            "distances": counts.distances,
+            "texts": np.frombuffer(texts, np.uint8),
+        }
+
+    kind = f"aer {(run.result or {}).get('gold')}"
+    arrays = stored.counts(run, kind, (ALIGNMENTS,), count)
+    if not arrays:
         return None, ""
-    pairs = sets[name]
-    links = [aer.argmax_links(pair.weights) for pair in pairs]
-    counts = aer.statistics(links, [(pair.sure, pair.possible) for pair in pairs])
+    counts = arrays["sentences"]
+    name, examples, gold = json.loads(arrays["texts"].tobytes())
     problem = ""
-    if any(pair.possible for pair in pairs):
+    if gold:
         where = f"{name} alignments"
         problem = _disagreement(run, "aer", "AER", counts, aer.score, where, 0.0015)
-    return Alignments(name, pairs, links, counts), problem
+    links = LinkCounts(examples, counts, arrays["distances"])
+    return Alignments(name, links, run), problem
 
 
 def _losses(run: Run) -> tuple[Losses | None, str]:
@@ -306,20 +349,20 @@ def _example_counts(run: Run) -> tuple[ExampleCounts | None, str]:
     return example_counts, ""
 
 
-def main_set(run: Run, sets: dict[str, list[AlignedSentence]]) -> str | None:
+def main_set(run: Run, possible: Mapping[str, Sequence[Links]]) -> str | None:
     """The gold set of the run's `aer`; else the first with gold; else the first.
 
     Args:
       run: a finished run.
-      sets: its alignments by the name of the test set.
+      possible: the possible gold links of each sentence, by the name of the test set.
 
     Returns:
       The name of the set; None where there are no sentences at all.
     """
     stated = (run.result or {}).get("gold")
-    gold = [name for name, pairs in sets.items() if any(p.possible for p in pairs)]
-    any_set = [name for name, pairs in sets.items() if pairs]
-    return next(iter([stated] * (stated in sets) + gold + any_set), None)
+    gold = [name for name, links in possible.items() if any(links)]
+    any_set = [name for name, links in possible.items() if links]
+    return next(iter([stated] * (stated in possible) + gold + any_set), None)
 
 
 def _disagreement(

@@ -26,6 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DPI = 200  # of PNG files
+MOST_ROWS = 24  # in a figure: that many look different
 WIDTH = 6.8  # inches: the text width of a two-column paper, or of a page
 # Okabe and Ito's colors, told apart by most color-blind readers; markers repeat it.
 COLORS = (
@@ -171,6 +172,25 @@ def save(
         figure.savefig(path, bbox_inches=box, metadata=metadata)
         paths.append(path)
     return paths
+
+
+@styled
+def keep_rows(figure: Figure, rows: Sequence[str]) -> None:
+    """Take the other rows off a figure of `draw_row`, and off its legend.
+
+    Args:
+      figure: to change.
+      rows: names of those that stay.
+    """
+    for axes in figure.axes:
+        for artist in axes.get_children():
+            gid = artist.get_gid() or ""
+            if gid.startswith("{") and json.loads(gid)["row"] not in rows:
+                artist.remove()
+        axes.relim()
+        axes.autoscale_view()
+        if axes.get_legend() is not None:
+            row_legend(axes)
 
 
 @styled

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from attnlab import runs
-from attnlab.report import curves, example_stats, figures, page, pairwise, render
+from attnlab.report import (
+    curves,
+    example_stats,
+    figures,
+    page,
+    pairwise,
+    render,
+    stored_counts,
+)
 from attnlab.report import rows as row_groups
 from attnlab.report import table as tables
+from attnlab.report.drawings import Drawing, Drawings
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.rows import Row
+from attnlab.report.stored_counts import StoredCounts
 from attnlab.report.table import Table
 from attnlab.report.task_plots import draw_task
 from attnlab.runs import write_bytes
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-class Drawing(NamedTuple):
-    """A figure of the report.
-
-    paths: its files, the PNG first.
-    caption: a sentence or more.
-    svg: an element for the page; "" for a figure that the page shows as a picture.
-    """
-
-    paths: list[Path]
-    caption: str
-    svg: str
 
 
 def make_table(root: str | Path, *, baseline: str | None = None) -> Table:
@@ -48,7 +43,9 @@ def make_table(root: str | Path, *, baseline: str | None = None) -> Table:
       ValueError: where it holds no runs, or not the baseline.
     """
     rows = read_rows(root)
-    return tables.make_table(rows, _example_stats(rows), baseline=baseline)
+    stored = StoredCounts(Path(root) / stored_counts.NAME)
+    stats = _example_stats(rows, stored)
+    return tables.make_table(rows, stats, baseline=baseline, stored=stored)
 
 
 def write_report(
@@ -81,8 +78,10 @@ def write_report(
       ValueError: where it holds no runs or not the rows asked for.
     """
     rows = read_rows(root)
-    stats = _example_stats(rows)
-    table = tables.make_table(rows, stats, baseline=baseline)
+    stored = StoredCounts(Path(root) / stored_counts.NAME)
+    stats = _example_stats(rows, stored)
+    table = tables.make_table(rows, stats, baseline=baseline, stored=stored)
+    stored.save()
     if chain is not None:
         steps = pairwise.check(rows, stats, chain, chain_by)
         below = [*table.notes, *pairwise.sentences(steps, chain_by)]
@@ -94,8 +93,9 @@ def write_report(
         "table.tex": render.latex(table),
         "summary.csv": row_groups.summary_csv(rows, root),
     }
+    ranked = rank(rows, table, baseline)
     with figures.font(font):
-        drawings = draw(rows, stats, folder / "figures")
+        drawings = draw(ranked, stats, folder / "figures", font)
     title = Path(root).resolve().name
     pictures = [
         (drawing.paths[0].relative_to(folder).as_posix(), drawing.caption)
@@ -106,15 +106,16 @@ def write_report(
     texts = {"report.md": "\n".join(parts), **texts}
     for name, content in texts.items():
         write_bytes(folder / name, content.encode())
-    charts = [(drawing.svg, drawing.caption) for drawing in drawings if drawing.svg]
+    charts = [(each.chart, each.caption) for each in drawings if each.chart]
     gallery = [
         picture
         for picture, drawing in zip(pictures, drawings, strict=True)
-        if not drawing.svg
+        if not drawing.chart
     ]
     written = [folder / name for name in texts]
     written += [path for drawing in drawings for path in drawing.paths]
-    return [*page.write(folder, title, rows, table, charts, gallery), *written]
+    pages = page.write(folder, title, rows, table, charts, gallery, ranked)
+    return [*pages, *written]
 
 
 def read_rows(root: str | Path) -> list[Row]:
@@ -136,36 +137,71 @@ def read_rows(root: str | Path) -> list[Row]:
     return row_groups.group([row_groups.checked(run) for run in below])
 
 
-def _example_stats(rows: Sequence[Row]) -> dict[str, ExampleStats]:
-    return {row.name: example_stats.read(row) for row in rows}
+def _example_stats(
+    rows: Sequence[Row], stored: StoredCounts
+) -> dict[str, ExampleStats]:
+    return {row.name: example_stats.read(row, stored) for row in rows}
+
+
+def rank(
+    rows: Sequence[Row], table: Table, baseline: str | None = None
+) -> Sequence[Row]:
+    """The rows in the order in which figures take them, until they are full.
+
+    Args:
+      rows: of a sweep.
+      table: its table.
+      baseline: name or slug of a row that is always shown.
+
+    Returns:
+      As they are where a figure can show all of them; else the baseline, then the best
+      ones in the table's first score.
+    """
+    scores = [column for column in table.columns if column.better]
+    if len(rows) <= figures.MOST_ROWS or not scores:
+        return rows
+    means = {line.name: line.cells for line in table.lines if not line.failure}
+
+    def place(row: Row) -> tuple[bool, float]:
+        cell = means.get(row.name, {}).get(scores[0].key)
+        merit = -math.inf if cell is None else scores[0].better * cell.mean
+        return baseline not in (row.name, row.slug), -merit
+
+    return sorted(rows, key=place)
 
 
 def draw(
-    rows: Sequence[Row], stats: Mapping[str, ExampleStats], folder: Path
+    rows: Sequence[Row],
+    stats: Mapping[str, ExampleStats],
+    folder: Path,
+    font: str | None = None,
 ) -> list[Drawing]:
     """Every figure that the runs so far allow.
 
     Args:
-      rows: of any tasks.
+      rows: of any tasks, as `rank` orders them.
       stats: counts by example, by row name.
       folder: where PNG and PDF files go.
+      font: the font family of the figures.
 
     Returns:
       The figures: learning curves, then those of each task.
     """
-    drawings: list[Drawing] = []
-
-    def add(figure: Figure, name: str, caption: str) -> None:
-        paths = figures.save(figure, folder / name)
-        drawings.append(Drawing(paths, caption, page.inline_svg(figure)))
-
+    many = len(rows) > figures.MOST_ROWS
+    shown = [row.name for row in rows[: figures.MOST_ROWS]] if many else None
+    drawings = Drawings(folder, shown, font)
     learning = curves.learning(rows)
     if learning:  # before the first evaluation there is nothing to draw
-        add(
-            figures.learning_curves(learning, rows=[row.name for row in rows]),
+        drawings.add(
+            partial(figures.learning_curves, learning, rows=[row.name for row in rows]),
             "learning-curves",
             "Development scores by training step: mean and range over seeds.",
         )
     for task in dict.fromkeys(row.task for row in rows):
-        draw_task(task, [row for row in rows if row.task == task], stats, add)
-    return drawings
+        members = [row for row in rows if row.task == task]
+        draw_task(task, members, stats, drawings.add)
+    drawings.close()
+    if not many:
+        return drawings.drawn
+    limited = f" Of {len(rows)} rows the first {len(shown or ())} by merit are shown."
+    return [each._replace(caption=each.caption + limited) for each in drawings.drawn]

@@ -2,17 +2,21 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from attnlab.runs import (
+    ALIGNMENTS,
     EXAMPLES,
     HYPOTHESES,
+    METRICS,
     REFERENCES,
     SOURCES,
     Run,
     damaged,
     read_arrays,
+    read_manifest,
 )
 
 # The first columns of summary.csv; further numbers of result.json follow, as they come.
@@ -112,6 +116,7 @@ def checked(run: Run) -> Run:
 
     So one damaged file costs its run and not the report. A run that had failed before
     keeps its own reason. (What is wrong with losses.tsv is a note: `example_stats`.)
+    Files that the run's list has were compared with their digests by `find`.
 
     Args:
       run: as `runs.find` gives it.
@@ -119,14 +124,20 @@ def checked(run: Run) -> Run:
     Returns:
       The same run, or a failed one.
     """
+    readers = {
+        METRICS: run.metrics,
+        ALIGNMENTS: run.alignments,
+        **{
+            name: partial(run.lines, name) for name in (SOURCES, REFERENCES, HYPOTHESES)
+        },
+        EXAMPLES: partial(read_arrays, run.folder / EXAMPLES),
+    }
     try:
-        # Read for the error alone.
-        run.metrics()
-        run.alignments()
-        for name in (SOURCES, REFERENCES, HYPOTHESES):
-            run.lines(name)
-        if (run.folder / EXAMPLES).exists():
-            read_arrays(run.folder / EXAMPLES)
+        listed = read_manifest(run.folder) if run.result else {}
+        for name, read in readers.items():
+            # Read for the error alone.
+            if name not in listed and (run.folder / name).exists():
+                read()
     except ValueError as problem:
         return run if run.error else damaged(run, problem)
     return run

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.registry import METRICS
-from attnlab.metrics.significance import Score, paired_bootstrap, spread
+from attnlab.metrics.significance import Score, paired_bootstraps, spread
 from attnlab.report import notes
 from attnlab.report.example_stats import (
     ExampleStats,
@@ -23,6 +25,7 @@ from attnlab.report.example_stats import (
     ratio,
 )
 from attnlab.report.rows import Row, failure, is_hard, listed, missing, named
+from attnlab.report.stored_counts import StoredCounts
 from attnlab.runs import Run
 
 MARK = "†"
@@ -140,6 +143,7 @@ def make_table(
     *,
     baseline: str | None = None,
     samples: int = 1000,
+    stored: StoredCounts | None = None,
 ) -> Table:
     """The table of a sweep.
 
@@ -151,6 +155,7 @@ def make_table(
       example_stats: by row name.
       baseline: name or slug of the row to compare with.
       samples: of the bootstrap.
+      stored: p-values of earlier reports; by default all tests are done.
 
     Returns:
       The table.
@@ -161,6 +166,7 @@ def make_table(
     against = None if baseline is None else named(rows, baseline, "to compare with")
     cells: dict[str, dict[str, TableCell]] = {row.name: {} for row in rows}
     tests, columns = [], []
+    stored = stored or StoredCounts()
     for column in COLUMNS:
         means = column_means(rows, column)
         # Soft reads may have these numbers, too; only hard ones are compared by them.
@@ -169,7 +175,7 @@ def make_table(
         columns.append(column)
         best = _best(means, column)
         reference = against.name if against else best
-        test = _test(column, reference, list(means), example_stats, samples)
+        test = _test(column, reference, list(means), example_stats, samples, stored)
         for name, cell in means.items():
             p_value = test.p_values.get(name)
             cells[name][column.key] = cell._replace(best=name == best, p_value=p_value)
@@ -248,6 +254,7 @@ def _test(
     names: Sequence[str],
     example_stats: Mapping[str, ExampleStats],
     samples: int,
+    stored: StoredCounts,
 ) -> _Test:
     untested = _Test(column, None, 0, {}, [])
     if not column.better or against is None or against not in names:
@@ -257,16 +264,24 @@ def _test(
     if column.key not in TESTED and not any(systems.values()):
         return untested  # a score that its task keeps no counts of
     reference = systems[against]
-    p_values, left_out = {}, []
-    for name, system in systems.items():
-        if reference is None or system is None or system[0] != reference[0]:
-            left_out.append(name)
-        elif name != against:
-            comparison = paired_bootstrap(
-                reference[1], system[1], score, samples=samples
-            )
-            p_values[name] = comparison.p_value
-    sentences = len(reference[0]) if reference else 0
+    same = {
+        name: system[1]
+        for name, system in systems.items()
+        if reference and system and system[0] == reference[0]
+    }
+    left_out = [name for name in systems if name not in same]
+    p_values = {}
+    if reference:
+        others = [name for name in same if name != against]
+        counts = [same[name] for name in others]
+
+        def test(systems: list[np.ndarray]) -> list[float]:
+            compared = paired_bootstraps(reference[1], systems, score, samples=samples)
+            return [comparison.p_value for comparison in compared]
+
+        values = stored.p_values(column.key, reference[1], counts, samples, test)
+        p_values = dict(zip(others, values, strict=True))
+    sentences = len(reference[1]) if reference else 0
     return _Test(column, against, sentences, p_values, left_out)
 
 

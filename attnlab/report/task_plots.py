@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attnlab.report import example_stats, rows
@@ -14,8 +15,9 @@ from attnlab.tasks import TASKS, spec
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    # add(figure, its file name without ending, its caption).
-    Add = Callable[[Figure, str, str], None]
+    # add(figure, its file name without ending, its caption); as a partial call it is
+    # drawn only where `drawings` does not have the same one.
+    Add = Callable[[Figure | partial[Figure], str, str], None]
 else:
     Add = Callable
 
@@ -52,8 +54,9 @@ def of_run(run: Run) -> list[tuple[Figure, str, str]]:
     (row,) = rows.group([rows.checked(run)])
     drawn: list[tuple[Figure, str, str]] = []
 
-    def add(figure: Figure, name: str, caption: str) -> None:
-        drawn.append((figure, name.removesuffix(f"-{row.slug}"), caption))
+    def add(figure: Figure | partial[Figure], name: str, caption: str) -> None:
+        made = figure() if isinstance(figure, partial) else figure
+        drawn.append((made, name.removesuffix(f"-{row.slug}"), caption))
 
     draw_task(row.task, [row], {row.name: example_stats.read(row)}, add)
     return drawn

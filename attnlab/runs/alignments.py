@@ -1,16 +1,20 @@
 """Attention matrices of test sentences beside the links that people gave them."""
 
+import functools
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from attnlab.runs.files import ALIGNMENTS, read_arrays, write_arrays
 
 Links = frozenset[tuple[int, int]]
+# Source and target words, sure and possible links of a sentence.
+Words = tuple[tuple[str, ...], tuple[str, ...], Links, Links]
+T = TypeVar("T")
 STEPS: dict[str, type] = {"centres": np.float32, "samples": np.int32}  # a target word
 
 
@@ -32,6 +36,16 @@ class AlignedSentence(NamedTuple):
     possible: Links = frozenset()
     centres: np.ndarray | None = None
     samples: np.ndarray | None = None
+
+
+class FlatAlignments(NamedTuple):
+    """The sentences of a test set, their weights [T, S] flat, one after the other.
+
+    words: of each sentence. weights: of all sentences.
+    """
+
+    words: tuple[Words, ...]
+    weights: np.ndarray
 
 
 def write_alignments(
@@ -122,15 +136,37 @@ def read_alignments(folder: str | os.PathLike) -> dict[str, list[AlignedSentence
       FileNotFoundError: where there is none.
       ValueError: for a damaged file.
     """
+    return _each_set(folder, _sentences)
+
+
+def read_flat_alignments(folder: str | os.PathLike) -> dict[str, FlatAlignments]:
+    """Read alignments.npz, for what counts all sentences at once.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      The sentences of each test set; without centres and samples.
+
+    Raises:
+      FileNotFoundError: where there is none.
+      ValueError: for a damaged file.
+    """
+    return _each_set(folder, lambda flat, steps: flat)
+
+
+def _each_set(
+    folder: str | os.PathLike,
+    make: Callable[[FlatAlignments, Mapping[str, np.ndarray | None]], T],
+) -> dict[str, T]:
     path = Path(folder) / ALIGNMENTS
     arrays = read_arrays(path)
     try:
         ending = "/weights"
         names = [key.removesuffix(ending) for key in arrays if key.endswith(ending)]
         return {
-            name: _sentences(
-                arrays[f"{name}/weights"],
-                arrays[f"{name}/sentences"],
+            name: make(
+                _flat(arrays[f"{name}/weights"], arrays[f"{name}/sentences"]),
                 {what: arrays.get(f"{name}/{what}") for what in STEPS},
             )
             for name in names
@@ -139,16 +175,22 @@ def read_alignments(folder: str | os.PathLike) -> dict[str, list[AlignedSentence
         raise ValueError(f"{path} cannot be read: {error}") from error
 
 
+def _flat(weights: np.ndarray, text: np.ndarray) -> FlatAlignments:
+    words, cells = _words(text.tobytes())
+    if cells != weights.size:
+        raise ValueError(f"{weights.size} weights for {cells} pairs of words")
+    return FlatAlignments(words, weights)
+
+
 def _sentences(
-    flat: np.ndarray, text: np.ndarray, steps: Mapping[str, np.ndarray | None]
+    aligned: FlatAlignments, steps: Mapping[str, np.ndarray | None]
 ) -> list[AlignedSentence]:
-    words = json.loads(text.tobytes())
-    shapes = [(len(pair["target"]), len(pair["source"])) for pair in words]
+    words, flat = aligned
+    shapes = [(len(target), len(source)) for source, target, _, _ in words]
     # Each [T, S] matrix lies flat behind the one before it.
-    ends = np.cumsum([0] + [rows * columns for rows, columns in shapes])
-    if ends[-1] != flat.size:
-        raise ValueError(f"{flat.size} weights for {ends[-1]} pairs of words")
-    rows_ends = np.cumsum([0] + [rows for rows, _ in shapes])  # a number a target word
+    ends = np.cumsum([0] + [rows * columns for rows, columns in shapes]).tolist()
+    # A number a target word.
+    rows_ends = np.cumsum([0] + [rows for rows, _ in shapes]).tolist()
     for what, some in steps.items():
         if some is not None and some.size != rows_ends[-1]:
             raise ValueError(f"{some.size} {what} for {rows_ends[-1]} target words")
@@ -159,15 +201,30 @@ def _sentences(
 
     return [
         AlignedSentence(
-            tuple(pair["source"]),
-            tuple(pair["target"]),
+            source,
+            target,
             flat[start : start + rows * columns].reshape(rows, columns),
-            frozenset((t, s) for t, s in pair["sure"]),
-            frozenset((t, s) for t, s in pair["possible"]),
+            sure,
+            possible,
             of("centres", first, rows),
             of("samples", first, rows),
         )
-        for pair, (rows, columns), start, first in zip(
+        for (source, target, sure, possible), (rows, columns), start, first in zip(
             words, shapes, ends[:-1], rows_ends[:-1], strict=True
         )
     ]
+
+
+@functools.lru_cache(maxsize=8)  # the runs of a sweep have the same test sets
+def _words(text: bytes) -> tuple[tuple[Words, ...], int]:
+    """The words of all sentences, and how many weights they have."""
+    words = tuple(
+        (
+            tuple(pair["source"]),
+            tuple(pair["target"]),
+            frozenset((t, s) for t, s in pair["sure"]),
+            frozenset((t, s) for t, s in pair["possible"]),
+        )
+        for pair in json.loads(text)
+    )
+    return words, sum(len(source) * len(target) for source, target, _, _ in words)

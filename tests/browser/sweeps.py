@@ -90,5 +90,5 @@ def write_page(root: Path, *, tested: bool = True) -> Path:
     drawn = [figures.learning_curves(curves.learning(grouped), rows=names)]
     if distances := curves.by_distance(stats):
         drawn.append(figures.aer_by_distance(distances, rows=names))
-    charts = [(page.inline_svg(figure), "Curves.") for figure in drawn]
+    charts = [(page.chart_of(figure), "Curves.") for figure in drawn]
     return page.write(root / "report", root.name, grouped, printed, charts)[0]

@@ -117,6 +117,7 @@ def test_seeds_unfold_and_failures_show(open_page, small):
     fold = page.locator('[data-fold="local-m-general"]')
     fold.focus()
     page.keyboard.press("Enter")
+    page.wait_for_selector('[data-run="local-m-general/1"]')  # its numbers are loaded
     assert fold.get_attribute("aria-expanded") == "true"
     results = [
         runs.read_json(small.parent.parent / "local-m-general" / seed / runs.RESULT)
@@ -134,9 +135,9 @@ def test_seeds_unfold_and_failures_show(open_page, small):
     row = page.locator('[data-row="local-m-general"]').inner_text()
     assert f"{mean:.1f} ± " in row
     page.keyboard.press("Enter")  # the focus is still there
-    assert page.locator("tr.run").count() == 1
+    page.wait_for_function("document.querySelectorAll('tr.run').length === 1")
     page.locator("#unfold").click()
-    assert page.locator("tr.run").count() == 9
+    page.wait_for_function("document.querySelectorAll('tr.run').length === 9")
     notes = page.locator("#notes").inner_text()
     assert "Mean ± standard deviation over seeds (2 a row)." in notes
     assert "† differs from" in notes
@@ -384,6 +385,18 @@ def test_curves_show_values_and_hide_rows(open_page, small):
         groups = chart.locator("g[data-line]").all()
         return {g.get_attribute("data-line") for g in groups if g.is_visible()}
 
+    def wait_for_lines(number):
+        count = (
+            "all => all.filter((g) => g.getAttribute('display') === 'inline').length"
+        )
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if chart.locator("g.values").evaluate_all(count) == number:
+                return
+            page.wait_for_timeout(20)
+        raise AssertionError(drawn())
+
+    wait_for_lines(4)
     assert drawn() == set(sweeps.SETTINGS)
     # every point is under its own mark, where the browser finds the title
     marks = chart.locator('g.values[data-line="global (dot)"] use')
@@ -399,22 +412,29 @@ def test_curves_show_values_and_hide_rows(open_page, small):
     assert last in page.evaluate(under, [x, y])
     button = page.locator('#legend [data-curve="global-dot"]')
     button.click()
+    wait_for_lines(3)
     assert drawn() == set(sweeps.SETTINGS) - {"global (dot)"}
     assert button.get_attribute("aria-pressed") == "false"
     page.keyboard.press("Enter")  # the focus is still there
+    wait_for_lines(4)
     assert drawn() == set(sweeps.SETTINGS)
     page.locator('[data-filter="window:local-p"]').click()  # curves follow the filter
+    wait_for_lines(2)
     assert drawn() == {"local-p (general)", "hard local-p"}
     page.get_by_role("button", name="none", exact=True).click()
+    wait_for_lines(0)
     assert drawn() == set()
 
 
 def test_the_first_rows_are_drawn_where_there_are_many(open_page, large):
     page = open_page(large)
-    visible = page.locator("#charts g.values").evaluate_all(
-        "all => all.filter((g) => g.getAttribute('display') !== 'none').length"
-    )
-    assert visible == 8
+    count = "document.querySelectorAll('#charts g.values[display=inline]').length"
+    page.wait_for_function(f"{count} === 8")
+    assert page.locator("#charts [data-line]").count() == 16  # no other one is loaded
+    page.locator('#legend [data-curve="variant-150"]').click()
+    page.wait_for_function(f"{count} === 9")
+    asked = [url for url in open_page.asked if "/curves/" in url]
+    assert len(asked) == 9 and asked[-1].endswith("/curves/variant-150.js")
     assert page.locator("#legend [data-curve]").count() == 200
 
 
@@ -446,6 +466,10 @@ def test_data_that_was_left_behind_is_named(open_page, small, tmp_path):
     page = open_page(lone)
     page.wait_for_selector("text=keep the folder “data” beside this page")
     assert len(names(page)) == 5
+    assert "data/curves/" in page.locator("#unread").inner_text()
+    page.locator("#unfold").click()
+    page.wait_for_selector("#notice :text('data/seeds.js could not be read')")
+    assert page.locator("tr.run").count() == 1  # the failed one, whose reason is here
     open_page.console[:] = [
         line for line in open_page.console if "FILE_NOT_FOUND" not in line
     ]
@@ -454,8 +478,8 @@ def test_data_that_was_left_behind_is_named(open_page, small, tmp_path):
 def test_two_hundred_rows_of_a_thousand_sentences_stay_responsive(open_page, large):
     """Generous bounds: what takes a tenth of them here would be a nuisance at all."""
     files = list((large.parent / "data").rglob("*.js"))
-    assert len(files) == 1 + 200 * 3
-    assert large.stat().st_size < 1_000_000
+    assert len(files) == 1 + 200 * 3 + 200 + 1  # sentences, weights, curves, seeds
+    assert large.stat().st_size < 300_000
     begun = time.perf_counter()
     page = open_page(large)
     ready(page)

@@ -142,3 +142,27 @@ def test_several_references_are_parted_by_tabs():
     assert float(bleu.score(counts)) == pytest.approx(expected.score)
     one = bleu.bleu(hypotheses, [line.split("\t")[-1] for line in references])
     assert one.score < result.score and "nrefs:1|" in one.signature
+
+
+def test_counts_of_all_sentences_at_once_are_sacrebleus():
+    """Repeated words, empty lines, case, marks that tokenizers split, other blanks."""
+    rng = np.random.default_rng(0)
+    words = np.array([*"aaabcdeFG", "so,", "don't", "3.5%", "\u65e5\u672c", "x\u00a0y"])
+
+    def lines():
+        return [" ".join(rng.choice(words, rng.integers(0, 12))) for _ in range(200)]
+
+    hypotheses, references = lines(), lines()
+    hypotheses[:3], references[1:3] = ["", "a", " a  a "], ["", "a a a a a"]
+    hypotheses[3:50] = references[3:50]
+    for tokenize in bleu.TOKENIZERS:
+        for lowercase in (False, True):
+            metric = BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
+            expected = metric._extract_corpus_statistics(hypotheses, [references])
+            counts = bleu.statistics(
+                hypotheses, references, tokenize=tokenize, lowercase=lowercase
+            )
+            np.testing.assert_array_equal(counts, expected)
+    for some in ([""], ["a"]):
+        expected = BLEU(force=True)._extract_corpus_statistics(some, [[""]])
+        np.testing.assert_array_equal(bleu.statistics(some, [""]), expected)

@@ -11,6 +11,7 @@ from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.significance import (
     approximate_randomization,
     paired_bootstrap,
+    paired_bootstraps,
     resampled,
     spread,
 )
@@ -155,6 +156,62 @@ def test_samples_in_pieces_are_the_same_samples(texts, monkeypatch):
     )
 
 
+def one_by_one(first, second, score, samples, seed):
+    """The p-value and interval of the paired bootstrap, sample by sample."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(len(first), size=(samples, len(first)))
+    differences = np.array(
+        [score(second[d].sum(axis=0)) - score(first[d].sum(axis=0)) for d in drawn]
+    )
+    observed = score(second.sum(axis=0)) - score(first.sum(axis=0))
+    beyond = np.abs(differences - differences.mean()) >= abs(observed) - 1e-9
+    interval = np.quantile(differences, (0.025, 0.975))
+    return (beyond.sum() + 1) / (samples + 1), *interval
+
+
+@pytest.mark.parametrize("cells", [4_000_000, 150 * 7, 1])
+def test_many_systems_at_once_are_those_tested_one_by_one(texts, monkeypatch, cells):
+    """Whole counts to the last bit, also in small pieces; ties among them too."""
+    references, one, two = texts
+    mixed = [*two[:20], *one[20:]]
+    first, *others = (
+        bleu.statistics(hypotheses, references)
+        for hypotheses in (one, two, mixed, one, references)
+    )
+    slow = [one_by_one(first, other, bleu.score, 60, 3) for other in others]
+    alone = [
+        paired_bootstrap(first, other, bleu.score, samples=60, seed=3)
+        for other in others
+    ]
+    monkeypatch.setattr("attnlab.metrics.significance._CELLS", cells)
+    at_once = paired_bootstraps(first, others, bleu.score, samples=60, seed=3)
+    assert at_once == alone
+    assert [(c.p_value, c.low, c.high) for c in at_once] == slow
+    assert at_once[2].p_value == 1.0 and at_once[2].wins == 0.5
+    assert len({comparison.p_value for comparison in at_once}) > 2
+
+
+def test_many_systems_at_once_of_real_numbers():
+    """Losses: their sums round otherwise in one product than in several."""
+    rng = np.random.default_rng(5)
+    units = rng.integers(3, 20, 200)
+    first, *others = (
+        np.stack([units * rng.normal(2 + shift, 0.5, 200), units], axis=1)
+        for shift in (0.0, 0.0, 0.03, 0.06, 0.2)
+    )
+
+    def perplexity(totals):
+        return np.exp(totals[..., 0] / totals[..., 1])
+
+    at_once = paired_bootstraps(first, others, perplexity, samples=400, seed=1)
+    for comparison, other in zip(at_once, others, strict=True):
+        p_value, low, high = one_by_one(first, other, perplexity, 400, 1)
+        assert comparison.p_value == p_value
+        np.testing.assert_allclose((comparison.low, comparison.high), (low, high))
+    assert len({comparison.p_value for comparison in at_once}) == 4
+    assert paired_bootstraps(first, [], perplexity) == []
+
+
 def test_spread():
     assert spread([1.0, 3.0]) == pytest.approx((2.0, math.sqrt(2)))
     mean, deviation = spread([5.0])
@@ -166,6 +223,8 @@ def test_errors(texts):
     first, second = counts_of(texts)
     with pytest.raises(ValueError, match=r"same sentences, got shapes \(150, 10\) and"):
         paired_bootstrap(first, second[:-1], bleu.score)
+    with pytest.raises(ValueError, match=r"\(150, 10\) and \(149, 10\)"):
+        paired_bootstraps(first, [second, second[:-1]], bleu.score)
     with pytest.raises(ValueError, match="0 samples of 150 sentences"):
         approximate_randomization(first, second, bleu.score, samples=0)
     with pytest.raises(ValueError, match="samples of 0 sentences"):

@@ -23,7 +23,7 @@ def write(root: Path, folder: Path):
     stats = {row.name: example_stats.read(row) for row in grouped}
     printed = table.make_table(grouped, stats, samples=50)
     learning = figures.learning_curves(curves.learning(grouped))
-    charts = [(page.inline_svg(learning), "Learning <curves>.")]
+    charts = [(page.chart_of(learning), "Learning <curves>.")]
     return page.write(folder, root.name, grouped, printed, charts), grouped, printed
 
 
@@ -91,17 +91,42 @@ def test_every_number_is_the_tables(written):
             assert seen.get("marked", False) == cell.marked
             assert ("p" in seen) == (cell.p_value is not None)
             assert seen.get("p", 0) == pytest.approx(cell.p_value or 0, rel=1e-2)
-            for run, seed in zip(row.runs, row_json["runs"], strict=True):
+            cells_of = given(folder / "data" / "seeds.js")[1][row.slug]
+            for run, cells in zip(row.runs, cells_of, strict=True):
                 number = column.scale * run.result[column.key]
-                assert seed["cells"][column.key] == f"{number:,.{column.digits}f}"
+                assert cells[column.key] == f"{number:,.{column.digits}f}"
     assert content["notes"] == render.sentences(printed, "in bold")
     assert any(line.startswith("† differs") for line in content["notes"])
 
 
-def svg_of(folder: Path) -> ElementTree.Element:
+def frame_of(folder: Path) -> ElementTree.Element:
     text = (folder / "index.html").read_text(encoding="utf-8")
     (svg,) = re.findall(r"<figure>(<svg.*?</svg>)<figcaption>", text, re.DOTALL)
     return ElementTree.fromstring(svg)
+
+
+def element_of(fragment) -> ElementTree.Element:
+    tag, attributes, children = fragment
+    element = ElementTree.Element(tag, attributes)
+    for child in children:
+        if isinstance(child, str):
+            element.text = child
+        else:
+            element.append(element_of(child))
+    return element
+
+
+def svg_of(folder: Path) -> ElementTree.Element:
+    """The only chart with the lines of all rows, as the page puts it together."""
+    root = frame_of(folder)
+    layers = {group.get("data-layer"): group for group in root.iter("g")}
+    for slug in content_of(folder)["curves"]:
+        name, parts = given(folder / "data" / "curves" / f"{slug}.js")
+        assert name == f"curves/{slug}"
+        for chart, layer, fragment in parts:
+            assert chart == 0
+            layers[str(layer)].append(element_of(fragment))
+    return root
 
 
 def test_points_of_curves_have_their_values_as_titles(written):
@@ -132,34 +157,57 @@ def test_every_row_of_a_curve_can_be_turned_off(written):
     }
 
 
-def test_inline_svg_suits_the_policy_of_the_page(written):
+def test_charts_suit_the_policy_of_the_page(written):
     """No style, no script, no address: it would be refused, with a line each."""
+    marks = {each.get("id") for each in svg_of(written[0]).iter()}
     for element in svg_of(written[0]).iter():
         assert "style" not in element.attrib and ":" not in element.tag
         assert element.tag not in ("style", "script", "metadata")
         assert element.get("href", "#").startswith("#")
+        assert element.tag != "use" or element.get("href")[1:] in marks
     text = (written[0] / "index.html").read_text(encoding="utf-8")
     assert "Learning &lt;curves&gt;." in text
+    assert not frame_of(written[0]).findall(".//*[@data-line]")
 
 
-def test_hostile_names_stay_text_in_inline_svg():
+def test_hostile_names_stay_text_in_charts():
     name = "</svg><script>alert(1)</script> $x$ \x01"
     figure = figures.learning_curves({"BLEU": {name: [([1, 2], [3.0, 4.0])]}})
-    text = page.inline_svg(figure)
-    assert "<script" not in text and text.count("</svg>") == 1
-    titles = [title.text for title in ElementTree.fromstring(text).iter("title")]
+    chart = page.chart_of(figure)
+    assert "<script" not in chart.frame and chart.frame.count("</svg>") == 1
+    (row,) = chart.rows
+    assert row == name
+    titles = [
+        title.text
+        for _, fragment in chart.rows[row]
+        for title in element_of(fragment).iter("title")
+    ]
     assert titles[0].startswith("</svg><script>alert(1)</script> $x$ ")
+
+
+def test_rows_of_equal_looks_are_drawn_without_each_other():
+    """matplotlib defines a mark once for all rows that look alike, of 24 or more."""
+    curves_of = {f"row {n}": [([1, 2], [n, n + 1.0])] for n in range(30)}
+    chart = page.chart_of(figures.learning_curves({"BLEU": curves_of}))
+    marks = {e.get("id") for e in ElementTree.fromstring(chart.frame).iter()}
+    assert list(chart.rows) == list(curves_of)
+    for parts in chart.rows.values():
+        elements = [element_of(part) for _, part in parts]
+        used = [use.get("href") for each in elements for use in each.iter("use")]
+        assert len(used) == 4 and {href[1:] for href in used} <= marks
 
 
 def test_a_figure_without_rows_is_a_picture():
     counts = {"none": [(1, 8.0, 0.5), (4, 2.1, 0.1)]}
-    assert page.inline_svg(figures.variance_by_samples(counts)) == ""
+    assert page.chart_of(figures.variance_by_samples(counts)) is None
 
 
 def test_long_curves_have_a_bounded_number_of_values():
     steps = list(range(10_000))
     figure = figures.learning_curves({"BLEU": {"a": [(steps, steps)]}})
-    assert page.inline_svg(figure).count("<title>") <= figures.MOST_VALUES
+    (parts,) = page.chart_of(figure).rows.values()
+    titles = [t for _, part in parts for t in element_of(part).iter("title")]
+    assert 10 < len(titles) <= figures.MOST_VALUES
 
 
 def test_weights_and_links_are_the_folders_to_a_510th(written):
@@ -273,7 +321,7 @@ def test_equal_folders_give_equal_bytes_and_stale_data_goes(sweep, tmp_path):
 def test_the_page_without_its_data_is_tens_of_kilobytes(written):
     text = (written[0] / "index.html").read_text(encoding="utf-8")
     block = re.search(r'id="report">(.*?)</script>', text)[1]
-    svg = ElementTree.tostring(svg_of(written[0]))
+    svg = ElementTree.tostring(frame_of(written[0]))
     assert len(text) - len(block) - len(svg) < 90_000
 
 

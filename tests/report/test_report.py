@@ -8,6 +8,7 @@ import pytest
 
 from attnlab import runs
 from attnlab.report import curves, example_stats, report, rows
+from attnlab.report.drawings import RECORD
 from attnlab.tasks.translation import plots
 from experiments.report import main
 
@@ -21,7 +22,8 @@ def written(sweep, tmp_path_factory):
 def test_report_has_tables_figures_and_a_page(written):
     folder, paths = written
     names = {path.relative_to(folder).as_posix() for path in paths}
-    assert {path for path in folder.rglob("*") if path.is_file()} == set(paths)
+    files = {path for path in folder.rglob("*") if path.is_file()}
+    assert files == {*paths, folder / "figures" / RECORD}
     assert paths[0] == folder / "index.html"
     assert {"report.md", "summary.csv", "table.txt", "table.md", "table.tex"} < names
     maps = ["global-dot", "local-m-general", "local-p-general"]
@@ -79,10 +81,12 @@ def test_a_sweep_without_gold_or_results(tmp_path, write_run, pairs):
     runs.write_alignments(folder, {"test": plain})
     written = report.write_report(tmp_path / "plain")
     stems = {path.stem for path in written}
-    assert "alignments-1" in stems and "aer-by-distance" not in stems
+    assert "alignment-first" in stems and "aer-by-distance" not in stems
     write_run(tmp_path / "begun", "first", 0, 0, pairs, "unfinished")
     stems = {path.stem for path in report.write_report(tmp_path / "begun")}
-    assert stems == {"index", "report", "table", "summary", "learning-curves"}
+    data = {"first", "seeds"}  # of the page
+    expected = {"index", "report", "table", "summary", "learning-curves"}
+    assert stems == expected | data
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.significance import paired_bootstrap
 from attnlab.report import example_stats, render, rows, table
+from attnlab.report.stored_counts import StoredCounts
 from attnlab.report.table import Column, Table, TableCell, TableLine
 from tests.report.by_hand import nothing, row_of
 
@@ -146,7 +147,7 @@ def test_other_sentences_are_never_compared(tmp_path, sweep):
 
 def test_aer_counts_are_of_the_runs_main_set(sweep):
     run = runs.find(sweep)[0]
-    aligned, problem = example_stats._alignments(run)
+    aligned, problem = example_stats._alignments(run, StoredCounts())
     assert aligned is not None and not problem
     np.testing.assert_allclose(
         aer.score(aligned.counts.sum(axis=0)), run.result["aer"], rtol=1e-12
@@ -157,10 +158,13 @@ def test_aer_counts_are_of_the_runs_main_set(sweep):
         "a": [pair],
         "b": [pair],
     }
+    possible = {n: [p.possible for p in pairs] for n, pairs in sets.items()}
     numbers = {"aer": 0.2, "gold": "b", "aers": {"a": {"aer": 0.2}}}
-    assert example_stats.main_set(run._replace(result=numbers), sets) == "b"
-    assert example_stats.main_set(run._replace(result={"aer": None}), sets) == "a"
-    assert example_stats.main_set(run, {"plain": sets["plain"]}) == "plain"
+    stated = run._replace(result=numbers)
+    assert example_stats.main_set(stated, possible) == "b"
+    unstated = run._replace(result={"aer": None})
+    assert example_stats.main_set(unstated, possible) == "a"
+    assert example_stats.main_set(run, {"plain": possible["plain"]}) == "plain"
     assert example_stats.main_set(run, {}) is None
 
 

@@ -1,25 +1,53 @@
-// Curves: SVG from matplotlib with values as titles; rows are turned on and off here.
+// Curves: SVG from matplotlib with values as titles. A row is loaded when it is turned on
+// for the first time.
 
 const DRAWN = 8; // rows drawn at first
 const hidden = new Set(); // slugs of rows turned off
 
-const chartLines = [...byId("charts").querySelectorAll("[data-line]")];
-const drawnNames = new Set(chartLines.map((line) => line.dataset.line));
+const charts = [...byId("charts").querySelectorAll("svg")];
+const withCurves = new Set(report.curves);
+const chartLines = new Map(); // slug -> promise of its elements in the charts
 
 function curveRows() {
-  return report.rows.filter((row) => drawnNames.has(row.name) && passes(row));
+  return report.rows.filter((row) => withCurves.has(row.slug) && passes(row));
 }
 
-function drawCharts() {
-  if (!chartLines.length) return;
+// An SVG element of [tag, attributes, children]; children are such lists, or texts.
+function fromList([tag, attributes, children]) {
+  const inside = children.map((child) =>
+    typeof child === "string" ? child : fromList(child),
+  );
+  return svg(tag, attributes, ...inside);
+}
+
+function linesOf(slug) {
+  return remembered(chartLines, slug, async () => {
+    const parts = await load(`curves/${slug}`, `curves/${slug}.js`);
+    return parts.map(([chart, layer, part]) => {
+      const element = fromList(part);
+      charts[chart].querySelector(`[data-layer="${layer}"]`).append(element);
+      return element;
+    });
+  });
+}
+
+async function showLines(slug, visible) {
+  if (!visible && !chartLines.has(slug)) return;
+  for (const line of await linesOf(slug))
+    line.setAttribute("display", visible ? "inline" : "none");
+}
+
+async function drawCharts() {
+  if (!withCurves.size) return;
   byId("curves").hidden = false;
   const rows = curveRows();
   drawLegend(rows);
   const visible = new Set(
-    rows.filter((row) => !hidden.has(row.slug)).map((row) => row.name),
+    rows.filter((row) => !hidden.has(row.slug)).map((row) => row.slug),
   );
-  for (const line of chartLines)
-    line.setAttribute("display", visible.has(line.dataset.line) ? "inline" : "none");
+  const all = [...withCurves].map((slug) => showLines(slug, visible.has(slug)));
+  const failed = (await Promise.allSettled(all)).find((each) => each.reason);
+  byId("unread").textContent = failed ? failed.reason.message : "";
 }
 
 function drawLegend(rows) {

@@ -1,4 +1,8 @@
-"""Curves as inline SVG: matplotlib's figure, with the values of a point on hover."""
+"""Curves for the page: matplotlib's SVG, its frame and what belongs to each row apart.
+
+The frame stands in the page. A row is loaded when it is looked at, as lists
+[tag, attributes, children] of which the page makes elements; nothing is read as HTML.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnlab.report.figures import styled
 
@@ -18,20 +24,33 @@ SVG: dict[Any, str] = {"svg.fonttype": "none", "svg.hashsalt": "attnlab"}
 GEOMETRY = ("d", "x", "y", "transform")
 NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # even escaped
 
+Fragment = list[Any]  # [tag, attributes, children], children as fragments or texts
+
+
+class Chart(NamedTuple):
+    """A figure of `figures.draw_row` for the page.
+
+    frame: the <svg> element without the rows; groups with `data-layer` 0, 1, ... are
+      where they go.
+    rows: by name, [layer, fragment] of what belongs to a row: groups with `data-line`,
+      whose points have a <title> that browsers show under the pointer.
+    """
+
+    frame: str
+    rows: dict[str, list[tuple[int, Fragment]]]
+
 
 @styled
-def inline_svg(figure: Figure) -> str:
-    """A figure of `figures.draw_row` as an element for the page.
+def chart_of(figure: Figure) -> Chart | None:
+    """A figure of `figures.draw_row` as a chart of the page.
 
-    Its legends are taken off, as the page has one for all curves.
+    The page has one legend for all curves, so those of the figure are left out.
 
     Args:
-      figure: any figure; save it to files before.
+      figure: any figure.
 
     Returns:
-      The <svg> element: what belongs to a row is in groups with `data-line`, and points
-      have a <title> that browsers show under the pointer. "" for a figure that has no
-      such rows.
+      The chart; None for a figure that has no such rows.
     """
     import matplotlib
 
@@ -42,19 +61,75 @@ def inline_svg(figure: Figure) -> str:
             if gid.startswith("{"):  # of `figures.draw_row`
                 groups[gid] = json.loads(gid)
     if not groups:
-        return ""
-    for axes in figure.axes:
-        if (legend := axes.get_legend()) is not None:
-            legend.remove()
+        return None
+    legends = [legend for axes in figure.axes if (legend := axes.get_legend())]
+    for legend in legends:
+        legend.set(visible=False, in_layout=False)
     file = io.StringIO()
     with matplotlib.rc_context(SVG):
         figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+    for legend in legends:
+        legend.set(visible=True, in_layout=True)
     root = ElementTree.fromstring(_without_controls(file.getvalue()))
     _clean(root, groups)
     root.set("role", "img")
     labels = [axes.get_ylabel() for axes in figure.axes]
     root.set("aria-label", f"Curves: {', '.join(labels)}")
-    return _without_controls(ElementTree.tostring(root, encoding="unicode"))
+    rows = _take_rows(root)
+    return Chart(
+        _without_controls(ElementTree.tostring(root, encoding="unicode")), rows
+    )
+
+
+def _take_rows(root: ElementTree.Element) -> dict[str, list[tuple[int, Fragment]]]:
+    """Move what belongs to rows out of the figure; marks that rows share stay there."""
+    rows: dict[str, list[tuple[int, ElementTree.Element]]] = {}
+    shared = ElementTree.Element("defs")
+    layer = -1
+    for parent in list(root.iter()):
+        before = None
+        for child in list(parent):
+            name = child.get("data-line")
+            if name is None:
+                before = None
+                continue
+            # matplotlib draws bands, then lines, then the points of all rows.
+            kind = "values" if child.get("class") else "lines"
+            if before != kind:
+                layer += 1
+                place = ElementTree.Element("g", {"data-layer": str(layer)})
+                parent.insert(list(parent).index(child), place)
+                before = kind
+            parent.remove(child)
+            rows.setdefault(name, []).append((layer, child))
+    _share(rows.values(), shared)
+    root.insert(0, shared)
+    return {
+        name: [(layer, _fragment(group)) for layer, group in groups]
+        for name, groups in rows.items()
+    }
+
+
+def _share(
+    rows: Collection[Sequence[tuple[int, ElementTree.Element]]],
+    shared: ElementTree.Element,
+) -> None:
+    """Move the marks that several rows use; matplotlib has them in the first one."""
+    used = Counter()
+    for groups in rows:
+        names = {use.get("href") for _, group in groups for use in group.iter("use")}
+        used.update(names)
+    for groups in rows:
+        for definitions in (d for _, group in groups for d in group.iter("defs")):
+            for mark in list(definitions):
+                if used[f"#{mark.get('id')}"] > 1:
+                    definitions.remove(mark)
+                    shared.append(mark)
+
+
+def _fragment(element: ElementTree.Element) -> Fragment:
+    text = [element.text] if element.text else []
+    return [element.tag, dict(element.attrib), [*text, *map(_fragment, element)]]
 
 
 def _without_controls(text: str) -> str:

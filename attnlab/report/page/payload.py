@@ -1,4 +1,4 @@
-"""What the page itself holds as JSON: the table and the numbers of each run.
+"""What the page itself holds as JSON: the table, and how each run ended.
 
 Numbers are those of the tables and figures; nothing is computed anew.
 """
@@ -38,8 +38,9 @@ def collect(
     gallery: Sequence[tuple[str, str]],
     sets: Sequence[Mapping[str, object]],
     sets_of: Mapping[str, Sequence[str]],
+    looks: Mapping[str, int],
 ) -> Json:
-    """Everything but curves, words and weights.
+    """Everything but curves, the numbers of single runs, words and weights.
 
     Args:
       title: of the page.
@@ -48,12 +49,15 @@ def collect(
       gallery: (path, caption) of pictures.
       sets: the sets of aligned sentences.
       sets_of: {row's slug: keys of the sets it has}.
+      looks: {row's slug: its place for `figures.look_of`}.
 
     Returns:
       What the scripts call `report`, in JSON's own types.
     """
     # Failed runs are shown below their row, by `_run`.
     cells = {line.name: line.cells for line in table.lines if not line.failure}
+    axes = _axes(rows)
+    differing = [str(axis["name"]) for axis in axes]
     return {
         "title": title,
         "columns": [
@@ -61,19 +65,44 @@ def collect(
             for column in table.columns
         ],
         "rows": [
-            _row(row, place, cells.get(row.name, {}), table.columns)
+            _row(
+                row,
+                looks[row.slug],
+                cells.get(row.name, {}),
+                table.columns,
+                differing,
+            )
             | {"sets": sets_of.get(row.slug, [])}
-            for place, row in enumerate(rows)
+            for row in rows
         ],
-        "axes": _axes(rows),
+        "axes": axes,
         "notes": render.sentences(table, "in bold"),
         "figures": [{"file": file, "caption": caption} for file, caption in gallery],
         "sets": sets,
     }
 
 
+def seeds(rows: Sequence[Row], table: Table) -> Json:
+    """The numbers of single runs, loaded when a row is unfolded.
+
+    Args:
+      rows: of the sweep.
+      table: its table.
+
+    Returns:
+      {row's slug: [cells of a run, by seed]}, in JSON's own types.
+    """
+    return {
+        row.slug: [_numbers(run, table.columns) for run in row.runs] for row in rows
+    }
+
+
 def _row(
-    row: Row, place: int, cells: Mapping[str, TableCell], columns: Sequence[Column]
+    row: Row,
+    place: int,
+    cells: Mapping[str, TableCell],
+    columns: Sequence[Column],
+    axes: Sequence[str],
 ) -> Json:
     look = figures.look_of(place)
     dashes = look["linestyle"]
@@ -84,25 +113,29 @@ def _row(
         "color": look["color"],
         "marker": look["marker"],
         "dashes": [] if dashes == "-" else list(dashes[1]),
-        "axes": {name: _choice(row, name) for name in AXES},
+        "axes": {name: _choice(row, name) for name in axes},
         "cells": {
-            column.key: _cell(cells[column.key], column)
+            column.key: _cell(cells[column.key], column, len(row.runs))
             for column in columns
             if column.key in cells
         },
-        "runs": [_run(run, columns) for run in row.runs],
+        "runs": [_run(run) for run in row.runs],
         **({} if width is None else {"half_width": width}),
     }
 
 
-def _cell(cell: TableCell, column: Column) -> Json:
-    """The printed number and the mean to sort by; p where it was tested."""
+def _cell(cell: TableCell, column: Column, runs: int) -> Json:
+    """The printed number and the mean to sort by; p where it was tested.
+
+    The number of seeds is there where it is not that of the runs.
+    """
     content: Json = {
         "text": render.number(cell, column),
         # JSON has no number that is not finite
         "mean": float(f"{cell.mean:.6g}") if np.isfinite(cell.mean) else None,
-        "seeds": cell.seeds,
     }
+    if cell.seeds != runs:
+        content["seeds"] = cell.seeds
     if cell.best:
         content["best"] = True
     if cell.p_value is not None:
@@ -110,17 +143,19 @@ def _cell(cell: TableCell, column: Column) -> Json:
     return content
 
 
-def _run(run: Run, columns: Sequence[Column]) -> Json:
+def _numbers(run: Run, columns: Sequence[Column]) -> Json:
     values = {column: value(run, column) for column in columns}
-    content: Json = {
-        "seed": run.seed,
-        "state": rows.state(run),
-        "cells": {
-            column.key: f"{number:,.{column.digits}f}"
-            for column, number in values.items()
-            if number is not None
-        },
+    return {
+        column.key: f"{number:,.{column.digits}f}"
+        for column, number in values.items()
+        if number is not None
     }
+
+
+def _run(run: Run) -> Json:
+    content: Json = {"seed": run.seed}
+    if not run.result:
+        content["state"] = rows.state(run)
     if run.error:
         content["failure"] = rows.failure(run)
     return content

@@ -3,7 +3,7 @@
     data/<set>/sentences.js        words and gold links of all sentences of a set
     data/<set>/<row>-<n>.js        weights of a row for the n-th chunk of the set
 
-Each calls `attnlab.give(name, value)`. A weight is one byte, 255 times itself rounded,
+A weight is one byte, 255 times itself rounded,
 and so off by at most 1/510; the bytes of a chunk are one base64 text.
 """
 
@@ -11,19 +11,21 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 
 from attnlab.metrics import alignment_error_rate as aer
+from attnlab.report.alignment_counts import link_counts
 from attnlab.report.example_stats import main_set
 from attnlab.report.page.escaping import embedded
+from attnlab.report.page.scripts import RESERVED, write_script
 from attnlab.report.rows import Row
-from attnlab.runs import AlignedSentence, slug, write_bytes
+from attnlab.runs import AlignedSentence, Words, slug
 
 LEVELS = 255
-OPENING = b"attnlab.give("  # of every such script
 CHUNK = 48 * 1024  # weights in a chunk, or one sentence where that has more
 
 
@@ -60,19 +62,21 @@ def write(
     """
     sets: dict[str, SentenceSet] = {}  # by the digest of their words and links
     sets_of: dict[str, list[str]] = {}
-    written = []
+    written, taken = [], [*RESERVED]
     for row in rows:
         for name, pairs in _first(row).items():
             if not any(pair.weights.size for pair in pairs):
                 continue
-            content = embedded([_words_and_links(pair) for pair in pairs])
+            words = tuple((p.source, p.target, p.sure, p.possible) for p in pairs)
+            content = _words_and_links(words)
             # By content: rows of other data may call their set by the same name.
             digest = hashlib.sha256(f"{name}\n{content}".encode()).hexdigest()
             if digest not in sets:
-                sets[digest] = _set(name, pairs, [s["key"] for s in sets.values()])
-                path = folder / sets[digest]["key"] / "sentences.js"
-                write_bytes(path, _script(sets[digest]["key"], content))
-                written.append(path)
+                sets[digest] = _set(name, pairs, taken)
+                key = sets[digest]["key"]
+                taken.append(key)
+                path = folder / key / "sentences.js"
+                written.append(write_script(path, key, content))
             sets_of.setdefault(row.slug, []).append(sets[digest]["key"])
             written += _write_chunks(folder, row.slug, sets[digest], pairs)
     rows_with = Counter(key for keys in sets_of.values() for key in keys)
@@ -97,18 +101,23 @@ def _first(row: Row) -> dict[str, list[AlignedSentence]]:
     """The sets of the first seed that has any, that of its AER first."""
     for run in row.finished:
         sets = run.alignments()
-        main = main_set(run, sets)
+        possible = {name: [p.possible for p in pairs] for name, pairs in sets.items()}
+        main = main_set(run, possible)
         if main is not None:
             # The values are taken in order, so `pop` comes before the rest is copied.
             return {main: sets.pop(main), **sets}
     return {}
 
 
-def _words_and_links(pair: AlignedSentence) -> list[list]:
+@lru_cache(maxsize=4)  # the rows of a sweep have the same test sets
+def _words_and_links(sentences: tuple[Words, ...]) -> str:
     """Source, target, sure links and those only possible, as t, s, t, s, ..."""
-    links = [sorted(pair.sure), sorted(pair.possible - pair.sure)]
-    flat = [[int(end) for link in some for end in link] for some in links]
-    return [list(pair.source), list(pair.target), *flat]
+    content = []
+    for source, target, sure, possible in sentences:
+        links = [sorted(sure), sorted(possible - sure)]
+        flat = [[int(end) for link in some for end in link] for some in links]
+        content.append([list(source), list(target), *flat])
+    return embedded(content)
 
 
 def _set(
@@ -140,21 +149,24 @@ def _set(
 def _write_chunks(
     folder: Path, row: str, group: SentenceSet, pairs: Sequence[AlignedSentence]
 ) -> list[Path]:
-    paths = []
+    paths, rates = [], _rates(pairs)
     ends = [*group["chunks"][1:], group["count"]]
     for number, (start, end) in enumerate(zip(group["chunks"], ends, strict=True)):
         path = folder / group["key"] / f"{row}-{number}.js"
         name = f"{group['key']}/{row}/{number}"
-        write_bytes(path, _script(name, embedded(chunk(pairs[start:end]))))
-        paths.append(path)
+        content = embedded(chunk(pairs[start:end], rates[start:end]))
+        paths.append(write_script(path, name, content))
     return paths
 
 
-def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, object]:
+def chunk(
+    pairs: Sequence[AlignedSentence], rates: Sequence[float | None]
+) -> dict[str, object]:
     """The weights of neighboring sentences.
 
     Args:
       pairs: one or more.
+      rates: the AER of each.
 
     Returns:
       weights: base64 of all matrices, rows first; centres and samples of all target
@@ -164,7 +176,7 @@ def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, object]:
     flat = quantized(np.concatenate([pair.weights.reshape(-1) for pair in pairs]))
     content: dict[str, object] = {"weights": base64.b64encode(flat.tobytes()).decode()}
     if any(pair.possible for pair in pairs):
-        content["aer"] = [_aer(pair) for pair in pairs]
+        content["aer"] = [*rates]
     centres = [pair.centres for pair in pairs if pair.centres is not None]
     if centres:
         real = np.nan_to_num(np.concatenate(centres)).astype(float)
@@ -176,13 +188,10 @@ def chunk(pairs: Sequence[AlignedSentence]) -> dict[str, object]:
     return content
 
 
-def _aer(pair: AlignedSentence) -> float | None:
-    if not pair.possible:
-        return None
-    links = aer.argmax_links(pair.weights)
-    rate = float(aer.agreement(links, pair.sure, pair.possible).aer)
-    return round(rate, 4) if np.isfinite(rate) else None
-
-
-def _script(name: str, value: str) -> bytes:
-    return OPENING + f"{embedded(name)},{value});\n".encode()
+def _rates(pairs: Sequence[AlignedSentence]) -> list[float | None]:
+    """The AER of each sentence, None where it has no gold links."""
+    rates = aer.score(link_counts(pairs).sentences).round(4).tolist()
+    return [
+        rate if pair.possible and np.isfinite(rate) else None
+        for pair, rate in zip(pairs, rates, strict=True)
+    ]

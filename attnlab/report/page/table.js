@@ -1,6 +1,7 @@
 // The table of results: sorted by any column, filtered, its seeds unfolded on demand.
 
 const unfolded = new Set();
+let seeds = null; // {slug: [cells of a run]}, once a row has been unfolded
 
 function sortValue(row, by) {
   if (by === ROWS) return report.rows.indexOf(row);
@@ -52,12 +53,12 @@ function heading(by, text, number) {
   );
 }
 
-function cell(number) {
+function cell(row, number) {
   if (!number) return html("td", { class: "number muted" }, "—");
   const text = [number.text];
   if (number.marked) text.push(html("sup", { title: `p = ${number.p}` }, "†"));
   const title = [
-    plural(number.seeds, "seed"),
+    plural(number.seeds ?? row.runs.length, "seed"),
     number.p != null ? `p = ${number.p}` : null,
   ];
   const inside = number.best ? html("strong", {}, text) : text;
@@ -102,14 +103,16 @@ function rowLines(row) {
       { "data-row": row.slug },
       report.sets.length ? html("td", { class: "tick" }, pick(row)) : null,
       name,
-      report.columns.map((column) => cell(row.cells[column.key])),
+      report.columns.map((column) => cell(row, row.cells[column.key])),
     ),
   ];
-  for (const run of row.runs) if (open || run.failure) lines.push(runLine(row, run));
+  row.runs.forEach((run, n) => {
+    if (open || run.failure) lines.push(runLine(row, run, seeds?.[row.slug][n] ?? {}));
+  });
   return lines;
 }
 
-function runLine(row, run) {
+function runLine(row, run, cells) {
   const first = report.sets.length ? html("td") : null;
   const name = html("th", { scope: "row", class: "name seed" }, `seed ${run.seed}`);
   const attributes = { class: "run", "data-run": `${row.slug}/${run.seed}` };
@@ -119,19 +122,31 @@ function runLine(row, run) {
     return html("tr", attributes, first, name, wide);
   }
   const numbers = report.columns.map((column) =>
-    html("td", { class: "number" }, run.cells[column.key] ?? "—"),
+    html("td", { class: "number" }, cells[column.key] ?? "—"),
   );
   return html("tr", attributes, first, name, numbers);
 }
 
-function unfold(row) {
+async function unfold(row) {
   if (!unfolded.delete(row.slug)) unfolded.add(row.slug);
-  drawTable();
+  await drawUnfolded();
 }
 
-function unfoldAll(open) {
+async function unfoldAll(open) {
   unfolded.clear();
   if (open) for (const row of report.rows) unfolded.add(row.slug);
+  await drawUnfolded();
+}
+
+// Without the numbers nothing is unfolded, and the page says why.
+async function drawUnfolded() {
+  if (unfolded.size)
+    try {
+      seeds ??= await load("seeds", "seeds.js");
+    } catch (problem) {
+      unfolded.clear();
+      notice([problem.message]);
+    }
   drawTable();
 }
 
