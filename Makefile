@@ -3,12 +3,16 @@
 #   make sweep    a quick ablation on embedded data: trains, then prints its table
 #   make test     the tests that need neither downloaded data nor long training, two
 #                 files at a time (ATTNLAB_OPTIMIZE=1: as optimized as users run it)
+#   make test-tasks      those of them that train and evaluate every system
 #   make test-services   the tests that need Slurm, Ray and Chromium (.ci/services
 #                 installs what of them is no Python package), and those that train
 #                 in processes and kill them
+#   make test-accelerators   compiles for a GPU and a TPU, on a machine without either
 #   make lint     ruff, its formatter, and pyright on attnlab/
 #   make bench    the benchmarks, against PyTorch too; writes benchmarks/results.md
 #   make peers    what they are measured against, in environments of its own (2 GB)
+#   make accelerators   the compilers for NVIDIA GPUs and TPUs, in .venv-accelerators
+#                 (300 MB to download, 1.5 GB on the disk); no device is needed
 #   make setup    the environment alone
 #
 # PYTHON (3.11 or newer) makes the environment and VENV is its folder, so a second
@@ -32,7 +36,7 @@ endif
 endif
 endif
 
-.PHONY: setup sweep test test-services lint bench peers constraints
+.PHONY: setup sweep test test-tasks test-services test-accelerators lint bench peers accelerators constraints
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -43,10 +47,16 @@ sweep: $(VENV)/.installed
 	  --workdir=runs/synthetic
 
 test: $(VENV)/.installed-test
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-tasks: $(VENV)/.installed-test
+	$(PY) -m pytest -n 2 --dist loadfile tests/tasks tests/test_api.py
 
 test-services: $(VENV)/.installed-services
 	$(PY) -m pytest -m "cluster or browser or processes"
+
+test-accelerators: .venv-accelerators/.installed
+	.venv-accelerators/bin/python -m pytest -n 2 -m accelerators tests/accelerators
 
 lint: $(VENV)/.installed-lint
 	$(PY) -m ruff check .
@@ -64,6 +74,19 @@ peers: .venv-peers/.installed .venv-joeynmt/.installed
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --requirement $<
 	@touch $@
+
+accelerators: .venv-accelerators/.installed
+
+# The compilers without their dependencies: what a device would run isn't needed.
+.venv-accelerators/.installed: benchmarks/accelerators/requirements.txt \
+    pyproject.toml constraints/python3.11.txt | $(PY)
+	$(PYTHON) -m venv $(@D)
+	$(call install,$(@D)/bin/python,--constraint constraints/python3.11.txt --editable .[test])
+	$(call install,$(@D)/bin/python,--no-deps --requirement $<)
+	@touch $@
+
+install = { $(1) -m pip install --quiet uv && \
+  $(1) -m uv pip install --quiet --python $(1) $(2); } || $(1) -m pip install --quiet $(2)
 
 # The newest versions that fit together, for each of the two lines of JAX.
 constraints: $(VENV)/.installed-lint
