@@ -23,6 +23,7 @@ FIGURES = ROOT / "runs" / "bench" / "figures"
 RESULTS = Path(__file__).parent / "results.md"
 NOTES = Path(__file__).parent / "notes.md"
 SCRIPTS = (
+    "startup",
     "training",
     "attention",
     "throughput",

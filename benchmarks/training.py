@@ -15,10 +15,8 @@ parameters. Then, in turns:
 - JoeyNMT as shipped (`make peers`), which says its own tokens/s.
 """
 
-import os
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,10 +30,9 @@ from attnlab.tasks.translation.data import make_codecs
 from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.text.batching import encode_pairs, in_order
 from benchmarks import products
+from benchmarks.joeynmt import joeynmt_python, prepare, train
 from benchmarks.problem import SHAPES, TrainingProblem, hand_over, settings
 from benchmarks.turns import (
-    PEERS,
-    ROOT,
     Figure,
     Peer,
     data_folder,
@@ -308,9 +305,11 @@ def epoch(share: float, chunks: int = 8) -> list[Figure]:
 
 def joeynmt(steps: int, turns: int = 2) -> list[Figure]:
     """JoeyNMT's own tokens/s, in turns with as many updates of ours."""
-    python = Path(os.environ.get("ATTNLAB_JOEYNMT", ROOT / ".venv-joeynmt/bin/python"))
-    if not python.exists() or not data_folder():
-        print(f"\nJoeyNMT is left out: there is no {python}, or no Multi30k")
+    python = joeynmt_python()
+    if python is None or not data_folder():
+        print(
+            "\nJoeyNMT is left out: `make peers` was not run, or there is no Multi30k"
+        )
         return []
     problem = TrainingProblem.of(settings("bahdanau2014"))
     batches = epoch_of(problem.task)[:steps]
@@ -326,15 +325,7 @@ def joeynmt(steps: int, turns: int = 2) -> list[Figure]:
         return tokens / (time.perf_counter() - start)
 
     def theirs(folder: Path) -> float:
-        text = (PEERS / "joeynmt.yaml").read_text(encoding="utf-8")
-        text = re.sub(r"updates: \d+", f"updates: {steps}", text)
-        text = re.sub(r"logging_freq: \d+", "logging_freq: 10", text)
-        (folder / "joeynmt.yaml").write_text(text, encoding="utf-8")
-        command = [python, "-m", "joeynmt", "train", "joeynmt.yaml", "--skip-test"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        speeds = re.findall(r"Tokens per Sec:\s+(\d+)", done.stderr + done.stdout)
-        if done.returncode or len(speeds) < 2:
-            raise SystemExit(f"JoeyNMT failed:\n{(done.stdout + done.stderr)[-2000:]}")
+        speeds = re.findall(r"Tokens per Sec:\s+(\d+)", train(folder, python))
         return statistics.median(map(float, speeds[1:]))
 
     ours()
@@ -342,11 +333,7 @@ def joeynmt(steps: int, turns: int = 2) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         corpus = problem.settings.data.load()
-        for split, file in (("train", "train"), ("dev", "val"), ("test", TEST)):
-            pairs = getattr(corpus, split)
-            for side, end in (("source", "de"), ("target", "en")):
-                lines = (" ".join(getattr(pair, side)) + "\n" for pair in pairs)
-                (folder / f"{file}.{end}").write_text("".join(lines), encoding="utf-8")
+        prepare(folder, corpus, updates=steps, logging_freq=10)
         for _ in range(turns):
             rates.append((ours(), theirs(folder)))
     print(f"\nJoeyNMT as shipped, {steps} updates a turn")
