@@ -7,18 +7,19 @@ from attnlab.estimators.base import Steps, at_every
 from attnlab.estimators.rule import Context, Rule
 
 
-def marginal(steps: Steps) -> jax.Array:
+def marginal(steps: Steps, likelihoods: jax.Array | None = None) -> jax.Array:
     """log sum_a p(a) p(y | a) (Deng et al. 2018, eq. 2), never above log 1.
 
     One position is worked on at a time: [T, S, V] never exists.
 
     Args:
       steps: [...].
+      likelihoods: log p(y | a) [..., W] of `at_every`, where they are at hand.
 
     Returns:
       Nats [...].
     """
-    likelihoods = at_every(steps)
+    likelihoods = at_every(steps) if likelihoods is None else likelihoods
     return jax.nn.logsumexp(likelihoods, axis=-1, b=steps.probabilities)
 
 

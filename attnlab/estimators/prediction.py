@@ -19,9 +19,10 @@ from attnlab.estimators.decoder_steps import (
     real_steps,
     steps_of,
 )
-from attnlab.estimators.marginal import posterior
+from attnlab.estimators.marginal import marginal, posterior
 from attnlab.estimators.rules import is_hard
 from attnlab.nn.decoder_model import Conditional
+from attnlab.precision import wide_type
 from attnlab.settings import PredictingSettings
 
 PREDICTIONS = ("expected", "marginal", "argmax")
@@ -135,7 +136,8 @@ def teacher_forced(
         return logs.at[k].set(read(model, params, batch, unrolled, contexts, seen))
 
     count = jnp.where(every | (prediction.by != "expected"), 1 + width, 1)
-    nothing = jnp.zeros((1 + width, *batch.target.shape), jnp.float32)
+    dtype = wide_type(unrolled.readouts.dtype)
+    nothing = jnp.zeros((1 + width, *batch.target.shape), dtype)
     softly, *_ = logs = jax.lax.fori_loop(0, count, add, nothing)
     logs = jnp.moveaxis(logs[1:], 0, -1)  # [B, T, W]
     if prediction.feed == "sampled":
@@ -145,7 +147,7 @@ def teacher_forced(
     else:
         best = jnp.argmax(steps.probabilities, axis=-1)
         greedily = jnp.take_along_axis(logs, best[..., None], axis=-1)[..., 0]
-    marginally = jax.nn.logsumexp(logs, axis=-1, b=steps.probabilities)
+    marginally = marginal(steps, logs)
     log_probs = {"expected": softly, "marginal": marginally, "argmax": greedily}
     # `Steps` puts all at slot 0 where there is nothing to look at; nothing is there.
     after = jnp.where(unrolled.weights > 0, posterior(steps, logs), 0)
