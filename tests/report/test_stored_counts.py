@@ -14,9 +14,12 @@ from attnlab.report.stored_counts import NAME, StoredCounts
 
 @pytest.fixture(scope="module")
 def listed(sweep, tmp_path_factory):
-    """The sweep with the lists of files that finished runs have."""
+    """The sweep with the lists of files that finished runs have.
+
+    Other tests report on the sweep itself, and so may have stored counts there.
+    """
     root = tmp_path_factory.mktemp("listed") / "three"
-    shutil.copytree(sweep, root)
+    shutil.copytree(sweep, root, ignore=shutil.ignore_patterns(NAME))
     for run in runs.find(root):
         runs.write_result(run.folder, run.result)
     return root
