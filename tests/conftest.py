@@ -58,6 +58,12 @@ LONGEST = (
     "training/test_loop.py",
 )
 
+# Where programs draw, JAX checks that no key is used twice. It then takes a slower way
+# through every call, so not in the other folders; and what it finds is the same on every
+# Python, so not on the second one.
+DRAWING = ("estimators", "tasks", "training", "test_configs.py")
+CHECK_KEYS = not os.environ.get("ATTNLAB_OPTIMIZE")
+
 # The first example of a test compiles, so no deadline; CI draws the same ones always.
 settings.register_profile("attnlab", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("attnlab")
@@ -68,9 +74,13 @@ def pytest_configure(config):
     import jax
 
     jax.config.update("jax_numpy_rank_promotion", "raise")
-    # It slows what is not compiled by a fifth, and finds the same on every Python.
-    if not os.environ.get("ATTNLAB_OPTIMIZE"):
-        jax.config.update("jax_debug_key_reuse", True)
+
+
+def pytest_runtest_setup(item):
+    import jax
+
+    draws = item.path.relative_to(ROOT / "tests").parts[0] in DRAWING
+    jax.config.update("jax_debug_key_reuse", draws and CHECK_KEYS)
 
 
 def pytest_collection_modifyitems(config, items):
