@@ -52,14 +52,17 @@ def seconds_of(command: list[str], **options) -> float:
     )
 
 
-def ours(module: list[str], workdir: Path, cache: Path, listed: Path) -> float:
-    """Processor seconds of a program of attnlab with a cache of its own."""
+def ours(
+    module: list[str], workdir: Path, cache: Path, listed: Path | None = None
+) -> float:
+    """Processor seconds of a program of attnlab with a cache of its own; the seconds of
+    its compilations go into the file `listed`."""
     hidden = ("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
-    watched = [sys.executable, "-m", "benchmarks.startup", "--listed", str(listed)]
+    shell = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    watched = ["benchmarks.startup", "--listed", str(listed)] if listed else []
     return seconds_of(
-        [*watched, *module, f"--workdir={workdir}"],
-        env=kept | {"XDG_CACHE_HOME": str(cache), "OPENBLAS_NUM_THREADS": "1"},
+        [sys.executable, "-m", *watched, *module, f"--workdir={workdir}"],
+        env=shell | {"XDG_CACHE_HOME": str(cache), "OPENBLAS_NUM_THREADS": "1"},
     )
 
 
@@ -89,7 +92,8 @@ def first_runs(folder: Path, number: int) -> tuple[float, float, int]:
     cache, listed = folder / f"cache{number}", folder / "compiled.json"
     cold = ours(RUN, folder / f"cold{number}", cache, listed)
     large = sum(seconds > LARGE for seconds in json.loads(listed.read_text()))
-    return cold, ours(RUN, folder / f"warm{number}", cache, listed), large
+    # Not watched, which would import JAX earlier than the program does.
+    return cold, ours(RUN, folder / f"warm{number}", cache), large
 
 
 def torch_seconds(folder: Path) -> float:
@@ -125,8 +129,7 @@ def measure(rounds: int, sweep: bool) -> list[Figure]:
                 taken.setdefault(key, []).append(value)
             print(", ".join(f"{k} {v:.1f}" for k, v in turn.items()), flush=True)
         if sweep:
-            listed = folder / "compiled.json"
-            taken["sweep"] = [ours(SWEEP, folder / "sweep", folder / "empty", listed)]
+            taken["sweep"] = [ours(SWEEP, folder / "sweep", folder / "empty")]
     titles = {
         "cold": ("first run of 10 updates", "s", "<= 40", "empty cache"),
         "warm": ("the same again", "s", "<= 10", "programs from the cache"),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 from ml_collections import config_flags
 
+from attnlab.training.program_cache import share_programs
 from experiments.configs import last_line, launch
 
 if TYPE_CHECKING:
@@ -82,10 +83,6 @@ def main(arguments: Sequence[str]) -> None:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
     if _CONFIG.value is None:
         raise app.UsageError("give --config=configs/translation.py")
-    from attnlab.training.program_cache import share_programs
-
-    share_programs()
-
     from attnlab import runs
     from attnlab.sweep import rows
     from attnlab.sweep.attention_options import check_options
@@ -128,4 +125,5 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    share_programs()  # before the config file is read, whose checks import JAX
     sys.exit(launch(main, "train"))

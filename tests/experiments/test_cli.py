@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,35 @@ def test_help_is_quick_and_no_error(module):
     flag |= {"experiments.evaluate": "--reverse", "experiments.data": "--plot"}
     flag |= {"experiments.shard": "--verify"}
     assert flag.get(module, "--config") in done.stdout
+
+
+# What JAX believes in after a program has imported it.
+CACHE = (
+    PROBE
+    + """
+import jax
+print(jax.config.jax_compilation_cache_dir)
+print(jax.config.jax_persistent_cache_min_compile_time_secs)
+"""
+)
+
+
+def test_train_shares_programs_although_its_config_file_imports_jax(tmp_path):
+    unset = ("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
+    shell = {k: v for k, v in os.environ.items() if not k.startswith(unset)}
+    done = subprocess.run(
+        [sys.executable, "-c", CACHE, "experiments.train", TRAIN, "--nonsense"],
+        cwd=ROOT,
+        env=shell | {"XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    last, folder, seconds = done.stdout.splitlines()
+    status, imported = json.loads(last)
+    assert status == 2 and "jax" in imported  # by the file: main was not reached
+    assert Path(folder).is_relative_to(tmp_path / "attnlab")
+    assert float(seconds) == 0
 
 
 @pytest.mark.parametrize(
