@@ -73,7 +73,7 @@ PACKAGES: dict[str, set[str]] = {
     "estimators": {"jax", "numpy"},
     "decoding": {"jax", "numpy"},
     "metrics": {"numpy", "scipy", "sacrebleu", "thot"},
-    "text": {"numpy", "sentencepiece", "pydantic"},
+    "text": {"numpy", "sentencepiece", "pydantic", "platformdirs"},
     "corpora": {"numpy"},
     "runs": {"numpy"},
     "registry": set(),

@@ -38,19 +38,13 @@ class Word(NamedTuple):
 
 class Language(NamedTuple):
     """Words and cumulative weights of each category; the class, 0 or 1, of each source
-    word, which decides the sense of an ambiguous neighbor."""
+    word, which decides the sense of an ambiguous neighbor; the source words of the
+    shortest sentence: a noun, a verb and the mark."""
 
     words: dict[str, list[Word]]
     weights: dict[str, list[float]]
     classes: dict[str, int]
-
-    @property
-    def shortest(self) -> int:
-        """Source words of the shortest sentence: a noun, a verb and the mark."""
-        nouns, verbs = self.words["noun"], self.words["verb"]
-        return 1 + sum(
-            min(len(word.source) for word in kind) for kind in (nouns, verbs)
-        )
+    shortest: int
 
 
 def build_language(
@@ -122,7 +116,10 @@ def build_language(
         # In turns by rank, so that frequent words are of both classes.
         classes |= {entry.source[0]: rank % 2 for rank, entry in enumerate(entries)}
     classes |= {particle: rank % 2 for rank, particle in enumerate(PARTICLES)}
-    return Language(lexicon, weights, classes)
+    shortest = 1 + sum(
+        min(len(word.source) for word in lexicon[kind]) for kind in ("noun", "verb")
+    )
+    return Language(lexicon, weights, classes, shortest)
 
 
 def _concerns(share, rank, offset):
