@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attnlab import compilation
-from attnlab.compilation import LEVEL, jit
+from attnlab.compilation import LEVEL, OPTIONS, QUICK, jit
 
 
 @pytest.fixture
@@ -26,10 +26,12 @@ def asked(monkeypatch):
 
 def test_a_cpu_gets_what_pays_and_the_same_numbers(asked):
     numbers = jnp.arange(3.0)
-    for once in (False, True):
-        doubled = jit(lambda x: 2 * x, once=once)(numbers)
+    for runs in OPTIONS:
+        doubled = jit(lambda x: 2 * x, runs=runs)(numbers)
         np.testing.assert_array_equal(doubled, [0, 2, 4])
-    assert [given["compiler_options"] for given in asked] == [{LEVEL: 1}, {LEVEL: 0}]
+    given = [options["compiler_options"] for options in asked]
+    assert given == [{LEVEL: 1}, {LEVEL: 1, **QUICK}, {LEVEL: 0, **QUICK}]
+    assert bool(QUICK) == jax.__version__.startswith("0.10.")
 
 
 def test_an_accelerator_and_the_shell_decide_for_themselves(asked, monkeypatch):

@@ -143,7 +143,7 @@ def first_state(task: Task, settings: TrainSettings) -> Callable[[int], TrainSta
       MemoryError: where it cannot fit into this machine.
     """
     tx = make_optimizer(settings, make_schedule(settings, len(task.batches)))
-    start = jit(partial(init_state, task.init, tx, task.estimator_state), once=True)
+    start = jit(partial(init_state, task.init, tx, task.estimator_state), runs="once")
     check_fits(start.eval_shape(np.uint32(0)))
     return lambda seed: start(np.uint32(seed % 2**32))  # all that a key takes of it
 

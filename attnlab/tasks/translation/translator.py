@@ -100,7 +100,7 @@ class Translator:
         self.predict, self.feed = predict, feed
         # Compiled when first called, and again for every width.
         pass_of = partial(predicting.teacher_forced, model, Prediction(predict, feed))
-        self._forced = jit(pass_of)
+        self._forced = jit(pass_of, runs="seldom")
         self._decode: dict[Search, Callable[..., Decoded]] = {}
 
     def losses(
@@ -216,7 +216,7 @@ class Translator:
         """
         if search not in self._decode:
             # By search, as dev and test may be decoded in two ways.
-            self._decode[search] = jit(partial(_decode, self, search))
+            self._decode[search] = jit(partial(_decode, self, search), runs="seldom")
         ids = [self.source.encode(tuple(words)).ids for words in sources]
         waiting = queues(ids, TOKENS * self.batch_size, self.edges, self.slots(search))
         # All are under way before the first is read: reading takes time as well.
