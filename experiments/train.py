@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from absl import app, flags
 from ml_collections import config_flags
 
-from attnlab.training.program_cache import share_programs
+from attnlab.training.start import prepare_process
 from experiments.configs import last_line, launch
 
 if TYPE_CHECKING:
@@ -125,5 +125,5 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    share_programs()  # before the config file is read, whose checks import JAX
+    prepare_process()  # before the config file is read, whose checks import JAX
     sys.exit(launch(main, "train"))

@@ -18,12 +18,12 @@ from attnlab import runs
 from attnlab.runs.lock import LOCK, BusyRun, only_one
 from attnlab.training import processes
 from attnlab.training.environment import environment
-from attnlab.training.program_cache import share_programs
 from attnlab.training.run_config import (
     RunConfig,
     learned_fingerprint,
     read_run_config,
 )
+from attnlab.training.start import prepare_process
 from attnlab.training.wandb_writer import wandb_writer
 from attnlab.training.writers import (
     Writer,
@@ -419,7 +419,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     group.add_argument("--processes", type=int, default=0, help="how many they are")
     group.add_argument("--process", type=int, default=-1, help="which this is, from 0")
     options = parser.parse_args(arguments)
-    share_programs()
+    prepare_process()
     if options.coordinator:
         try:
             processes.connect(options.coordinator, options.processes, options.process)
