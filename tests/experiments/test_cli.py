@@ -15,6 +15,7 @@ from attnlab import runs
 from attnlab.report import table
 from attnlab.sweep import rows
 from attnlab.tasks import parse_settings
+from attnlab.training.start import THRESHOLDS
 from experiments import align, configs, report, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,11 +75,13 @@ CACHE = (
 import jax
 print(jax.config.jax_compilation_cache_dir)
 print(jax.config.jax_persistent_cache_min_compile_time_secs)
+import gc
+print(gc.get_threshold()[0])
 """
 )
 
 
-def test_train_shares_programs_although_its_config_file_imports_jax(tmp_path):
+def test_train_prepares_its_process_before_its_config_file_imports_jax(tmp_path):
     unset = ("JAX_COMPILATION_CACHE", "JAX_PERSISTENT_CACHE")
     shell = {k: v for k, v in os.environ.items() if not k.startswith(unset)}
     done = subprocess.run(
@@ -89,11 +92,12 @@ def test_train_shares_programs_although_its_config_file_imports_jax(tmp_path):
         text=True,
         check=True,
     )
-    last, folder, seconds = done.stdout.splitlines()
+    last, folder, seconds, objects = done.stdout.splitlines()
     status, imported = json.loads(last)
     assert status == 2 and "jax" in imported  # by the file: main was not reached
     assert Path(folder).is_relative_to(tmp_path / "attnlab")
     assert float(seconds) == 0
+    assert int(objects) == THRESHOLDS[0]
 
 
 @pytest.mark.parametrize(
