@@ -7,9 +7,10 @@ whose `random` may draw otherwise in another one. The folder may be deleted at a
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -61,7 +62,7 @@ def _digest(content: bytes) -> bytes:
     return hashlib.sha256(content).hexdigest().encode()
 
 
-def _packed(corpus: Corpus) -> dict[str, object]:
+def _packed(corpus: Corpus) -> Mapping[str, object]:
     """What JSON takes of a corpus: sentences as lines, links as sorted lists."""
 
     def lines(pairs: Sequence[Pair]) -> list[tuple[str, str]]:
@@ -78,7 +79,7 @@ def _packed(corpus: Corpus) -> dict[str, object]:
     return corpus._asdict() | splits | {"gold": gold}
 
 
-def _unpacked(packed: dict) -> Corpus:
+def _unpacked(packed: dict[str, Any]) -> Corpus:
     def pairs(lines: list[list[str]]) -> list[Pair]:
         return [Pair(tuple(a.split()), tuple(b.split())) for a, b in lines]
 
@@ -92,5 +93,5 @@ def _unpacked(packed: dict) -> Corpus:
         ]
         for name, rows in packed["gold"].items()
     }
-    splits = {name: pairs(packed[name]) for name in ("train", "dev", "test")}
-    return Corpus(**packed | splits | {"gold": gold, "notes": tuple(packed["notes"])})
+    packed |= {name: pairs(packed[name]) for name in ("train", "dev", "test")}
+    return Corpus(**packed | {"gold": gold, "notes": tuple(packed["notes"])})
