@@ -33,9 +33,9 @@ def jit(
 
     On a CPU machine code of LLVM's level 1 takes two thirds of the time to compile that
     the default takes, and runs as fast: of a training step of 64 units and of one of
-    256 within 3 %. What runs seldom, as evaluation does between thousands of updates,
-    is compiled in half of that (jax 0.10) and runs up to a third slower, of 256 units a
-    tenth. What runs once is not optimized at all.
+    256 within 3 %. What runs seldom, as evaluation does between hundreds of updates, is
+    compiled in half of that by jax 0.10; of 256 units a forced pass then takes 12 %
+    longer and a search as long. What runs once is not optimized at all.
 
     Args:
       function: of arrays.

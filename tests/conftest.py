@@ -16,6 +16,7 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ["WANDB_MODE"] = "disabled"  # never sync, whatever the user's shell says
 os.environ["WANDB_SILENT"] = "true"
 os.environ["WANDB_ERROR_REPORTING"] = "false"  # else it starts threads of its own
+os.environ["XDG_CACHE_HOME"] = str(ROOT / ".cache")  # not the user's: corpora, fonts
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
@@ -59,8 +60,8 @@ LONGEST = (
 )
 
 # Where programs draw, JAX checks that no key is used twice. It then takes a slower way
-# through every call, so not in the other folders; and what it finds is the same on every
-# Python, so not on the second one.
+# through every call, so not in the other folders; and what it finds is the same on
+# every Python, so not on the second one.
 DRAWING = ("estimators", "tasks", "training", "test_configs.py")
 CHECK_KEYS = not os.environ.get("ATTNLAB_OPTIMIZE")
 
