@@ -14,10 +14,12 @@ reporting.
 import contextlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +35,7 @@ from attnlab.runs import AlignedSentence
 from attnlab.sweep import rows as sweep_rows
 from attnlab.sweep.display import Display
 from attnlab.sweep.execute import run_all
-from attnlab.sweep.jobs import Job
+from attnlab.sweep.jobs import End, Job, training
 from attnlab.sweep.local import Local
 from benchmarks import dummy_run
 from benchmarks.turns import ROOT, Figure, finish, parser
@@ -242,6 +244,11 @@ class Dummies(Local):
         module = dummy_run.__name__
         return super().submit([job._replace(module=module) for job in jobs])
 
+    def news(self) -> Iterator[tuple[Job, End | None]]:
+        """What has happened, under the names of the jobs that were asked for."""
+        for job, end in super().news():
+            yield training(job.folders, job.cache, in_turn=job.in_turn), end
+
 
 @contextlib.contextmanager
 def timed(name: str, seconds: dict[str, float]) -> Iterator[None]:
@@ -297,6 +304,14 @@ def run_dummies(root: Path, count: int) -> dict[str, float]:
     return {**split, "scheduled": scheduled, "resumed": resumed, **seconds}
 
 
+def drain(terminal: int) -> None:
+    """Read a terminal until nobody writes to it, or its buffer would fill."""
+    with contextlib.suppress(OSError):  # EIO: the other side is closed
+        while os.read(terminal, 65536):
+            pass
+    os.close(terminal)
+
+
 def dummies(root: Path, count: int) -> list[Figure]:
     """The figures of `run_dummies`, in a process of its own, on a terminal."""
     code = (
@@ -305,18 +320,24 @@ def dummies(root: Path, count: int) -> list[Figure]:
         f"seconds = run_dummies(Path({str(root)!r}), {count})\n"
         "print(json.dumps(seconds))"
     )
+    environment = os.environ | {"TERM": "xterm", "JAX_PLATFORMS": "cpu"}
     # rich draws its bars then, which is what a person's sweep costs.
-    environment = os.environ | {"FORCE_COLOR": "1", "JAX_PLATFORMS": "cpu"}
-    with open(os.devnull, "wb") as nowhere:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=nowhere,
-            check=True,
-        )
-    seconds = json.loads(done.stdout.splitlines()[-1])
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    reader = threading.Thread(target=drain, args=(ours,))
+    reader.start()
+    output, _ = process.communicate()
+    reader.join()
+    if process.returncode:
+        raise SystemExit(f"the sweep of dummies ended with {process.returncode}")
+    seconds = json.loads(output.splitlines()[-1])
     each = {name: 1000 * value / count for name, value in seconds.items()}
     parts = ("plan", "folders", "jobs")
     detail = ", ".join(f"{name} {each['first ' + name]:.1f}" for name in parts)

@@ -2,8 +2,9 @@
 
     figures/.drawn.json    of each figure a digest of what it was drawn from
 
-A figure that is given as `partial(function, data)` is looked up by a digest of function
-and data before anything is drawn; one that is given as a Figure is saved every time.
+Curves with a line a row, and a figure that is given as `partial(function, data)`, are
+looked up by a digest of what they show before anything is drawn; one that is given as a
+Figure is saved every time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from attnlab.report import figures
-from attnlab.report.page.charts import Chart, chart_of
+from attnlab.report.page.charts import Chart, Frame, chart_of, frame_of
+from attnlab.report.row_curves import RowCurves
 from attnlab.runs import read_json, write_json
 from attnlab.runs.manifest import digest
 
@@ -63,42 +65,57 @@ class Drawings:
         with contextlib.suppress(FileNotFoundError, ValueError):
             self._earlier = read_json(folder / RECORD)
 
-    def add(self, figure: Figure | partial[Figure], name: str, caption: str) -> None:
+    def add(
+        self, figure: Figure | partial[Figure] | RowCurves, name: str, caption: str
+    ) -> None:
         """Save a figure, unless the same one is there.
 
         Args:
-          figure: to save, or a call that draws it.
+          figure: to save, or a call that draws it, or curves.
           name: of its files, without ending.
           caption: a sentence or more.
         """
-        entry = self._there(figure, name)
-        if entry is None:
-            # What no digest can be made of is drawn every time.
-            key = _key(figure, self.font, self.shown)
+        chart = frame = None
+        if isinstance(figure, RowCurves):
+            frame = self._frame(figure, name)
+            chart = chart_of(figure, Frame(**frame["frame"]))
+            figure = partial(RowCurves.figure, figure.only(self.shown))
+        key = ""  # a figure that is drawn already is saved every time
+        if isinstance(figure, partial):
+            called = figure.func.__qualname__, figure.args, figure.keywords
+            key = _key(self.font, called)
+        files = self._files(key, name)
+        if files is None:
             made = figure() if isinstance(figure, partial) else figure
-            chart = chart_of(made)
-            if chart is not None and self.shown is not None:
-                figures.keep_rows(made, self.shown)
             paths = figures.save(made, self.folder / name)
             files = {path.name: digest(path.read_bytes()) for path in paths}
-            entry = {"key": key, "files": files, "chart": chart and chart._asdict()}
-        self._record[name] = entry
-        paths = [self.folder / file for file in entry["files"]]
-        chart = Chart(**entry["chart"]) if entry["chart"] else None
+        self._record[name] = {"key": key, "files": files, "frame": frame}
+        paths = [self.folder / file for file in files]
         self.drawn.append(Drawing(paths, caption, chart))
 
-    def _there(self, figure: Figure | partial[Figure], name: str) -> dict | None:
-        """The record of an equal figure whose files are still what they were."""
+    def _files(self, key: str, name: str) -> dict[str, str] | None:
+        """The digests of the files of an equal figure, if they are still so."""
         entry = self._earlier.get(name)
-        if not entry or not isinstance(figure, partial):
-            return None
-        if entry["key"] != _key(figure, self.font, self.shown):
+        if not entry or not key or entry["key"] != key:
             return None
         for file, sha256 in entry["files"].items():
             path = self.folder / file
             if not path.is_file() or digest(path.read_bytes()) != sha256:
                 return None
-        return entry
+        return entry["files"]
+
+    def _frame(self, curves: RowCurves, name: str) -> dict:
+        """The frame of a chart, as it was if its limits, words and marks are so too."""
+        marks = {(line.place, line.markers) for p in curves.panels for line in p.lines}
+        parts = [
+            (panel.box, panel.x_label, panel.y_label, panel.bins, panel.limits())
+            for panel in curves.panels
+        ]
+        key = _key(self.font, [curves.size, parts, marks])
+        earlier = (self._earlier.get(name) or {}).get("frame")
+        if earlier and earlier["key"] == key:
+            return earlier
+        return {"key": key, "frame": frame_of(curves)._asdict()}
 
     def close(self) -> None:
         """Write the record; files of figures that are no longer drawn are removed."""
@@ -109,15 +126,10 @@ class Drawings:
             write_json(self.folder / RECORD, self._record)
 
 
-def _key(
-    figure: Figure | partial[Figure], font: str | None, shown: Sequence[str] | None
-) -> str:
-    """Digest of a call and its arguments; "" of a figure that is drawn already."""
-    if not isinstance(figure, partial):
-        return ""
+def _key(font: str | None, shown: object) -> str:
+    """Digest of what a figure shows, and of the code that draws it."""
     sha256 = hashlib.sha256(_code())
-    parts = [figure.func.__qualname__, font, shown, figure.args, figure.keywords]
-    _feed(sha256, parts)
+    _feed(sha256, [font, shown])
     return sha256.hexdigest()
 
 
@@ -126,8 +138,13 @@ def _code() -> bytes:
     """The code that draws, and matplotlib's version: other ones draw other figures."""
     import matplotlib
 
-    files = sorted(resources.files("attnlab.report").iterdir(), key=lambda f: f.name)
-    code = [file.read_bytes() for file in files if file.name.endswith(".py")]
+    packages = map(resources.files, ("attnlab.report", "attnlab.report.page"))
+    files = [file for package in packages for file in package.iterdir()]
+    code = [
+        file.read_bytes()
+        for file in sorted(files, key=lambda file: file.name)
+        if file.name.endswith(".py")
+    ]
     return b"".join([matplotlib.__version__.encode(), *code])
 
 

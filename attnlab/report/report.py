@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 from attnlab import runs
@@ -21,6 +20,7 @@ from attnlab.report import rows as row_groups
 from attnlab.report import table as tables
 from attnlab.report.drawings import Drawing, Drawings
 from attnlab.report.example_stats import ExampleStats
+from attnlab.report.row_curves import learning_curves
 from attnlab.report.rows import Row
 from attnlab.report.stored_counts import StoredCounts
 from attnlab.report.table import Table
@@ -193,7 +193,7 @@ def draw(
     learning = curves.learning(rows)
     if learning:  # before the first evaluation there is nothing to draw
         drawings.add(
-            partial(figures.learning_curves, learning, rows=[row.name for row in rows]),
+            learning_curves(learning, rows=[row.name for row in rows]),
             "learning-curves",
             "Development scores by training step: mean and range over seeds.",
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attnlab.report import example_stats, rows
 from attnlab.report.example_stats import ExampleStats
+from attnlab.report.row_curves import RowCurves
 from attnlab.report.rows import Row
 from attnlab.runs import Run
 from attnlab.tasks import TASKS, spec
@@ -15,9 +16,9 @@ from attnlab.tasks import TASKS, spec
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    # add(figure, its file name without ending, its caption); as a partial call it is
-    # drawn only where `drawings` does not have the same one.
-    Add = Callable[[Figure | partial[Figure], str, str], None]
+    # add(figure, its file name without ending, its caption); as a partial call, or as
+    # curves, it is drawn only where `drawings` does not have the same one.
+    Add = Callable[[Figure | partial[Figure] | RowCurves, str, str], None]
 else:
     Add = Callable
 
@@ -54,7 +55,11 @@ def of_run(run: Run) -> list[tuple[Figure, str, str]]:
     (row,) = rows.group([rows.checked(run)])
     drawn: list[tuple[Figure, str, str]] = []
 
-    def add(figure: Figure | partial[Figure], name: str, caption: str) -> None:
+    def add(
+        figure: Figure | partial[Figure] | RowCurves, name: str, caption: str
+    ) -> None:
+        if isinstance(figure, RowCurves):
+            figure = figure.figure()
         made = figure() if isinstance(figure, partial) else figure
         drawn.append((made, name.removesuffix(f"-{row.slug}"), caption))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from attnlab import runs
-from attnlab.report import curves, example_stats, figures, page, rows, table
+from attnlab.report import curves, example_stats, page, row_curves, rows, table
 from tests.report.conftest import ROWS, attend, sentences, write_run
 
 HOSTILE = "</script><script>window.harmed=1</script>"
@@ -87,8 +87,8 @@ def write_page(root: Path, *, tested: bool = True) -> Path:
     }
     printed = table.make_table(grouped, stats, samples=20)
     names = [row.name for row in grouped]
-    drawn = [figures.learning_curves(curves.learning(grouped), rows=names)]
+    drawn = [row_curves.learning_curves(curves.learning(grouped), rows=names)]
     if distances := curves.by_distance(stats):
-        drawn.append(figures.aer_by_distance(distances, rows=names))
+        drawn.append(row_curves.aer_by_distance(distances, rows=names))
     charts = [(page.chart_of(figure), "Curves.") for figure in drawn]
     return page.write(root / "report", root.name, grouped, printed, charts)[0]

@@ -9,7 +9,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from attnlab import runs
-from attnlab.report import curves, example_stats, figures, heatmaps, rows
+from attnlab.report import curves, example_stats, figures, heatmaps, row_curves, rows
 from attnlab.report.figures import Bins
 
 
@@ -151,7 +151,8 @@ def test_equal_figures_are_equal_files(tmp_path, pair):
     def draw(folder):
         bins = Bins(["1", "2"], [10, 20], {"$a$": np.array([[1.0, 2.0], [2.0, 4.0]])})
         written = figures.save(heatmaps.heat_map(pair), tmp_path / folder / "map")
-        written += figures.save(figures.bleu_by_length(bins), tmp_path / folder / "b")
+        by_length = row_curves.bleu_by_length(bins).figure()
+        written += figures.save(by_length, tmp_path / folder / "b")
         return {path.name: path.read_bytes() for path in written}
 
     first = draw("first")
@@ -173,7 +174,7 @@ def test_learning_curves_are_means_as_far_as_all_seeds_reach():
         },
         "BLEU": {"b": [([1, 2], [10.0, 12.0])]},
     }
-    figure = figures.learning_curves(series, rows=["c", "b", "a"])
+    figure = row_curves.learning_curves(series, rows=["c", "b", "a"]).figure()
     perplexity, bleu = figure.axes
     mean = line(perplexity, "a")
     np.testing.assert_allclose(mean.get_xydata(), [[1, 2], [2, 1]], atol=1e-12)
@@ -207,7 +208,8 @@ def test_variance_by_samples_has_both_axes_logarithmic_and_a_line_that_falls_as_
 
 def test_curves_over_bins_leave_empty_bins_out():
     values = {"a": np.array([[1.0, np.nan, 3.0], [3.0, np.nan, np.nan]])}
-    axes = figures.aer_by_distance(Bins("xyz", [4, 0, 2], values)).axes[0]
+    drawn = row_curves.aer_by_distance(Bins("xyz", [4, 0, 2], values)).figure()
+    (axes,) = drawn.axes
     np.testing.assert_array_equal(line(axes, "a").get_ydata(), [2, np.nan, 3])
 
 
@@ -275,8 +277,8 @@ def test_matplotlib_comes_with_the_first_figure():
     code = (
         "import sys, attnlab.report.report\n"
         "assert not {'matplotlib', 'jax', 'rich', 'PIL'} & set(sys.modules)\n"
-        "from attnlab.report import figures\n"
-        "figures.learning_curves({})\n"
+        "from attnlab.report import row_curves\n"
+        "row_curves.learning_curves({}).figure()\n"
         "assert 'matplotlib' in sys.modules\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )

@@ -1,6 +1,7 @@
 """The page's data: the table's numbers, the folders' weights, and text as text."""
 
 import base64
+import io
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -11,9 +12,11 @@ import pytest
 
 from attnlab import runs
 from attnlab.metrics import alignment_error_rate as aer
-from attnlab.report import curves, example_stats, figures, page, render, report, table
+from attnlab.report import curves, example_stats, page, render, report, table
+from attnlab.report.page import charts
 from attnlab.report.page.escaping import embedded
 from attnlab.report.page.sentences import quantized
+from attnlab.report.row_curves import learning_curves
 from attnlab.runs import AlignedSentence
 
 
@@ -22,9 +25,9 @@ def write(root: Path, folder: Path):
     grouped = report.read_rows(root)
     stats = {row.name: example_stats.read(row) for row in grouped}
     printed = table.make_table(grouped, stats, samples=50)
-    learning = figures.learning_curves(curves.learning(grouped))
-    charts = [(page.chart_of(learning), "Learning <curves>.")]
-    return page.write(folder, root.name, grouped, printed, charts), grouped, printed
+    learning = page.chart_of(learning_curves(curves.learning(grouped)))
+    drawn = [(learning, "Learning <curves>.")]
+    return page.write(folder, root.name, grouped, printed, drawn), grouped, printed
 
 
 def content_of(folder: Path) -> dict:
@@ -151,9 +154,9 @@ def test_every_row_of_a_curve_can_be_turned_off(written):
     folder, _, grouped, _ = written
     groups = svg_of(folder).findall(".//g[@data-line]")
     names = [group.get("data-line") for group in groups]
-    # two axes, and in each a line, a band and the values
+    # two axes, and in each a line with its band, and the values
     assert {name: names.count(name) for name in names} == {
-        row.name: 6 for row in grouped
+        row.name: 4 for row in grouped
     }
 
 
@@ -172,7 +175,7 @@ def test_charts_suit_the_policy_of_the_page(written):
 
 def test_hostile_names_stay_text_in_charts():
     name = "</svg><script>alert(1)</script> $x$ \x01"
-    figure = figures.learning_curves({"BLEU": {name: [([1, 2], [3.0, 4.0])]}})
+    figure = learning_curves({"BLEU": {name: [([1, 2], [3.0, 4.0])]}})
     chart = page.chart_of(figure)
     assert "<script" not in chart.frame and chart.frame.count("</svg>") == 1
     (row,) = chart.rows
@@ -188,7 +191,7 @@ def test_hostile_names_stay_text_in_charts():
 def test_rows_of_equal_looks_are_drawn_without_each_other():
     """matplotlib defines a mark once for all rows that look alike, of 24 or more."""
     curves_of = {f"row {n}": [([1, 2], [n, n + 1.0])] for n in range(30)}
-    chart = page.chart_of(figures.learning_curves({"BLEU": curves_of}))
+    chart = page.chart_of(learning_curves({"BLEU": curves_of}))
     marks = {e.get("id") for e in ElementTree.fromstring(chart.frame).iter()}
     assert list(chart.rows) == list(curves_of)
     for parts in chart.rows.values():
@@ -197,17 +200,74 @@ def test_rows_of_equal_looks_are_drawn_without_each_other():
         assert len(used) == 4 and {href[1:] for href in used} <= marks
 
 
-def test_a_figure_without_rows_is_a_picture():
-    counts = {"none": [(1, 8.0, 0.5), (4, 2.1, 0.1)]}
-    assert page.chart_of(figures.variance_by_samples(counts)) is None
+def points_of(path) -> np.ndarray:
+    """The points of an SVG path of straight lines."""
+    numbers = re.findall(r"-?[\d.]+", path.get("d"))
+    return np.array(numbers, float).reshape(-1, 2)
+
+
+def test_points_are_where_matplotlib_draws_them():
+    rng = np.random.default_rng(0)
+    steps = list(range(0, 1600, 100))
+    two = [(steps, rng.normal(30, 3, 16)), (steps[:12], rng.normal(30, 3, 12))]
+    gap = [(steps, [*rng.normal(25, 3, 16)])]
+    drawn = learning_curves({"BLEU": {"a": two, "b": gap}, "AER": {"b": two}})
+    figure = drawn.figure()
+    for axes in figure.axes:
+        for number, line in enumerate(axes.get_lines()):
+            line.set_gid(f"line {axes.get_ylabel()} {number}")
+        for number, band in enumerate(axes.collections):
+            band.set_gid(f"band {axes.get_ylabel()} {number}")
+    figure.axes[-1].get_legend().set(visible=False, in_layout=False)
+    file = io.StringIO()
+    figure.savefig(file, format="svg", bbox_inches="tight")
+    svg = re.sub(r' xmlns="[^"]+"', "", file.getvalue())
+    theirs = {}
+    for group in ElementTree.fromstring(svg).iter("g"):
+        if (name := group.get("id", "")).startswith("line "):
+            theirs[name] = points_of(next(group.iter("path")))
+    chart = page.chart_of(drawn)
+    lines = {row: [] for row in chart.rows}
+    for row, parts in chart.rows.items():
+        for layer, part in parts:
+            for path in element_of(part).findall(".//path[@fill='none']"):
+                lines[row].append((layer, points_of(path)))
+    (rest, mean), other = lines["a"], lines["b"]
+    for (layer, points), name in (
+        (rest, "line BLEU 0"),
+        (mean, "line BLEU 1"),
+        (other[0], "line BLEU 2"),
+        (other[1], "line AER 0"),
+        (other[2], "line AER 1"),
+    ):
+        assert layer == (2 if "AER" in name else 0)
+        np.testing.assert_allclose(points, theirs[name], atol=0.03)  # points of 1/72 in
+    assert len(theirs) == 5
+
+
+def test_a_line_of_many_points_keeps_its_shape():
+    steps = list(range(4000))
+    wave = np.sin(np.array(steps) / 300.0)
+    chart = page.chart_of(learning_curves({"BLEU": {"a": [(steps, wave)]}}))
+    (line,) = [
+        points_of(path)
+        for _, part in chart.rows["a"]
+        for path in element_of(part).iter("path")
+    ]
+    assert len(line) < 1000  # most of them lie where nobody sees them
+    ends = line[[0, -1], 0]
+    at = (line[:, 0] - ends[0]) / (ends[1] - ends[0]) * steps[-1]
+    height = line[:, 1].max() - line[:, 1].min()
+    shape = 1 - 2 * (line[:, 1] - line[:, 1].min()) / height
+    np.testing.assert_allclose(shape, np.sin(at / 300.0), atol=0.01)
 
 
 def test_long_curves_have_a_bounded_number_of_values():
     steps = list(range(10_000))
-    figure = figures.learning_curves({"BLEU": {"a": [(steps, steps)]}})
+    figure = learning_curves({"BLEU": {"a": [(steps, steps)]}})
     (parts,) = page.chart_of(figure).rows.values()
     titles = [t for _, part in parts for t in element_of(part).iter("title")]
-    assert 10 < len(titles) <= figures.MOST_VALUES
+    assert 10 < len(titles) <= charts.MOST_VALUES
 
 
 def test_weights_and_links_are_the_folders_to_a_510th(written):

@@ -6,6 +6,7 @@ from functools import partial
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.report import curves, figures, heatmaps
 from attnlab.report.example_stats import ExampleStats
+from attnlab.report.row_curves import aer_by_distance, bleu_by_length
 from attnlab.report.rows import Row
 from attnlab.report.task_plots import Add
 from attnlab.runs import AlignedSentence
@@ -27,14 +28,14 @@ def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> No
     lengths = curves.by_length(stats)
     if lengths is not None:
         add(
-            partial(figures.bleu_by_length, lengths, rows=names),
+            bleu_by_length(lengths, rows=names),
             "bleu-by-length",
             "BLEU by source length: mean and standard deviation over seeds.",
         )
     distances = curves.by_distance(stats)
     if distances is not None:
         add(
-            partial(figures.aer_by_distance, distances, rows=names),
+            aer_by_distance(distances, rows=names),
             "aer-by-distance",
             "AER by reordering distance |t - s| of a link (target word t, source word "
             "s): mean and standard deviation over seeds.",
