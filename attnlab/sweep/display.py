@@ -19,7 +19,6 @@ from attnlab.training.pace import (
     shortened,
     stage_text,
 )
-from attnlab.training.run_config import read_run_config
 
 POLL_SECONDS = 1.0  # between two looks at the runs under way, and 0.01 more for each
 LINE_SECONDS = 30.0  # without a terminal: between two lines on the sweep as a whole
@@ -31,12 +30,11 @@ class Watched(NamedTuple):
     """A run under way, as it was last seen.
 
     began: when it started, by the display's clock. tested: when it came to its test,
-    None before that. steps: of the whole run. progress: what it says of itself. stages:
-    those that it has been seen in.
+    None before that. progress: what it says of itself. stages: those that it has been
+    seen in.
     """
 
     began: float
-    steps: int
     tested: float | None = None
     progress: runs.RunProgress = STARTING
     stages: frozenset[str] = frozenset()
@@ -93,22 +91,30 @@ class Display:
         self.total, self.ended = len(folders), len(done)
         self.all = self.progress.add_task("sweep", total=self.total, text="")
         self.bars: dict[Path, TaskID] = {}
+        self.free: list[TaskID] = []
         self.watched: dict[Path, Watched] = {}
         self.most = 1  # runs that were under way at once
         self.earlier = done  # finished by other sweeps
         self.took: list[float] = []  # seconds of runs, from start to end
         self.tests: list[float] = []  # and of their tests alone
         self.began, self.due, self.line_due = clock(), 0.0, clock() + LINE_SECONDS
+        # Drawing is most of what a sweep of many short runs costs, so what happens
+        # between two calls of `poll` is drawn by the next one, all at once.
+        self.drawing = False  # whether there are bars
+        self.stale = False  # whether they are out of date
+        self.lines: list[str] = []  # to be printed above them
 
     def __enter__(self) -> Self:
         if self.ended:
             self.log(f"{self.ended} of {self.total} runs are finished already")
         self.progress.start()
+        self.drawing = self.live
         self._draw()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._draw()
+        self.drawing = False
         self.progress.stop()
 
     def notify(self, event: str, folder: Path) -> None:
@@ -120,18 +126,24 @@ class Display:
         """
         name = self._name(folder)
         if event == "start":
-            steps = read_run_config(folder).settings.train.steps
-            self.watched[folder] = Watched(self.clock(), steps)
+            self.watched[folder] = Watched(self.clock())
             self.most = max(self.most, len(self.watched))
             # It is drawn at once, before `_draw` gives all names one width.
             short = shortened(name, self.console.width // 4)
-            self.bars[folder] = self.progress.add_task(short, total=steps, text="")
+            # A new bar draws all of them, so those of runs that ended are taken first.
+            if not self.free:
+                self.free.append(self.progress.add_task(short, text=""))
+            bar = self.bars[folder] = self.free.pop(0)
+            look = {"description": short, "visible": True, "text": ""}
+            self.progress.update(bar, total=1, completed=0, **look)
             if not self.live:
                 self.log(f"start   {name}")
-            self._draw()
+            self.stale = True
             return
         # Ended: its bar goes, so that the terminal shows only what is under way.
-        self.progress.remove_task(self.bars.pop(folder))
+        bar = self.bars.pop(folder)
+        self.progress.update(bar, visible=False)
+        self.free.append(bar)
         run = self.watched.pop(folder)
         self.ended += 1
         place = f"[{self.ended}/{self.total}]"
@@ -152,12 +164,14 @@ class Display:
             except (OSError, ValueError):  # another sweep is trying it again
                 error = "see its folder"
             self._ended("FAILED", name, [str(error)], [place])
-        self._draw()
+        self.stale = True
 
     def poll(self) -> None:
         """Show what the runs under way say of themselves, once a second."""
         now = self.clock()
         if now < self.due:
+            if self.stale:
+                self._draw()
             return
         self.due = now + POLL_SECONDS + 0.01 * len(self.watched)
         for folder, run in self.watched.items():
@@ -215,11 +229,18 @@ class Display:
         return max([together / self.most, *lefts.values()])
 
     def log(self, text: str) -> None:
-        """Print a line above the bars.
+        """Print a line above the bars, with the next drawing of those.
 
         Args:
           text: the line; on a terminal what is longer is broken between words.
         """
+        if self.drawing:
+            self.lines.append(text)
+            self.stale = True
+        else:
+            self._print(text)
+
+    def _print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=not self.live)
 
     def _ended(
@@ -252,9 +273,13 @@ class Display:
         return parts + ([left_text(left)] if left else [])
 
     def _draw(self) -> None:
-        """Bring the bars up to date, each on one line of the terminal."""
+        """Print new lines and bring the bars up to date, each on one line."""
+        self.stale = False
         if not self.live:
             return
+        if self.lines:
+            self._print("\n".join(self.lines))
+            self.lines = []
         width = self.console.width
         names = [self._name(folder) for folder in self.watched]
         # Two blanks between three columns.
@@ -263,6 +288,7 @@ class Display:
         for folder, run in self.watched.items():
             self.progress.update(
                 self.bars[folder],
+                total=run.progress.steps or 1,  # an empty bar, until it says more
                 completed=run.progress.step,
                 description=shortened(self._name(folder), longest),
                 text=fit(parts_of(run.progress), room - longest),

@@ -75,10 +75,11 @@ def resolve(
         preset that is for other tasks.
     """
     config = copy.deepcopy(base)  # which keeps the types of settings; a "copy" does not
-    given = full_names(config, values) | dict(overrides or {})
-    name = (all_values(config) | given).get("model.preset")
+    settings = all_values(config)
+    given = full_names(settings, values) | dict(overrides or {})
+    name = (settings | given).get("model.preset")
     preset = _preset_values(config, str(name)) if name else {}
-    for setting, value in (full_names(config, preset) | given).items():
+    for setting, value in (full_names(settings, preset) | given).items():
         set_value(config, setting, value)
     return config
 
@@ -102,8 +103,11 @@ class _Plan:
 
     def __init__(self, base: ConfigDict, overrides: Values):
         self.base, self.overrides = base, overrides
+        self.names = all_values(base).keys()
         self.specs: list[RunSpec] = []
+        self.places: set[Path] = set()  # of the specs
         self.rows: dict[str, str] = {}  # slug -> printed name, in order
+        self.order: dict[str, int] = {}  # slug -> its place there
         self.mistakes: list[tuple[str, str]] = []  # (row, a line on what is wrong)
 
     def add(self, row: str, **values: object) -> None:
@@ -121,16 +125,18 @@ class _Plan:
             raise ValueError(
                 f"shares the folder {slug!r} with row {self.rows[slug]!r}; rename one"
             )
+        order = self.order.setdefault(slug, len(self.order))
         config = resolve(self.base, values, self.overrides)
         place = Path(slug) / str(config.seed)
-        spec = make_run_spec(config, place, row, slug, list(self.rows).index(slug))
-        check_options([spec.settings], full_names(config, values))
-        if place in {other.place for other in self.specs}:
+        spec = make_run_spec(config, place, row, slug, order)
+        check_options([spec.settings], full_names(self.names, values))
+        if place in self.places:
             hint = ""
             if "seed" in self.overrides:
                 hint = "; --config.seed is for all runs, and the sweep sets its own"
             raise ValueError(f"it is added twice with seed {config.seed}{hint}")
         self.specs.append(spec)
+        self.places.add(place)
 
     def _lines(self) -> list[str]:
         """A line for each mistake; one that many rows share is shown once."""

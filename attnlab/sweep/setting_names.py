@@ -1,7 +1,6 @@
 """Settings of a ConfigDict by name: in full, "train.steps", or by the last word."""
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Collection, Mapping
 
 from ml_collections import ConfigDict
 
@@ -27,11 +26,13 @@ def all_values(config: ConfigDict, prefix: str = "") -> dict[str, object]:
     return values
 
 
-def full_names(config: ConfigDict, values: Mapping[str, object]) -> dict[str, object]:
+def full_names(
+    names: Collection[str], values: Mapping[str, object]
+) -> dict[str, object]:
     """Values by the full names of their settings.
 
     Args:
-      config: all settings.
+      names: of all settings, in full.
       values: by names in full, or by last words ("window") where those are unique.
 
     Returns:
@@ -40,11 +41,10 @@ def full_names(config: ConfigDict, values: Mapping[str, object]) -> dict[str, ob
     Raises:
       ValueError: for a word that several settings end with, and for an unknown name.
     """
-    names = [*all_values(config)]
     return {_full_name(names, name): value for name, value in values.items()}
 
 
-def _full_name(names: list[str], name: str) -> str:
+def _full_name(names: Collection[str], name: str) -> str:
     # Full names first: "seed" is one, whatever ends in it elsewhere.
     if name in names:
         return name
@@ -58,6 +58,10 @@ def _full_name(names: list[str], name: str) -> str:
     raise ValueError(f"unknown setting {name!r}{hint}")
 
 
+def _unknown(config: ConfigDict, name: str) -> str:
+    return f"unknown setting {name!r}{near(name, [*all_values(config)])}"
+
+
 def set_value(config: ConfigDict, name: str, value: object) -> None:
     """Change a setting in place.
 
@@ -69,13 +73,14 @@ def set_value(config: ConfigDict, name: str, value: object) -> None:
     Raises:
       ValueError: for an unknown setting, and a value of another type.
     """
-    names = [*all_values(config)]
-    if name not in names:
-        raise ValueError(f"unknown setting {name!r}{near(name, names)}")
     *sections, leaf = name.split(".")
     section = config
     for part in sections:
-        section = cast(ConfigDict, section[part])
+        section = section.get(part)
+        if not isinstance(section, ConfigDict):
+            raise ValueError(_unknown(config, name))
+    if leaf not in section or isinstance(section[leaf], ConfigDict):
+        raise ValueError(_unknown(config, name))
     try:
         section[leaf] = value
     except TypeError as error:

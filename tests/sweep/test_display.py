@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -95,6 +96,27 @@ def test_no_line_is_longer_than_the_terminal(tmp_path, monkeypatch, width):
         assert "step 120/600  0:01:40 left\n" in shown
     if width == 200:
         assert "loss 2.310  tokens/s 51234  bleu 12.300  aer 0.250" in shown
+
+
+def test_what_happens_between_two_polls_is_drawn_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream, clock = Terminal(), Clock()
+    folders = make_folders(tmp_path, *"abcdef")
+    with Display(folders, tmp_path, stream=stream, clock=clock) as display:
+        for folder in folders[:3]:
+            display.notify("start", folder)
+        display.poll()
+        before = stream.getvalue()
+        for ended, folder in zip(folders, folders[3:], strict=False):
+            finish(ended)
+            display.notify("done", ended)
+            display.notify("start", folder)
+        assert stream.getvalue() == before
+        display.poll()  # the next second has not begun
+        drawn = "\n".join(screens(stream.getvalue().removeprefix(before)))
+        assert re.findall("done +(./0)", drawn) == ["a/0", "b/0", "c/0"]
+        # Those that ended go up with the lines that are printed above.
+        assert re.findall("(./0) +━", drawn)[-3:] == ["d/0", "e/0", "f/0"]
 
 
 def test_elsewhere_it_is_a_plain_line_for_each_stage(tmp_path, monkeypatch):
