@@ -5,12 +5,14 @@
     python -m benchmarks --write                 # only writes results.md anew
 
 Every run leaves its figures in runs/bench/figures. results.md shows the median and the
-range over all runs of this machine and commit, so run it on different minutes.
+range over all runs of this machine, so run it on different minutes. What was not
+measured here stays there as it is, with the machine that it was measured on.
 """
 
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -31,17 +33,17 @@ SCRIPTS = (
     "decoding",
     "replicas",
     "memory",
+    "reports",
+    "kernels",
 )
 TABLES = ("marginal", "learning")  # printed; they have no targets
+OPTIONS = {"reports": ["--folder", str(FIGURES.parent / "reports")]}  # its runs stay
+PYTHONS = {"kernels": ROOT / ".venv-accelerators" / "bin" / "python"}  # the compilers
 HEAD = """# Benchmark results
 
-Made by `make bench`; every figure is the median over {runs} of `python -m benchmarks`,
-its range behind it. Each of them is itself a median of turns that alternate both sides
-in one run. PyTorch is {torch}.
-
-{machine}
-
-Runs: {times}.
+Made by `make bench`; every figure is the median over runs of `python -m benchmarks`,
+its range behind it. A ratio is itself a median of turns that alternate both sides in
+one run.
 """
 
 
@@ -59,9 +61,13 @@ def run(only: list[str]) -> int:
         if only and name not in only:
             continue
         print(f"\n== {name}", flush=True)
+        python = PYTHONS.get(name, Path(sys.executable))
+        if not python.exists():
+            print(f"(left out: there is no {python}; `make accelerators` makes it)")
+            continue
         figures = FIGURES / f".{name}.json"
         figures.unlink(missing_ok=True)
-        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        command = [str(python), "-m", f"benchmarks.{name}", *OPTIONS.get(name, [])]
         if name in SCRIPTS:
             command += ["--json", str(figures)]
         began = time.perf_counter()
@@ -91,47 +97,73 @@ def torch_version() -> str:
     return done.stdout.strip() or "absent"
 
 
-def rows(records: list[dict], script: str):
-    """Lines of a script's table: every figure that any run has."""
+def section(script: str, records: list[dict]) -> str:
+    """What results.md says of a script: where it ran, and a table of its figures.
+
+    Args:
+      script: one of SCRIPTS.
+      records: of runs on one machine.
+
+    Returns:
+      The text below the heading; "" where no run has its figures.
+    """
+    records = [record for record in records if script in record["figures"]]
+    if not records:
+        return ""
+    machine, times = records[-1]["machine"], [each["started"] for each in records]
+    described = ", ".join(f"{name} {value}" for name, value in machine.items())
     values: dict[str, list[Figure]] = {}
     for record in records:
-        for figure in record["figures"].get(script, ()):
+        for figure in record["figures"][script]:
             values.setdefault(figure["name"], []).append(Figure(**figure))
+    lines = [
+        f"On {described}, PyTorch {records[-1]['torch']}; {', '.join(times)}.",
+        "",
+        "| figure | median | range | target | |",
+        "| --- | ---: | --- | --- | --- |",
+    ]
     for name, figures in values.items():
         numbers = [figure.value for figure in figures]
         middle = figures[-1]._replace(value=statistics.median(numbers))
-        spread = f"{min(numbers):.3g} to {max(numbers):.3g}, {len(numbers)} runs"
+        runs = f"{len(numbers)} runs" if len(numbers) > 1 else "one run"
+        spread = f"{min(numbers):.3g} to {max(numbers):.3g}, {runs}"
         verdict = {None: "", True: "met", False: "**not met**"}[middle.met]
         target = f"{middle.target} {middle.unit}" if middle.target else ""
         value = f"{middle.value:.3g} {middle.unit}"
-        yield f"| {name} | {value} | {spread} | {target} | {verdict} |"
+        lines.append(f"| {name} | {value} | {spread} | {target} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def sections(text: str) -> dict[str, str]:
+    """The parts of results.md by their headings.
+
+    Args:
+      text: of the file.
+
+    Returns:
+      The text below each heading of the second level.
+    """
+    _, *parts = re.split(r"^## (.*)\n+", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def write() -> None:
-    """benchmarks/results.md, from the runs of this machine."""
+    """benchmarks/results.md, from the runs of this machine and what is there."""
     here = machine()
     records = [
         json.loads(path.read_text()) for path in sorted(FIGURES.glob("[0-9]*.json"))
     ]
     records = [record for record in records if record["machine"] == here]
-    if not records:
-        raise SystemExit(f"no figures of this machine in {FIGURES}; run `make bench`")
-    described = "\n".join(f"- {name}: {value}" for name, value in here.items())
-    text = HEAD.format(
-        runs=f"{len(records)} runs" if len(records) > 1 else "one run",
-        torch=records[-1]["torch"],
-        machine=described,
-        times=", ".join(record["started"] for record in records),
-    )
+    there = sections(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    text = HEAD
     for script in SCRIPTS:
-        lines = list(rows(records, script))
-        if lines:
-            text += f"\n## {script}\n\n| figure | median | range | target | |\n"
-            text += "| --- | ---: | --- | --- | --- |\n" + "\n".join(lines) + "\n"
+        below = section(script, records) or there.get(script, "")
+        if below:
+            text += f"\n## {script}\n\n{below.rstrip()}\n"
     if NOTES.exists():
         text += "\n" + NOTES.read_text(encoding="utf-8")
     RESULTS.write_text(text, encoding="utf-8")
-    print(f"\n{RESULTS} has the medians of {len(records)} run(s)")
+    print(f"\n{RESULTS} has the medians of {len(records)} run(s) of this machine")
 
 
 def main() -> int:

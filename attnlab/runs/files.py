@@ -32,7 +32,7 @@ EXAMPLE_COUNTS = "tallies.npz"
 EXAMPLES = "examples.npz"
 
 
-def write_bytes(path: Place, content: bytes) -> None:
+def write_bytes(path: Place, content: bytes, *, lasting: bool = True) -> None:
     """Write a file whole or not at all: a kill leaves the old one or none.
 
     The content goes to a hidden file beside it, onto the disk, and then takes the name.
@@ -40,6 +40,8 @@ def write_bytes(path: Place, content: bytes) -> None:
     Args:
       path: of the file; folders above it are made.
       content: all of it.
+      lasting: whether it must outlive a power cut, for which the disk is waited for;
+        False for what can be made anew.
 
     Raises:
       OSError: with the file's name, also where the disk is full.
@@ -51,9 +53,10 @@ def write_bytes(path: Place, content: bytes) -> None:
     try:
         with open(temporary, "wb") as file:
             file.write(content)
-            file.flush()
-            # Before the rename, or a power cut could leave the name with no content.
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                # Before the rename, or a power cut could leave a name with no content.
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise _placed(error, path) from None

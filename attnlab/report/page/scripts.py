@@ -26,5 +26,5 @@ def write_script(path: Path, name: str, value: str) -> Path:
     except FileNotFoundError:
         same = False
     if not same:
-        write_bytes(path, content)
+        write_bytes(path, content, lasting=False)  # hundreds, each made anew if torn
     return path
