@@ -212,7 +212,8 @@ def reports(root: Path, rows: int, seeds: int, sentences: int) -> list[Figure]:
     print(f"{made} runs made in {time.perf_counter() - began:.0f} s", flush=True)
     last = sweep_rows.plan(get_config(), sweep_of(rows, seeds))[-1].place
     held = root.with_name(f"{root.name}-last")
-    shutil.rmtree(root / "report", ignore_errors=True)
+    for left in (root / "report", held):  # of a measurement that was stopped
+        shutil.rmtree(left, ignore_errors=True)
     (root / NAME).unlink(missing_ok=True)
     (root / last).rename(held)
     first = report(root)

@@ -73,7 +73,7 @@ class RowLine(NamedTuple):
         return (len(self.x) // 8, 3.0) if len(self.x) > BEADS else (1, 3.6)
 
 
-class Panel(NamedTuple):
+class CurvePanel(NamedTuple):
     """One axes of curves.
 
     box: its left, bottom, width and height, as parts of the figure's.
@@ -130,7 +130,7 @@ class RowCurves(NamedTuple):
     """
 
     size: tuple[float, float]
-    panels: Sequence[Panel]
+    panels: Sequence[CurvePanel]
 
     @property
     def rows(self) -> list[str]:
@@ -208,7 +208,7 @@ def learning_curves(
         ]
         box = (number * (width + 0.1), 0.0, width, 1.0)
         label = LOGARITHMIC.get(score, score)
-        panels.append(Panel(box, "training step", label, lines))
+        panels.append(CurvePanel(box, "training step", label, lines))
     return RowCurves((WIDTH, 2.5), panels)
 
 
@@ -296,7 +296,7 @@ def _binned(
         lines.append(RowLine(row, places[row], x, mean, ends))
     label = f"{x_label}; number of {counted} below each"
     held = (bins.labels, bins.counts)
-    panel = Panel((0.0, 0.0, 1.0, 1.0), label, y_label, lines, held, counted)
+    panel = CurvePanel((0.0, 0.0, 1.0, 1.0), label, y_label, lines, held, counted)
     return RowCurves((WIDTH * 0.62, 2.6), [panel])
 
 
@@ -337,7 +337,7 @@ def _draw(axes: Axes, line: RowLine) -> None:
         axes.fill_between(line.x, *line.ends, **fill)
 
 
-def _label(axes: Axes, panel: Panel) -> None:
+def _label(axes: Axes, panel: CurvePanel) -> None:
     """Name the axes and place their ticks."""
     axes.set_ylabel(panel.y_label)
     if panel.bins is None:

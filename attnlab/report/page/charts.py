@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from attnlab.report.figures import LINE_WIDTH, MARKERS, look_of, styled
-from attnlab.report.row_curves import BAND, THIN, Panel, RowCurves, RowLine
+from attnlab.report.row_curves import BAND, THIN, CurvePanel, RowCurves, RowLine
 
 if TYPE_CHECKING:
     from matplotlib.path import Path
@@ -128,7 +128,7 @@ def chart_of(curves: RowCurves, frame: Frame | None = None) -> Chart:
 
 
 def _row(
-    panel: Panel, line: RowLine, slopes: np.ndarray, starts: np.ndarray, clip: str
+    panel: CurvePanel, line: RowLine, slopes: np.ndarray, starts: np.ndarray, clip: str
 ) -> tuple[Fragment, Fragment]:
     """The lines of a row in a panel, and the points that have texts."""
     look = look_of(line.place)
@@ -166,7 +166,7 @@ def _row(
     return ["g", named, drawn], ["g", named | {"class": "values"}, [values]]
 
 
-def _text(panel: Panel, line: RowLine, n: int) -> str:
+def _text(panel: CurvePanel, line: RowLine, n: int) -> str:
     """A point's value in words: "local-p, step 1,200: 31.2 (30.8 to 31.9)"."""
     text = f"{line.row}, {panel.place_of(line, n)}: {line.mean[n]:.4g}"
     if line.ends is None:
