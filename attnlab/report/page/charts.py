@@ -207,7 +207,8 @@ def _pieces(points: np.ndarray) -> list[np.ndarray]:
         return [points] if len(points) else []
     from matplotlib.path import Path
 
-    return [Path(points).cleaned(simplify=True).vertices[:-1]]  # the last is a stop
+    path = Path(points).cleaned(simplify=True)
+    return [np.asarray(path.vertices)[:-1]]  # the last is a stop
 
 
 def _line(points: np.ndarray) -> str:
@@ -234,6 +235,7 @@ def _mark(line: RowLine) -> str:
 def _marks(curves: RowCurves) -> ElementTree.Element:
     """The markers of all rows, and the circle under which a value's text is shown."""
     from matplotlib.markers import MarkerStyle
+    from matplotlib.transforms import Affine2D
 
     kinds = {
         _mark(line): (look_of(line.place)["marker"], line.markers[1])
@@ -244,7 +246,7 @@ def _marks(curves: RowCurves) -> ElementTree.Element:
     for name, (marker, size) in {**kinds, "value": ("o", VALUE_SIZE)}.items():
         style = MarkerStyle(marker)
         # Downwards, as y grows in SVG.
-        transform = style.get_transform().scale(size, -size)
+        transform = style.get_transform() + Affine2D().scale(size, -size)
         path = transform.transform_path(style.get_path())
         ElementTree.SubElement(defined, "path", {"id": name, "d": _outline(path)})
     return defined
