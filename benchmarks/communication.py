@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
         way = parallel_update(partial(make_update, task, chosen), layout)
         rate = np.float32(train.learning_rate)
         state = first_state(task, chosen)(0)
-        with launching(few=options.target == "h200"):
+        with launching(TARGETS[options.target].backend):
             lowered = way.lower(state, batch, rate)
         program = (
             compile_lowered(options.target, lowered)

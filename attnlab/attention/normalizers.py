@@ -78,7 +78,7 @@ def entmax15(scores: jax.Array, valid: jax.Array) -> jax.Array:
 def _below_top(scores, valid):
     """scores minus the largest valid one, so at most 0; 0 where not valid."""
     lowest = jnp.finfo(scores.dtype).min
-    top = jnp.max(jax.lax.stop_gradient(scores), where=valid, initial=lowest)
+    top = jnp.where(valid, jax.lax.stop_gradient(scores), lowest).max()
     return jnp.where(valid, scores - top, 0)
 
 

@@ -1,10 +1,11 @@
 """Whether a program shall launch few kernels, or do little work.
 
 At widths of some hundreds a GPU spends its time launching kernels, and a CPU
-multiplying. So loops that store what the gradient needs in one array, a batched product
-for both directions of an encoder, and products of padding, which make the lengths of
-loops known, are for GPUs alone. A TPU runs its loops by itself; there packing takes
-more kernels than it saves (100 a word for 70 of `bahdanau2014` on a v5e).
+multiplying. So loops with a gradient of their own (`scan`), and one loop with a batched
+product for both directions of an encoder, are for accelerators alone. A GPU's kernels
+are launched by its host: for it, loops store what the gradient needs in one array, and
+products of padding make their lengths known. A TPU runs its loops by itself, and there
+packing takes more kernels than it saves.
 """
 
 from collections.abc import Iterator
@@ -13,32 +14,44 @@ from contextvars import ContextVar
 
 import jax
 
-_chosen: ContextVar[bool | None] = ContextVar("few_kernels", default=None)
+_chosen: ContextVar[str | None] = ContextVar("backend", default=None)
 
 
 def few_kernels() -> bool:
     """Whether the program that is being traced shall launch few kernels.
 
     Returns:
-      Whether JAX's default backend is a GPU, or as `launching` says.
+      Whether it is for a GPU or a TPU: JAX's default backend, or as `launching` says.
     """
-    chosen = _chosen.get()
-    return jax.default_backend() == "gpu" if chosen is None else chosen
+    return _backend() != "cpu"
+
+
+def launched_by_host() -> bool:
+    """Whether each kernel of the program that is being traced waits for its host.
+
+    Returns:
+      Whether it is for a GPU.
+    """
+    return _backend() == "gpu"
+
+
+def _backend() -> str:
+    return _chosen.get() or jax.default_backend()
 
 
 @contextmanager
-def launching(*, few: bool) -> Iterator[None]:
+def launching(backend: str) -> Iterator[None]:
     """Choose for all that is traced within, as when compiling for another device.
 
     JAX reuses what it has traced: a function that was jitted before stays as it was.
 
     Args:
-      few: what `few_kernels` shall return.
+      backend: "cpu", "gpu" or "tpu": what the program is for.
 
     Yields:
       Nothing.
     """
-    token = _chosen.set(few)
+    token = _chosen.set(backend)
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ import numpy as np
 from jax.dtypes import float0
 
 from attnlab.masking import zero_padding
-from attnlab.nn.launches import few_kernels
+from attnlab.nn.launches import launched_by_host
 from attnlab.precision import wide, wide_product, wide_type
 
 
@@ -71,7 +71,7 @@ def _real_first(
 
     With `rows` more at the end, so that a block of the last real ones may reach there.
     """
-    if few_kernels():  # blocks of all rows: 0 * NaN must not enter their products
+    if launched_by_host():  # blocks of all rows: 0 * NaN must not enter their products
         readouts = zero_padding(jnp.asarray(readouts), jnp.asarray(mask))
     # Stable, so that sums are added in the same order however rows are padded.
     order = jnp.argsort(jnp.logical_not(mask), stable=True)
@@ -91,7 +91,7 @@ def _fold(work, carry, count: jax.Array, rows: int, total: int):
     def large(k, carry):
         return work(carry, k * rows, rows)
 
-    if few_kernels():
+    if launched_by_host():
         return jax.lax.fori_loop(0, -(-total // rows), large, carry)
     whole, quarter = count // rows, -(-rows // 4)
     rest = (count - whole * rows + quarter - 1) // quarter

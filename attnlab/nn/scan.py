@@ -27,8 +27,9 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jax.extend import core
 
-from attnlab.nn.launches import few_kernels
+from attnlab.nn.launches import few_kernels, launched_by_host
 from attnlab.nn.step_plan import Arrays, Shaped, StepPlan, make_plan, only_vars, read
+from attnlab.nn.tapped_scan import tapped_scan
 
 Slopes = list[jax.Array | None]  # None where an array has no gradient
 
@@ -62,7 +63,22 @@ def scan(
 
     carries, scanned = jax.tree.leaves(carry), jax.tree.leaves(plain)
     first = jax.eval_shape(lambda xs: jax.tree.map(lambda x: x[0], xs), plain)
-    plan, matrices, others, outputs = make_plan(keyed, carry, first)
+    plan, matrices, others, outputs = make_plan(
+        keyed, carry, first, packed=launched_by_host()
+    )
+    if launched_by_host():
+        run = _packed_scan(plan, reverse)
+    else:
+        run = partial(tapped_scan, plan, reverse)
+    last, stacks = run(matrices, others, carries, scanned)
+    return (
+        jax.tree.unflatten(jax.tree.structure(carry), last),
+        jax.tree.unflatten(jax.tree.structure(outputs), stacks),
+    )
+
+
+def _packed_scan(plan: StepPlan, reverse: bool) -> Callable[..., tuple[Arrays, Arrays]]:
+    """The scan of a plan, of its matrices, others, carry and inputs."""
 
     @jax.custom_vjp
     def run(*arguments):
@@ -73,11 +89,7 @@ def scan(
         return _forward(plan, reverse, *values)
 
     run.defvjp(forward, partial(_backward, plan, reverse), symbolic_zeros=True)
-    last, stacks = run(matrices, others, carries, scanned)
-    return (
-        jax.tree.unflatten(jax.tree.structure(carry), last),
-        jax.tree.unflatten(jax.tree.structure(outputs), stacks),
-    )
+    return run
 
 
 def _forward(plan: StepPlan, reverse: bool, matrices, others, carry, inputs):

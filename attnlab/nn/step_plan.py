@@ -2,9 +2,9 @@
 
 Read off the step's jaxpr. What a step does not get from its arguments, parameters above
 all, is the same at every step: `invariant`. A product counts where one factor is
-invariant and the other is one row, or vector, for each example. Several that share
-their variable factor become one, a [U V], of matrices joined before the loop; what
-follows from invariants alone is computed there, too.
+invariant and the other is one row, or vector, for each example. For loops that pack,
+several that share their variable factor become one, a [U V], of matrices joined before
+the loop; what follows from invariants alone is computed there for all.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +19,9 @@ Arrays = list[jax.Array]
 Values = dict[core.Var, jax.Array]
 Atoms = Sequence[core.Var | core.Literal]
 Shaped = jax.Array | jax.ShapeDtypeStruct
+
+# By name: JAX's public modules do not export them all.
+_MOVES = {"broadcast_in_dim", "reshape", "slice", "split", "squeeze", "transpose"}
 
 
 class LoopProduct(NamedTuple):
@@ -123,6 +126,33 @@ class StepPlan(NamedTuple):
                 values |= dict(zip(item.outvars, results, strict=True))
         return values
 
+    def ahead(self, inputs: Arrays) -> tuple["StepPlan", Arrays]:
+        """What only moves inputs about, done for all steps before the loop.
+
+        Args:
+          inputs: [T, ...] each.
+
+        Returns:
+          The plan of the rest, and its inputs [T, ...].
+        """
+        stacks = dict(zip(self.inputs, inputs, strict=True))
+        work: list[core.JaxprEqn | LoopProduct] = []
+        for item in self.work:
+            if isinstance(item, LoopProduct) or not _moves(item, stacks):
+                work.append(item)
+                continue
+            given = [stacks[var] for var in only_vars(item.invars)]
+            made = jax.vmap(lambda *given, eqn=item: _apply(eqn, list(given)))(*given)
+            stacks |= dict(zip(item.outvars, made, strict=True))
+        used = {*only_vars(self.after), *only_vars(self.outputs)}
+        for item in work:
+            if isinstance(item, LoopProduct):
+                used.add(item.factor)
+            else:
+                used.update(only_vars(item.invars))
+        names = [var for var in stacks if var in used]
+        return self._replace(inputs=names, work=work), [stacks[n] for n in names]
+
     def stored(self, carry: Sequence[Shaped]) -> list[Shaped]:
         """What the forward loop stores of a step.
 
@@ -152,7 +182,11 @@ class StepPlan(NamedTuple):
 
 
 def make_plan(
-    step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    carry: Any,
+    inputs: Any,
+    *,
+    packed: bool,
 ) -> tuple[StepPlan, Arrays, Arrays, Any]:
     """The plan of a step.
 
@@ -160,6 +194,8 @@ def make_plan(
       step: step(carry, inputs of one step) -> (carry, outputs of one step).
       carry: a pytree of arrays.
       inputs: of one step; a pytree of arrays, or of their shapes and types.
+      packed: for a loop that packs what it stores: joins products of one factor, and
+        looks into checkpoints, as that loop computes all anew.
 
     Returns:
       The plan, the invariant factors of its products, its other invariants, and a
@@ -167,13 +203,13 @@ def make_plan(
     """
     traced, (_, outputs) = jax.make_jaxpr(step, return_shape=True)(carry, inputs)
     carries = len(jax.tree.leaves(carry))
-    closed = _inlined(traced, jax.tree.leaves((carry, inputs)))
-    plan, matrices, others = _taken_apart(closed, carries)
+    closed = _inlined(traced, jax.tree.leaves((carry, inputs)), checkpoints=packed)
+    plan, matrices, others = _taken_apart(closed, carries, join=packed)
     return plan, matrices, others, outputs
 
 
 def _taken_apart(
-    closed: core.ClosedJaxpr, carries: int
+    closed: core.ClosedJaxpr, carries: int, *, join: bool
 ) -> tuple[StepPlan, Arrays, Arrays]:
     jaxpr = closed.jaxpr
     known: Values = dict(zip(jaxpr.constvars, closed.consts, strict=True))
@@ -189,7 +225,7 @@ def _taken_apart(
         else:
             product, matrix = made
             alike = product.by_rows, product.factor, matrix.dtype, str(eqn.params)
-            if product.by_rows and alike in joinable:
+            if join and product.by_rows and alike in joinable:
                 first, matrices = joinable[alike]
                 first.results.extend(product.results)
                 first.widths.extend(product.widths)
@@ -235,6 +271,12 @@ def _size(variables: Sequence[core.Var]) -> int:
     return sum(aval.size for aval in avals)
 
 
+def _moves(eqn: core.JaxprEqn, stacks: Values) -> bool:
+    """Does the equation only cut, spread or turn inputs?"""
+    given = only_vars(eqn.invars)
+    return bool(given) and eqn.primitive.name in _MOVES and {*given} <= stacks.keys()
+
+
 def _as_product(
     eqn: core.JaxprEqn, known: Values
 ) -> tuple[LoopProduct, jax.Array] | None:
@@ -264,8 +306,10 @@ def _as_product(
     return LoopProduct(factor, dot, [eqn.outvars[0]], [width], by_rows), matrix
 
 
-def _inlined(closed: core.ClosedJaxpr, arguments: Sequence[Any]) -> core.ClosedJaxpr:
-    """The same without calls of jitted and checkpointed functions."""
+def _inlined(
+    closed: core.ClosedJaxpr, arguments: Sequence[Any], *, checkpoints: bool
+) -> core.ClosedJaxpr:
+    """The same without calls of jitted and, with `checkpoints`, of such functions."""
 
     def inline(jaxpr, consts, arguments):
         names = [*jaxpr.constvars, *jaxpr.invars]
@@ -275,7 +319,7 @@ def _inlined(closed: core.ClosedJaxpr, arguments: Sequence[Any]) -> core.ClosedJ
             if eqn.primitive is jit_p:
                 inner = eqn.params["jaxpr"]
                 results = inline(inner.jaxpr, inner.consts, operands)
-            elif eqn.primitive is remat_p:
+            elif eqn.primitive is remat_p and checkpoints:
                 results = inline(eqn.params["jaxpr"], (), operands)
             else:
                 results = _apply(eqn, operands)

@@ -48,11 +48,13 @@ device_description_str: "NVIDIA H200"
 class Target(NamedTuple):
     """An accelerator to compile for.
 
-    platform: JAX's name of it. topologies: by the number of devices, the arguments of
-    `get_topology_desc` for so many. options: of XLA's compiler.
+    platform: JAX's name of its compiler. backend: JAX's name of the device. topologies:
+    by the number of devices, the arguments of `get_topology_desc` for so many. options:
+    of XLA's compiler.
     """
 
     platform: str
+    backend: str
     topologies: Mapping[int, Mapping[str, str]]
     options: Mapping[str, Any]
 
@@ -61,11 +63,13 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         "h200": Target(
             "cuda",
+            "gpu",
             {n: {"topology": f"1x1x{n}", "target_config": H200} for n in (1, 8)},
             # There is no device to try kernels on: XLA takes its first choice of each.
             {"xla_gpu_autotune_level": 0, "xla_gpu_enable_triton_gemm": False},
         ),
         "v5e": Target(
+            "tpu",
             "tpu",
             {1: {"topology_name": "v5e:2x2"}, 8: {"topology_name": "v5e:2x4"}},
             {},
@@ -129,7 +133,7 @@ def compile_for(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=there), arguments
     )
     # As on the device itself, and not as on this CPU.
-    with launching(few=TARGETS[name].platform == "cuda"):
+    with launching(TARGETS[name].backend):
         lowered = jax.jit(function, donate_argnums=donate).lower(*shapes)
     return compile_lowered(name, lowered)
 

@@ -28,7 +28,7 @@ def test_what_eight_devices_exchange(strategy, target):
         Layout(strategy, devices_of(target, 8)),
         shared=run.task.shared,
     )
-    with launching(few=target == "h200"):
+    with launching(TARGETS[target].backend):
         lowered = way.lower(*run.arguments)
     program = compile_lowered(target, lowered)
     counts = collectives(program.as_text())

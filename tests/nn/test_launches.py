@@ -32,7 +32,7 @@ def test_few_kernels_give_the_numbers_and_gradients_of_many(name):
     def slopes(few):
         def loss(params):
             draw = SampleSpec(jax.random.key(1)) if "read" in options else None
-            with launching(few=few):
+            with launching("gpu" if few else "cpu"):
                 outputs = model.apply(
                     params,
                     SOURCE,

@@ -258,7 +258,7 @@ def test_blocks_of_all_rows_give_what_blocks_of_real_rows_give(name):
     holes = np.where(MASK[:, None], READOUTS, np.nan)
 
     def slopes(few):
-        with launching(few=few):
+        with launching("gpu" if few else "cpu"):
             return with_slopes(LOSSES[name], readouts=holes if few else READOUTS)
 
     close(slopes(True), slopes(False))

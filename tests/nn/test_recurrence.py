@@ -132,7 +132,7 @@ def test_both_directions_in_one_loop_are_two_loops(name):
 
     def slopes(few):
         def loss(params, words):
-            with launching(few=few):
+            with launching("gpu" if few else "cpu"):
                 runs = recur_both(cell_named(name), params, words, mask, hidden=HIDDEN)
             total = sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(runs))
             return total, runs
