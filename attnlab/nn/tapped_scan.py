@@ -59,8 +59,8 @@ def tapped_scan(
         return [jnp.zeros(shape, product.shape.dtype) for shape, product in each]
 
     @jax.custom_vjp
-    def run(matrices, *rest):
-        return _loop(plan, reverse, matrices, *rest, taps())[0]
+    def run(matrices, others, carry, inputs):
+        return _loop(plan, reverse, matrices, others, carry, inputs, taps())[0]
 
     def forward(matrices, *rest):
         loop = partial(_loop, plan, reverse, matrices)

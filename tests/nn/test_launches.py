@@ -25,14 +25,15 @@ MODELS = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_few_kernels_give_the_numbers_and_gradients_of_many(name):
+    """For a GPU and for a TPU."""
     case, options = MODELS[name]
     model = by_hand.make(case, **options)
     params = by_hand.parameters(model)
 
-    def slopes(few):
+    def slopes(backend):
         def loss(params):
             draw = SampleSpec(jax.random.key(1)) if "read" in options else None
-            with launching("gpu" if few else "cpu"):
+            with launching(backend):
                 outputs = model.apply(
                     params,
                     SOURCE,
@@ -48,8 +49,10 @@ def test_few_kernels_give_the_numbers_and_gradients_of_many(name):
         both = jax.value_and_grad(loss, has_aux=True)
         return jax.jit(both, compiler_options=FAST)(params)
 
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
-        slopes(True),
-        slopes(False),
-    )
+    expected = slopes("cpu")
+    for backend in ("gpu", "tpu"):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+            slopes(backend),
+            expected,
+        )

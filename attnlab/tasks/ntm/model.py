@@ -20,6 +20,7 @@ from attnlab.attention.base import (
     Params,
 )
 from attnlab.nn.cells import Cell, dense, lstm, project
+from attnlab.nn.launches import few_kernels
 from attnlab.nn.recurrence import time_major
 from attnlab.nn.scan import scan
 
@@ -159,9 +160,11 @@ class NTM(nn.Module):
         given = {**self.control, "input": self.control["input"][: self.inputs]}
         projected = self.controller.project(given, steps)
         machines = jax.vmap(lambda _: self.start())(steps[0])
-        # What a step forms of the memory is formed anew for the gradient: saving it all
-        # takes three times as long.
-        step = jax.checkpoint(jax.vmap(self.step), prevent_cse=False)
+        step = jax.vmap(self.step)
+        if not few_kernels():
+            # What a step forms of the memory is formed anew for the gradient: saving it
+            # all takes three times as long.
+            step = jax.checkpoint(step, prevent_cse=False)
         _, scanned = scan(step, machines, projected)
         states, seen, reads, writes = jax.tree.map(time_major, scanned)
         seen = seen.reshape(*seen.shape[:2], -1)
@@ -228,8 +231,14 @@ class NTM(nn.Module):
             memory = self.prepare(head, machine.memory.T)  # the step's old one
             return self.attention.apply(head, state, memory, step=0, carry=carry)
 
-        read = jax.vmap(look)(self.readers, machine.reading)
-        written = jax.vmap(look)(self.writers, machine.writing)
+        if few_kernels():  # heads do not wait for each other
+            heads = _joined(self.readers, self.writers)
+            both = jax.vmap(look)(heads, _joined(machine.reading, machine.writing))
+            read = jax.tree.map(lambda leaf: leaf[: self.read_heads], both)
+            written = jax.tree.map(lambda leaf: leaf[self.read_heads :], both)
+        else:
+            read = jax.vmap(look)(self.readers, machine.reading)
+            written = jax.vmap(look)(self.writers, machine.writing)
         emitted = jnp.clip(state @ self.change + self.change_bias, -CLIP, CLIP)
         erase, add = jnp.split(emitted.reshape(self.write_heads, -1), 2, axis=-1)
         memory = write(
@@ -237,6 +246,11 @@ class NTM(nn.Module):
         )
         machine = Machine(cell, read.context, read.carry, written.carry, memory)
         return machine, (state, read.context, read.weights, written.weights)
+
+
+def _joined(first, second):
+    """Leaves [R, ...] and [W, ...] as [R + W, ...]."""
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), first, second)
 
 
 def write(

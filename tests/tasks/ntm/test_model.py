@@ -182,13 +182,14 @@ def test_the_parameters_of_a_machine_add_up():
     assert count(model) == 100 * (9 + 20 + 1) + heads + change + output
 
 
-def test_few_kernels_give_the_gradients_of_many():
+@pytest.mark.parametrize("backend", ["gpu", "tpu"])
+def test_few_kernels_give_the_gradients_of_many(backend):
     model = machine(memory="learned")
     params = params_of(model)
 
-    def slopes(few):
+    def slopes(backend):
         def loss(params):
-            with launching("gpu" if few else "cpu"):
+            with launching(backend):
                 outputs = model.apply(params, SEQUENCES)
             return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(outputs))
 
@@ -196,6 +197,6 @@ def test_few_kernels_give_the_gradients_of_many():
 
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
-        slopes(True),
-        slopes(False),
+        slopes(backend),
+        slopes("cpu"),
     )
