@@ -35,7 +35,7 @@ class CountedStep(NamedTuple):
     """A training step whose kernels are counted.
 
     config: of a module of configs. changes: of its settings. target: the most kernels a
-    word that are wanted; 0: none is set.
+    word that are wanted, on either; 0: none is set.
     """
 
     config: str
