@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"{batch.target.shape[1]} words: {count:,} parameters, {4 * count / 1e6:.2f} MB"
     )
     print(f"{'strategy':10} {'MB':>9} {'of that':>9}   by kind")
+    backend = TARGETS[options.target].backend if options.target else "cpu"
     for strategy in STRATEGIES:
         changes = {"strategy": strategy, "devices": options.devices}
         chosen = train.model_copy(update=changes)
@@ -66,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         way = parallel_update(partial(make_update, task, chosen), layout)
         rate = np.float32(train.learning_rate)
         state = first_state(task, chosen)(0)
-        with launching(TARGETS[options.target].backend):
+        with launching(backend):
             lowered = way.lower(state, batch, rate)
         program = (
             compile_lowered(options.target, lowered)
