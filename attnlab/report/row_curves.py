@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 LOGARITHMIC = {"perplexity": "ln perplexity (nats per token)"}  # how curves show it
 BAND = 0.14  # opacity of a band
-THIN: dict[str, Any] = {"linewidth": 0.6, "alpha": 0.7}  # of a seed that ran longer than the others
+# The line of a seed that ran longer than the others.
+THIN: dict[str, Any] = {"linewidth": 0.6, "alpha": 0.7}
 BEADS = 15  # points of a line; with a marker at each of more it would look like beads
 
 
