@@ -46,6 +46,7 @@ def open_page(browser):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
+        page.set_default_navigation_timeout(60_000)  # .ci/run compiles beside it
         page.on("console", lambda line: console.append(f"{line.type}: {line.text}"))
         page.on("pageerror", lambda error: console.append(f"error: {error}"))
         page.on("request", lambda request: asked.append(request.url))
