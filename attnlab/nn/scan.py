@@ -41,7 +41,7 @@ def scan(
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """`jax.lax.scan`; on GPUs with the backward pass of this file.
+    """`jax.lax.scan`; on GPUs the one of this file, on TPUs `tapped_scan`.
 
     Args:
       step: step(carry, inputs of one step) -> (carry, outputs of one step).

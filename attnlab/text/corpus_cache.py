@@ -4,7 +4,6 @@ A file is named by what was asked for, the generator's code, and the version of 
 whose `random` may draw otherwise in another one. The folder may be deleted at any time.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from attnlab.runs import write_bytes
+from attnlab.runs.manifest import digest
 from attnlab.text.pairs import Corpus, GoldPair, Pair
 
 MOST = 16  # files; one of 20,000 pairs takes 3 MB
@@ -42,24 +42,20 @@ def load_or_draw(asked: str, draw: Callable[[], Corpus]) -> Corpus:
     """
     code = [(Path(__file__).parent / name).read_bytes() for name in CODE]
     key = repr((asked, sys.version_info[:2], code)).encode()
-    path = folder() / f"{hashlib.sha256(key).hexdigest()[:32]}.json"
+    path = folder() / f"{digest(key)[:32]}.json"
     with suppress(OSError, ValueError):
-        digest, _, content = path.read_bytes().partition(b"\n")
-        if digest == _digest(content):
+        first, _, content = path.read_bytes().partition(b"\n")
+        if first == digest(content).encode():
             return _unpacked(json.loads(content))
     corpus = draw()
     content = json.dumps(_packed(corpus), separators=(",", ":")).encode()
     # Without a folder to write into, each process draws its own.
     with suppress(OSError):
-        write_bytes(path, _digest(content) + b"\n" + content)
+        write_bytes(path, digest(content).encode() + b"\n" + content)
         files = sorted(folder().glob("*.json"), key=lambda file: file.stat().st_mtime)
         for file in files[:-MOST]:
             file.unlink()
     return corpus
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode()
 
 
 def _packed(corpus: Corpus) -> Mapping[str, object]:

@@ -31,9 +31,9 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
         lines = []
-    told = [line for line in lines if line.startswith(("model name", "flags"))][:2]
-    told = told or [platform.processor()]
-    names = [platform.machine(), *told]
+    about = [line for line in lines if line.startswith(("model name", "flags"))][:2]
+    about = about or [platform.processor()]
+    names = [platform.machine(), *about]
     return hashlib.sha256("\n".join(names).encode()).hexdigest()[:8]
 
 
