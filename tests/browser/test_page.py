@@ -51,6 +51,17 @@ def maps(page):
     )
 
 
+def wait_for_count(locator, number):
+    """Wait until as many elements match.
+
+    Not `page.wait_for_function`: the page's policy refuses to evaluate a text again,
+    so that it fails wherever its first look comes too early.
+    """
+    from playwright.sync_api import expect  # the extra is not in the default tests
+
+    expect(locator).to_have_count(number, timeout=10_000)
+
+
 def link(page):
     """The link, once it has followed the page."""
     page.wait_for_timeout(200)
@@ -135,9 +146,9 @@ def test_seeds_unfold_and_failures_show(open_page, small):
     row = page.locator('[data-row="local-m-general"]').inner_text()
     assert f"{mean:.1f} ± " in row
     page.keyboard.press("Enter")  # the focus is still there
-    page.wait_for_function("document.querySelectorAll('tr.run').length === 1")
+    wait_for_count(page.locator("tr.run"), 1)
     page.locator("#unfold").click()
-    page.wait_for_function("document.querySelectorAll('tr.run').length === 9")
+    wait_for_count(page.locator("tr.run"), 9)
     notes = page.locator("#notes").inner_text()
     assert "Mean ± standard deviation over seeds (2 a row)." in notes
     assert "† differs from" in notes
@@ -150,7 +161,7 @@ def test_variants_are_chosen_up_to_four(open_page, small):
     assert maps(page) == ["global-dot", "local-m-general", "local-p-general"]
     for box in page.locator("[data-pick]:enabled").all():
         box.set_checked(True)
-    page.wait_for_function("document.querySelectorAll('[data-map]').length === 4")
+    wait_for_count(page.locator("[data-map]"), 4)
     assert page.locator('[data-pick="lost"]').is_disabled()
     assert page.locator("#add").count() == 0
     for box in page.locator("[data-pick]:enabled").all():
@@ -159,12 +170,12 @@ def test_variants_are_chosen_up_to_four(open_page, small):
     page.locator('[data-pick="local-p-general"]').press("Space")
     page.wait_for_selector('[data-map="local-p-general"]')
     page.locator("#add").click()
-    page.wait_for_function("document.querySelectorAll('[data-map]').length === 2")
+    wait_for_count(page.locator("[data-map]"), 2)
     page.locator('[data-slot="1"]').select_option("hard-local-p")
     page.wait_for_selector('[data-map="hard-local-p"]')
     assert "row=local-p-general&row=hard-local-p" in link(page)
     page.locator('[data-remove="0"]').click()
-    page.wait_for_function("document.querySelectorAll('[data-map]').length === 1")
+    wait_for_count(page.locator("[data-map]"), 1)
     assert maps(page) == ["hard-local-p"]
 
 
@@ -386,15 +397,7 @@ def test_curves_show_values_and_hide_rows(open_page, small):
         return {g.get_attribute("data-line") for g in groups if g.is_visible()}
 
     def wait_for_lines(number):
-        count = (
-            "all => all.filter((g) => g.getAttribute('display') === 'inline').length"
-        )
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            if chart.locator("g.values").evaluate_all(count) == number:
-                return
-            page.wait_for_timeout(20)
-        raise AssertionError(drawn())
+        wait_for_count(chart.locator("g.values[display=inline]"), number)
 
     wait_for_lines(4)
     assert drawn() == set(sweeps.SETTINGS)
@@ -428,11 +431,11 @@ def test_curves_show_values_and_hide_rows(open_page, small):
 
 def test_the_first_rows_are_drawn_where_there_are_many(open_page, large):
     page = open_page(large)
-    count = "document.querySelectorAll('#charts g.values[display=inline]').length"
-    page.wait_for_function(f"{count} === 8")
+    drawn = page.locator("#charts g.values[display=inline]")
+    wait_for_count(drawn, 8)
     assert page.locator("#charts [data-line]").count() == 16  # no other one is loaded
     page.locator('#legend [data-curve="variant-150"]').click()
-    page.wait_for_function(f"{count} === 9")
+    wait_for_count(drawn, 9)
     asked = [url for url in open_page.asked if "/curves/" in url]
     assert len(asked) == 9 and asked[-1].endswith("/curves/variant-150.js")
     assert page.locator("#legend [data-curve]").count() == 200
