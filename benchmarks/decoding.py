@@ -53,8 +53,10 @@ def trained() -> TrainedTranslation:
     if not (TRAINED / "result.json").exists():
         print(f"training the weights, into {TRAINED} (minutes, once)", flush=True)
         flags = [f"--config.{name}={value}" for name, value in SETTINGS.items()]
-        command = [sys.executable, "-m", "experiments.train", *flags]
-        command += ["--config=configs/multi30k.py", f"--workdir={TRAINED}"]
+        program = [sys.executable, "-m", "experiments.train"]
+        # The file first: a setting before it is refused.
+        command = [*program, "--config=configs/multi30k.py", *flags]
+        command += [f"--workdir={TRAINED}"]
         subprocess.run(command, check=True, cwd=turns.ROOT, stdout=subprocess.DEVNULL)
     return attnlab.load(TRAINED)
 
