@@ -16,6 +16,7 @@ from platformdirs import user_cache_path
 from attnlab.runs import write_bytes
 from attnlab.runs.manifest import digest
 from attnlab.text.pairs import Corpus, GoldPair, Pair
+from attnlab.text.words import split_words
 
 MOST = 16  # files; one of 20,000 pairs takes 3 MB
 CODE = ("synthetic.py", "grammar.py", "lexicon.py")
@@ -77,14 +78,19 @@ def _packed(corpus: Corpus) -> Mapping[str, object]:
 
 def _unpacked(packed: dict[str, Any]) -> Corpus:
     def pairs(lines: list[list[str]]) -> list[Pair]:
-        return [Pair(tuple(a.split()), tuple(b.split())) for a, b in lines]
+        return [Pair(tuple(split_words(a)), tuple(split_words(b))) for a, b in lines]
 
     def links(rows: list[list[int]]) -> frozenset[tuple[int, int]]:
         return frozenset((t, s) for t, s in rows)
 
     gold = {
         name: [
-            GoldPair(tuple(a.split()), tuple(b.split()), links(sure), links(possible))
+            GoldPair(
+                tuple(split_words(a)),
+                tuple(split_words(b)),
+                links(sure),
+                links(possible),
+            )
             for a, b, sure, possible in rows
         ]
         for name, rows in packed["gold"].items()

@@ -12,6 +12,7 @@ from attnlab.text.lines import (
     without_empty,
 )
 from attnlab.text.pairs import Corpus, GoldPair, Pair
+from attnlab.text.words import split_words
 
 UPSTREAM = (
     "https://github.com/clab/sp2016.11-731 (links) and https://www.statmt.org/wmt14/ "
@@ -68,7 +69,9 @@ def europarl(
 
     # Pairs of the gold set's own domain, which WMT's sample has little of.
     rows = read_columns(path("europarl_gold_de-en/cmu_unaligned350.tsv.gz"), 2)
-    more = [Pair(tuple(row[0].split()), tuple(row[1].split())) for row in rows]
+    more = [
+        Pair(tuple(split_words(row[0])), tuple(split_words(row[1]))) for row in rows
+    ]
     if direction == "en-de":
         more = [Pair(pair.target, pair.source) for pair in more]
     # The table is German-English, as its folder says.

@@ -15,10 +15,11 @@ from attnlab.text.lines import (
 from attnlab.text.links import read_wpt
 from attnlab.text.pairs import Corpus, GoldPair, Pair
 from attnlab.text.streams import PairStream
+from attnlab.text.words import split_words
 
 Paths = str | Sequence[str]
 
-NUMBERED = re.compile(r"<s snum=0*(\d+)>(.*)</s>\s*")
+NUMBERED = re.compile(r"<s snum=0*(\d{1,9})>(.*)</s>\s*")
 
 
 def files(
@@ -140,7 +141,9 @@ def _read_text(name: str, paths: list[Path]) -> list[Pair]:
         return read_parallel(*paths)
     if len(paths) == 1:
         rows = read_columns(paths[0], 2)
-        return [Pair(tuple(row[0].split()), tuple(row[1].split())) for row in rows]
+        return [
+            Pair(tuple(split_words(row[0])), tuple(split_words(row[1]))) for row in rows
+        ]
     raise ValueError(
         f"{name} names {len(paths)} files; give source and target, or one of two "
         "columns"
@@ -197,7 +200,7 @@ def _read_numbered(path: Path) -> dict[int, tuple[str, ...]]:
         key, words = (int(marked[1]), marked[2]) if marked else (number, line)
         if key in sentences:
             raise ValueError(f"{path}:{number}: sentence {key} is there twice")
-        sentences[key] = tuple(words.split())
+        sentences[key] = tuple(split_words(words))
     return sentences
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from attnlab.text.links import parse_pharaoh
 from attnlab.text.pairs import GoldPair, Pair
 from attnlab.text.read_text import read_lines
+from attnlab.text.words import split_words
 
 __all__ = [
     "link_pairs",
@@ -71,7 +72,7 @@ def read_parallel(source: str | Path, target: str | Path) -> list[Pair]:
 def _words(line: str) -> tuple[str, ...]:
     """The words of a line, each kept once in memory however often it occurs."""
     # A word occurs thousands of times; interned, it is one object.
-    return tuple(map(sys.intern, line.split()))
+    return tuple(map(sys.intern, split_words(line)))
 
 
 def without_empty(pairs: list[Pair]) -> list[Pair]:
@@ -141,7 +142,7 @@ def read_gold_table(path: str | Path, reverse: bool = False) -> list[GoldPair]:
     gold = []
     # Counted from 2, as line 1 is the header.
     for number, row in enumerate(read_columns(path, 4, header=True), 2):
-        first, second = tuple(row[1].split()), tuple(row[2].split())
+        first, second = tuple(split_words(row[1])), tuple(split_words(row[2]))
         pair = Pair(second, first) if reverse else Pair(first, second)
         links = parse_pharaoh(
             row[3],

@@ -17,7 +17,8 @@ from attnlab.text.read_text import read_lines
 Link = tuple[int, int]
 Links = tuple[frozenset[Link], frozenset[Link]]
 
-_PHARAOH = re.compile(r"(\d+)([-?p])(\d+)", re.ASCII)
+NUMBER = re.compile(r"\d{1,9}", re.ASCII)  # no position has more digits
+_PHARAOH = re.compile(r"(\d{1,9})([-?p])(\d{1,9})", re.ASCII)
 
 
 def parse_pharaoh(
@@ -55,8 +56,8 @@ def parse_pharaoh(
         match = _PHARAOH.fullmatch(word)
         if match is None:
             raise ValueError(
-                f"{_prefix(where)}{word!r} is not a link; links are i-j (sure), i?j or "
-                "ipj (possible)"
+                f"{_prefix(where)}{word[:60]!r} is not a link; links are i-j (sure), "
+                "i?j or ipj (possible)"
             )
         first, mark, second = int(match[1]), match[2], int(match[3])
         link = _link(first, second, one_based, target_first)
@@ -180,11 +181,13 @@ def _wpt_fields(fields: list[str], where: str) -> tuple[int, int, int, bool]:
     numbers, mark = fields[:3], fields[3] if len(fields) > 3 else "S"
     if (
         len(fields) not in (3, 4, 5)
-        or not all(word.isascii() and word.isdigit() for word in numbers)
+        or not all(NUMBER.fullmatch(word) for word in numbers)
         or mark not in ("S", "P")
     ):
         text = " ".join(fields)
-        raise ValueError(f"{where}: {text!r} is not a WPT link `id first second S|P`")
+        raise ValueError(
+            f"{where}: {text[:60]!r} is not a WPT link `id first second S|P`"
+        )
     return int(numbers[0]), int(numbers[1]), int(numbers[2]), mark == "S"
 
 

@@ -27,6 +27,7 @@ from attnlab.text.lines import link_pairs, read_columns
 from attnlab.text.pairs import Corpus, GoldPair, Pair
 from attnlab.text.subwords import Codec, load_codec
 from attnlab.text.vocabulary import EOS, PAD
+from attnlab.text.words import split_words
 
 MANIFEST = "manifest.json"
 FORMAT = "attnlab shards 1"
@@ -389,7 +390,7 @@ def _read_manifest(folder: Path) -> Manifest:
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # not JSON, or not UTF-8
+    except (RecursionError, ValueError) as error:  # not JSON, or not UTF-8
         raise ValueError(f"{path} is not valid JSON: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise ValueError(f"{path} is not a manifest of {FORMAT!r}")
@@ -431,7 +432,9 @@ def _ids_of(rows: Rows) -> list[tuple[list[int], list[int]]]:
 def _read_pairs(text: Shards, name: str) -> list[Pair]:
     text.small_file(name)  # which checks its sum
     rows = read_columns(text.folder / name, 2)
-    return [Pair(tuple(row[0].split()), tuple(row[1].split())) for row in rows]
+    return [
+        Pair(tuple(split_words(row[0])), tuple(split_words(row[1]))) for row in rows
+    ]
 
 
 def _read_gold(text: Shards, name: str) -> list[GoldPair]:

@@ -7,6 +7,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from attnlab.text.pairs import Pair
+from attnlab.text.read_text import check_signs
+from attnlab.text.words import split_words
 
 
 class PairStream:
@@ -34,7 +36,7 @@ class PairStream:
         for source, target in rows:
             if self.lowercase:
                 source, target = source.lower(), target.lower()
-            pair = Pair(tuple(source.split()), tuple(target.split()))
+            pair = Pair(tuple(split_words(source)), tuple(split_words(target)))
             if pair.source and pair.target:
                 yield pair
             else:
@@ -66,10 +68,10 @@ def stream_lines(path: Path) -> Iterator[str]:
 
 
 def _decoded(path: Path, number: int, line: bytes) -> str:
-    if b"\0" in line:
-        raise ValueError(f"{path}:{number}: a NUL byte; is it UTF-8 text?")
+    line = line.removesuffix(b"\n").removesuffix(b"\r")
+    check_signs(line, str(path), number)
     try:
-        return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+        return line.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
 

@@ -15,6 +15,7 @@ from attnlab.text.vocabulary import (
     Vocabulary,
     until_eos,
 )
+from attnlab.text.words import split_words
 
 KINDS = ("bpe", "unigram")
 BLANK = "\u2581"  # SentencePiece writes the start of a word so
@@ -200,7 +201,7 @@ class Subwords:
             "<unk>" if index == UNK else self._processor.id_to_piece(index)
             for index in until_eos(ids, self.size)
         ]
-        return "".join(pieces).replace(BLANK, " ").split()
+        return split_words("".join(pieces).replace(BLANK, " "))
 
     @property
     def content(self) -> bytes:

@@ -7,6 +7,7 @@ from attnlab.corpora.catalogue import Entry
 from attnlab.corpora.folder import corpus_file
 from attnlab.text.lines import link_pairs, read_columns
 from attnlab.text.pairs import Corpus, Pair
+from attnlab.text.words import find_words
 
 UPSTREAM = "http://www.manythings.org/anki/deu-eng.zip"
 ENTRY = Entry(
@@ -92,4 +93,4 @@ def tokenize(text: str) -> list[str]:
     Returns:
       Its tokens.
     """
-    return TOKEN.findall(text.lower())
+    return find_words(TOKEN, text.lower())

@@ -25,13 +25,14 @@ class Vocabulary:
 
     def __init__(self, words: Sequence[str]):
         for word in words:
-            if not word or word.split() != [word]:
+            if not word or set(word) & set(" \t\n"):
                 raise ValueError(f"vocabulary word {word!r} is empty or holds a blank")
         self.words = (*SPECIALS, *words)
-        self._ids = {word: index for index, word in enumerate(self.words)}
+        # Without the special tokens: text that spells one is a word like others.
+        self._ids = {word: index for index, word in enumerate(words, len(SPECIALS))}
         # A repeated word would have two ids, of which `encode` knows the last.
-        if len(self._ids) < len(self.words):
-            counts = Counter(self.words)
+        if len(self._ids) < len(words):
+            counts = Counter(words)
             twice = next(word for word in words if counts[word] > 1)
             raise ValueError(f"word {twice!r} is in the vocabulary more than once")
 
@@ -110,8 +111,7 @@ class Vocabulary:
         frequent = [item for item in counts.items() if item[1] >= min_count]
         # By count, then alphabet: the order of the text must not change the ids.
         ranked = sorted(frequent, key=lambda item: (-item[1], item[0]))
-        # Text that spells a special token means it.
-        words = [word for word, _ in ranked if word not in SPECIALS]
+        words = [word for word, _ in ranked]
         return cls(words if max_size is None else words[: max_size - len(SPECIALS)])
 
     def __len__(self) -> int:

@@ -1,5 +1,8 @@
 """Broken text: an error names file and line, or what is left out is counted."""
 
+import io
+import os
+import tarfile
 from functools import partial
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from attnlab.corpora.loading import load_corpus
 from attnlab.text.links import read_pharaoh, read_wpt
 from attnlab.text.parallel_corpora import CORPORA
+from attnlab.text.read_text import LARGEST, opened_tar, read_member
 
 load = partial(load_corpus, CORPORA)
 
@@ -66,7 +70,7 @@ def test_marks_and_ends_of_other_systems_change_nothing(pair, content):
 def test_separators_inside_a_line_do_not_end_it(pair):
     corpus = pair("das\u2028Haus\nja\x85\x0c\nnein\x1c\n".encode())
     assert len(corpus.train) == 3
-    assert corpus.train[0].source == ("das", "Haus")
+    assert corpus.train[0].source == ("das\u2028Haus",)
 
 
 def test_empty_lines_are_left_out_and_counted(pair):
@@ -88,3 +92,38 @@ def test_broken_links_name_file_and_line(tmp_path):
     path.write_bytes(b"1 1 1 S\n1 2\0 2 S\n")
     with pytest.raises(ValueError, match=r"a.links:2: a NUL byte"):
         read_wpt(path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_a_link_in_an_archive_leads_nowhere_else(tmp_path, kind):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        inside = tarfile.TarInfo("a.txt")
+        inside.size = 5
+        archive.addfile(inside, io.BytesIO(b"words"))
+        for name, target in (("good", "a.txt"), ("bad", os.devnull)):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = kind, target
+            archive.addfile(link)
+    with opened_tar(path) as archive:
+        contents = {
+            member.name: read_member(archive, member, path)
+            for member in archive
+            if member.name != "bad"
+        }
+        assert contents == {"a.txt": b"words", "good": b"words"}
+        with pytest.raises(ValueError, match="a.tar: bad is a link to /dev/null"):
+            read_member(archive, archive.getmember("bad"), path)
+
+
+def test_a_file_of_an_archive_that_would_fill_the_memory_is_refused(tmp_path):
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        large = tarfile.TarInfo("zeros")
+        large.size = 3
+        archive.addfile(large, io.BytesIO(b"000"))
+    with opened_tar(path) as archive:
+        member = archive.getmember("zeros")
+        member.size = LARGEST + 1  # as its header may say
+        with pytest.raises(ValueError, match="zeros unpacks to 0.5 GiB"):
+            read_member(archive, member, path)

@@ -11,7 +11,7 @@ file.
 import json as jsons
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -87,35 +87,60 @@ def _read_records(path: Path) -> list[_Record]:
     """The pictures of a JSON file, all of them checked."""
     try:
         images = jsons.loads(path.read_text(encoding="utf-8"))["images"]
-        # A record that is no object is refused here, with all that is wrong as JSON.
-        images = [dict(image) for image in images]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f'{path} is no JSON file with "images": {error}') from None
+    if not isinstance(images, list):
+        raise ValueError(f'{path} has "images" that are no list')
     return [_record(path, number, image) for number, image in enumerate(images)]
 
 
-def _record(path: Path, number: int, image: Mapping) -> _Record:
-    name, split = image.get("filename"), image.get("split")
-    if not name:
-        raise ValueError(f"{path}: image {number} has no filename")
-    if split not in SPLITS:
+def _record(path: Path, number: int, image: object) -> _Record:
+    """An entry of the file, which errors call by its number, from 0, and its name."""
+    where = f"{path}: image {number}"
+    if not isinstance(image, dict):
+        raise ValueError(f"{where} is {_short(image)}, not an object")
+    name, place = image.get("filename"), image.get("filepath", "")
+    if not (isinstance(name, str) and _is_file_name(name)):
+        raise ValueError(f"{where} has no filename, but {_short(name)}")
+    where = f"{where} ({name})"
+    if not (isinstance(place, str) and "\0" not in place):
+        raise ValueError(f"{where} has the filepath {_short(place)}")
+    split, sentences = image.get("split"), image.get("sentences", [])
+    if not (isinstance(split, str) and split in SPLITS):
         choices = ", ".join(SPLITS)
-        raise ValueError(f"{path}: {name} has the split {split!r}, not {choices}")
-    try:
-        sentences = [_caption(sentence) for sentence in image.get("sentences", ())]
-    except (TypeError, AttributeError):
-        message = f'{path}: {name} has sentences that are not {{"tokens": [...]}}'
-        raise ValueError(message) from None
-    captions = tuple(words for words in sentences if words)
+        raise ValueError(f"{where} has the split {_short(split)}, not {choices}")
+    if not isinstance(sentences, list):
+        raise ValueError(f"{where} has sentences {_short(sentences)}, not a list")
+    captions = tuple(filter(None, (_caption(where, one) for one in sentences)))
     if not captions:
-        raise ValueError(f"{path}: {name} has no caption")
-    return _Record(name, image.get("filepath", ""), split, captions)
+        raise ValueError(f"{where} has no caption")
+    return _Record(name, place, split, captions)
 
 
-def _caption(sentence: Mapping) -> tuple[str, ...]:
-    if "tokens" in sentence:
-        return tuple(str(token) for token in sentence["tokens"])
-    return words_of(str(sentence.get("raw", "")))
+def _is_file_name(name: str) -> bool:
+    try:
+        return bool(name) and b"\0" not in name.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+
+
+def _caption(where: str, sentence: object) -> tuple[str, ...]:
+    if isinstance(sentence, dict):
+        tokens, raw = sentence.get("tokens"), sentence.get("raw")
+        if isinstance(tokens, list) and all(isinstance(t, str) for t in tokens):
+            return tuple(tokens)
+        if tokens is None and isinstance(raw, str):
+            return words_of(raw)
+    raise ValueError(
+        f'{where} has a sentence {_short(sentence)}, not {{"tokens": ["a", ...]}} or '
+        '{"raw": "a ..."}'
+    )
+
+
+def _short(value: object) -> str:
+    """A value for a line, cut where it is long."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 # What NumPy lets through of a file that was cut short.
@@ -164,4 +189,9 @@ def _grid(array: np.ndarray, path: Path, name: str) -> np.ndarray:
             f"{path}: features of {name} are {array.dtype} of shape {array.shape}, "
             "not real [rows, columns, C]"
         )
+    finite = np.isfinite(array)
+    if not finite.all():
+        place = tuple(np.argwhere(~finite)[0].tolist())
+        number = array[place]
+        raise ValueError(f"{path}: features of {name} are {number} at {list(place)}")
     return array

@@ -11,7 +11,7 @@ from attnlab.tasks.captioning.batches import Captioned, Pictures
 from attnlab.tasks.captioning.images import fitted, opened, read_picture, words_of
 from attnlab.tasks.captioning.karpathy import folder
 from attnlab.tasks.captioning.scenes import scenes
-from attnlab.text.read_text import opened_tar, read_lines
+from attnlab.text.read_text import opened_tar, read_lines, read_member
 
 FLICKR = "https://github.com/jbrownlee/Datasets/releases/tag/Flickr8k"
 EMOJI = "https://www.npmjs.com/package/emoji-datasource-google"
@@ -49,17 +49,19 @@ def flickr8k_1k(
     # By file name alone: the archive's folders do not matter.
     with opened_tar(images) as archive:
         files = {
-            Path(member.name).name: archive.extractfile(member)
+            Path(member.name).name: member
             for member in archive.getmembers()
             if member.isfile()
         }
         items = []
         # Sorted, so that order and splits do not depend on the archive.
         for name in sorted(captions):
-            file = files.get(name)
-            if file is None:
+            content = None
+            if name in files:
+                content = read_member(archive, files[name], images)
+            if content is None:
                 raise ValueError(f"{images} has no picture {name}, which has captions")
-            picture = read_picture(file.read(), size, f"{images}: {name}")
+            picture = read_picture(content, size, f"{images}: {name}")
             items.append(Captioned(name, tuple(captions[name]), picture))
     training = [item for item in items if split[item.name] == "train"]
     return Pictures(

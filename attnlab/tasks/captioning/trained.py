@@ -25,6 +25,7 @@ from attnlab.tasks.captioning.task import (
     search_of,
 )
 from attnlab.text import vocabularies
+from attnlab.text.words import split_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -130,7 +131,7 @@ class TrainedCaptioner:
         Returns:
           The caption with its alignment; its score is its log-probability.
         """
-        words = tuple(caption.split())
+        words = tuple(split_words(caption))
         item = self._item(image)._replace(captions=(words,))
         (weights,) = self.captioner.align(self.params, [item], [words])
         nats, _ = self.captioner.losses(self.params, [item])

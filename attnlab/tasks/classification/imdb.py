@@ -10,6 +10,7 @@ from attnlab.corpora.folder import corpus_file
 from attnlab.settings import Count
 from attnlab.tasks.classification.records import SENTIMENTS, Labeled, LabeledSentence
 from attnlab.text.lines import read_columns
+from attnlab.text.words import find_words
 
 UPSTREAM = "https://ai.stanford.edu/~amaas/data/sentiment/"
 # Reviews were cut from web pages.
@@ -68,5 +69,5 @@ def words_of(text: str) -> tuple[str, ...]:
     Returns:
       Its words, interned: reviews share most of them.
     """
-    words = WORD.findall(BREAK.sub(" ", text).lower())
+    words = find_words(WORD, BREAK.sub(" ", text).lower())
     return tuple(map(sys.intern, words))

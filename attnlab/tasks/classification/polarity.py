@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attnlab.corpora.folder import corpus_file
 from attnlab.tasks.classification.records import SENTIMENTS, Labeled, LabeledSentence
+from attnlab.text.words import split_words
 
 UPSTREAM = "http://www.cs.cornell.edu/people/pabo/movie-review-data/"
 HELD_OUT = 1_066  # sentences of dev, and of test: a tenth each, as in papers' folds
@@ -38,7 +39,7 @@ def polarity(seed: int = 0, folder: str | Path | None = None) -> Labeled:
             for label, ending in enumerate(("neg", "pos")):
                 text = archive.read(f"sentence_polarity/rt-polarity.{ending}")
                 lines = text.decode("latin-1").split("\n")
-                sentences = [tuple(line.split()) for line in lines]
+                sentences = [tuple(split_words(line)) for line in lines]
                 examples += [
                     LabeledSentence(words, label) for words in sentences if words
                 ]

@@ -8,6 +8,7 @@ from pydantic import validate_call
 from attnlab.corpora.folder import corpus_file
 from attnlab.tasks.classification.records import SENTIMENTS, Labeled, LabeledSentence
 from attnlab.text.lines import read_lines
+from attnlab.text.words import split_words
 
 UPSTREAM = "https://nlp.stanford.edu/sentiment/"
 SEPARATOR = " ||| "
@@ -46,7 +47,7 @@ def sst(
                 raise ValueError(
                     f"{path}:{number}: not '0-4{SEPARATOR}tokens': {line[:40]!r}"
                 )
-            words = tuple((text.lower() if lowercase else text).split())
+            words = tuple(split_words(text.lower() if lowercase else text))
             if classes == 5:
                 examples.append(LabeledSentence(words, int(label)))
             elif label != "2":

@@ -24,6 +24,7 @@ from attnlab.tasks.classification.records import LabeledSentence
 from attnlab.tasks.classification.settings import ClassificationSettings
 from attnlab.tasks.classification.task import CODEC, build_model
 from attnlab.text.subwords import load_codec
+from attnlab.text.words import split_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,7 +122,7 @@ class TrainedClassifier:
 
     def _classify(self, texts: Sequence[Text]) -> list[Classification]:
         tokenize = TOKENIZERS.get(
-            self.settings.data.name, lambda text: tuple(text.split())
+            self.settings.data.name, lambda text: tuple(split_words(text))
         )
         examples = [
             LabeledSentence(tokenize(text) if isinstance(text, str) else text, 0)

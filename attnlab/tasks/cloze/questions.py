@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from attnlab.text.read_text import decoded, opened_tar
+from attnlab.text.read_text import decoded, opened_tar, read_member
+from attnlab.text.words import split_words
 
 PLACEHOLDER = "@placeholder"
 ENTITY = re.compile(r"@entity\d+")
@@ -102,7 +103,7 @@ def parse_question(text: str, where: str) -> ClozeQuestion:
             problem = f"a blank line must follow the {part}, got {got!r}"
             raise wrong(number + 1, problem)
         # Interned: the CNN questions repeat 118 thousand words 300 million times.
-        parts.append(tuple(map(sys.intern, lines[number - 1].split())))
+        parts.append(tuple(map(sys.intern, split_words(lines[number - 1]))))
     address, passage, query, answer = parts
     if PLACEHOLDER not in query:
         raise wrong(5, f"the query has no {PLACEHOLDER}: {' '.join(query)[:60]!r}")
@@ -169,6 +170,7 @@ def _of_folder(path: Path, wanted: Callable[[str], bool]) -> Contents:
 def _of_archive(path: Path, wanted: Callable[[str], bool]) -> Contents:
     with opened_tar(path) as archive:
         for member in archive:
-            file = archive.extractfile(member) if wanted(member.name) else None
-            if file is not None:
-                yield member.name, file.read()
+            if wanted(member.name):
+                content = read_member(archive, member, path)
+                if content is not None:
+                    yield member.name, content

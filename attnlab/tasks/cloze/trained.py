@@ -17,6 +17,7 @@ from attnlab.tasks.cloze.plots import ClozeWeights, passages
 from attnlab.tasks.cloze.questions import PLACEHOLDER, Cloze, ClozeQuestion
 from attnlab.tasks.cloze.settings import ClozeSettings
 from attnlab.tasks.cloze.task import Names, build_model, names_of
+from attnlab.text.words import split_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,7 +135,7 @@ class TrainedReader:
 
 
 def _words(text: str | Sequence[str]) -> tuple[str, ...]:
-    return tuple(text.split() if isinstance(text, str) else text)
+    return tuple(split_words(text) if isinstance(text, str) else text)
 
 
 def loader(settings: ClozeSettings, folder: Path) -> Loader:

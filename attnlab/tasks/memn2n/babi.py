@@ -9,7 +9,8 @@ from pydantic import AfterValidator, Field, validate_call
 
 from attnlab.corpora.folder import corpus_file
 from attnlab.tasks.memn2n.batches import Sentence, Stories, StoryQuestion
-from attnlab.text.read_text import decoded, opened_tar
+from attnlab.text.read_text import decoded, opened_tar, read_member
+from attnlab.text.words import find_words
 
 UPSTREAM = "https://research.facebook.com/downloads/babi/"
 ARCHIVES = {
@@ -17,7 +18,8 @@ ARCHIVES = {
     "10k": ("babi/babi_tasks_v1-2_en-10k_part.tar.gz", "en-10k"),
 }
 TASKS = range(1, 21)
-LINE = re.compile(r"(\d+) (.*)")
+LINE = re.compile(r"(\d{1,9}) (.*)", re.ASCII)
+WORD = re.compile(r"[\w']+")
 
 
 def task_numbers(tasks: str) -> list[int]:
@@ -87,10 +89,11 @@ def babi(
                 there = ", ".join(str(k) for k, name in sorted(files) if name == split)
                 raise ValueError(f"task {task} is not in {path}; choose {there}")
             name = files[task, split]
-            file = archive.extractfile(name)
-            assert file is not None
+            content = read_member(archive, archive.getmember(name), path)
             where = f"{path}:{name}"
-            return parse(decoded(file.read(), where), str(task), where)
+            if content is None:
+                raise ValueError(f"{where} is no file")
+            return parse(decoded(content, where), str(task), where)
 
         for task in task_numbers(tasks):
             first, last = split_off(read(task, "train"), held_out)
@@ -129,7 +132,7 @@ def parse(lines: Iterable[str], task: str, where: str) -> list[list[StoryQuestio
     for count, line in enumerate(lines, 1):
         match = LINE.fullmatch(line.strip())
         if not match:
-            raise ValueError(f"{where}:{count}: no number and sentence: {line!r}")
+            raise ValueError(f"{where}:{count}: no number and sentence: {line[:60]!r}")
         number, text = int(match[1]), match[2]
         if number == 1:
             stories.append([])
@@ -148,7 +151,8 @@ def parse(lines: Iterable[str], task: str, where: str) -> list[list[StoryQuestio
             )
         except (ValueError, KeyError, IndexError):
             raise ValueError(
-                f"{where}:{count}: no question, answer and earlier sentences: {line!r}"
+                f"{where}:{count}: no question, answer and earlier sentences: "
+                f"{line[:60]!r}"
             ) from None
     return stories
 
@@ -162,7 +166,7 @@ def words_of(text: str) -> Sentence:
     Returns:
       Its words.
     """
-    return tuple(re.findall(r"[\w']+", text.lower()))
+    return tuple(find_words(WORD, text.lower()))
 
 
 def split_off(

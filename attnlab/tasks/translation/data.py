@@ -18,9 +18,10 @@ from attnlab.text.batching import (
 from attnlab.text.concatenate import joined
 from attnlab.text.pairs import Corpus
 from attnlab.text.subwords import Codec, Subwords
-from attnlab.text.vocabulary import EOS, Vocabulary
+from attnlab.text.vocabulary import EOS, SPECIALS, UNK, Vocabulary
 
 CODECS = ("source.codec", "target.codec")
+LOOKED_AT, MOSTLY = 2000, 0.5  # pairs of a text, and the share that is said
 LONGEST = 1000  # words of a sentence that is translated, whatever training reads
 
 
@@ -66,6 +67,9 @@ def make_codecs(settings: TranslationSettings, corpus: Corpus) -> tuple[Codec, C
 
     Returns:
       Those of source and target.
+
+    Raises:
+      ValueError: where a side would have no word.
     """
     data = settings.data
     if isinstance(corpus.train, shards.ShardedText):
@@ -78,7 +82,46 @@ def make_codecs(settings: TranslationSettings, corpus: Corpus) -> tuple[Codec, C
             Subwords.train(targets, data.target_vocabulary),
         )
     sizes = data.source_vocabulary, data.target_vocabulary
-    return Vocabulary.build_both(corpus.train, sizes, data.min_count)
+    codecs = Vocabulary.build_both(corpus.train, sizes, data.min_count)
+    for side, codec in zip(("source", "target"), codecs, strict=True):
+        if codec.size == len(SPECIALS):
+            raise ValueError(
+                f"data.min_count is {data.min_count}, and no {side} word of the "
+                "training text occurs as often: nothing would be known"
+            )
+    return codecs
+
+
+def unknown_words(corpus: Corpus, source: Codec, target: Codec) -> list[str]:
+    """Lines on texts whose words the vocabularies mostly do not have.
+
+    Args:
+      corpus: of a run; of each of its texts the first LOOKED_AT pairs are counted.
+      source: the vocabulary of the source.
+      target: that of the target.
+
+    Returns:
+      A line for each side of a text, for shares above MOSTLY.
+    """
+    texts = {"dev": corpus.dev, "test": corpus.test}
+    texts |= {f"gold set {name}": pairs for name, pairs in corpus.gold.items()}
+    if isinstance(corpus.train, list):  # and not ids, or a stream
+        texts = {"train": corpus.train} | texts
+    lines = []
+    for name, pairs in texts.items():
+        for side, codec in (("source", source), ("target", target)):
+            ids = [
+                number
+                for pair in pairs[:LOOKED_AT]
+                for number in codec.encode(getattr(pair, side)).ids
+            ]
+            share = ids.count(UNK) / max(len(ids), 1)
+            if share > MOSTLY:
+                lines.append(
+                    f"{share:.0%} of the {side} words of {name} are unknown to the "
+                    "model, so its scores say little"
+                )
+    return lines
 
 
 def read_codecs(folder: Path) -> tuple[Codec, Codec]:

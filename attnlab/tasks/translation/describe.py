@@ -55,6 +55,10 @@ def describe(
         for split, pairs in splits.items()
         for side, language in sides.items()
     }
+    for name, gold in corpus.gold.items():
+        called = "gold" if name == "gold" else f"gold-{name.replace(' ', '-')}"
+        for side, language in sides.items():
+            texts[f"{called} {language}"] = [getattr(pair, side) for pair in gold]
     lengths = {name: list(map(len, text)) for name, text in texts.items()}
     trained_on = {
         language: lengths.get(f"train {language}", []) for language in sides.values()

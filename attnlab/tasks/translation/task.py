@@ -22,6 +22,7 @@ from attnlab.tasks.translation.data import (
     make_batches,
     make_codecs,
     training_pairs,
+    unknown_words,
 )
 from attnlab.tasks.translation.evaluate import evaluate_run, score_text
 from attnlab.tasks.translation.model import Seq2Seq
@@ -152,6 +153,7 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
         estimator_state=initial_estimator_state(),
         notes=[
             *corpus.notes,
+            *unknown_words(corpus, source, target),
             *left_out(batches, "data.edges" if settings.data.edges else None),
         ],
     )

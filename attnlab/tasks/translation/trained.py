@@ -27,6 +27,7 @@ from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.tasks.translation.task import build_translator
 from attnlab.tasks.translation.translator import Translator
 from attnlab.text.pairs import Pair
+from attnlab.text.words import split_words
 
 
 class AlignedTranslation(NamedTuple):
@@ -67,18 +68,22 @@ class AlignedTranslation(NamedTuple):
         """
         return reverse(aer.argmax_links(self.alignment))
 
-    def plot(self, path: str | Path, *, title: str = "") -> list[Path]:
+    def plot(
+        self, path: str | Path, *, title: str = "", font: str | None = None
+    ) -> list[Path]:
         """Draw the alignment as a heat map.
 
         Args:
           path: where to; .png or .pdf, or without an ending both.
           title: of the figure.
+          font: an installed font family that has the letters of the words.
 
         Returns:
           The files written.
 
         Raises:
-          ValueError: for another ending, and for a translation without a word.
+          ValueError: for another ending, a translation without a word, a font that is
+            not installed, and weights that are not finite.
         """
         ending = Path(path).suffix
         if ending not in ("", ".png", ".pdf"):
@@ -89,10 +94,13 @@ class AlignedTranslation(NamedTuple):
         # Imported late: matplotlib is slow, and most runs are loaded for their numbers.
         from attnlab.report import figures, heatmaps
 
+        if not np.isfinite(self.alignment).all():
+            raise ValueError("an alignment must be finite, this one has nan or inf")
         sentence = runs.AlignedSentence(self.source, self.target, self.alignment)
-        figure = heatmaps.heat_map(sentence, title=title)
         formats = [ending.removeprefix(".")] if ending else ["png", "pdf"]
-        return figures.save(figure, Path(path).with_suffix(""), formats)
+        with figures.font(font):
+            figure = heatmaps.heat_map(sentence, title=title)
+            return figures.save(figure, Path(path).with_suffix(""), formats)
 
 
 @dataclass(frozen=True)
@@ -134,21 +142,24 @@ class TrainedTranslation:
         """Translate a sentence, or several.
 
         Args:
-          text: a sentence or a list of sentences, split at blanks as the corpus was;
-            unknown words are read as <unk>.
+          text: a sentence or a list of sentences, each a string, split at blanks as the
+            corpus was; unknown words are read as <unk>.
           beams: hypotheses of the beam search, if other than `evaluate.beams`.
 
         Returns:
-          The translation of a sentence, or the list of those of several.
+          The translation of a sentence, or the list of those of several; an empty
+          sentence has an empty one.
 
         Raises:
-          ValueError: for a sentence without a word.
+          ValueError: for what is no sentence, and for less than one beam.
         """
         sentences = [text] if isinstance(text, str) else list(text)
-        words = [sentence.split() for sentence in sentences]
-        for sentence, split in zip(sentences, words, strict=True):
-            if not split:
-                raise ValueError(f"there is no word in {sentence!r}")
+        for sentence in sentences:
+            if not isinstance(sentence, str):
+                raise ValueError(f"{sentence!r} is no sentence; give words as one text")
+        if beams is not None and beams < 1:
+            raise ValueError(f"beams is {beams}; a search has at least 1")
+        words = [split_words(sentence) for sentence in sentences]
         search = search_of(self.settings.evaluate, beams)
         translations = self.translator.translate(self.params, words, search)
         aligned = [AlignedTranslation(*translation) for translation in translations]
@@ -171,7 +182,7 @@ class TrainedTranslation:
         Raises:
           ValueError: for another kind, and where a side has no word.
         """
-        pair = Pair(tuple(source.split()), tuple(target.split()))
+        pair = Pair(tuple(split_words(source)), tuple(split_words(target)))
         if not (pair.source and pair.target):
             raise ValueError(f"a side of the pair is empty: {source!r}, {target!r}")
         weights = self.translator.align(self.params, [pair], kind)[0]

@@ -212,25 +212,28 @@ class Translator:
           search: how to decode.
 
         Returns:
-          The best translation of each.
+          The best translation of each; of a sentence without words one without words.
         """
         if search not in self._decode:
             # By search, as dev and test may be decoded in two ways.
             self._decode[search] = jit(partial(_decode, self, search), runs="seldom")
-        ids = [self.source.encode(tuple(words)).ids for words in sources]
+        asked = [place for place, words in enumerate(sources) if len(words)]
+        ids = [self.source.encode(tuple(sources[place])).ids for place in asked]
         waiting = queues(ids, TOKENS * self.batch_size, self.edges, self.slots(search))
         # All are under way before the first is read: reading takes time as well.
         started = [
             self._decode[search](params, queue.source, queue.source_lengths)
             for queue in waiting
         ]
-        translations: dict[int, Translation] = {}
+        nothing = Translation((), (), np.zeros((0, 0), np.float32), 0.0)
+        translations = dict.fromkeys(range(len(sources)), nothing)
         for queue, done in zip(waiting, started, strict=True):
             decoded = jax.tree.map(np.asarray, done)
-            for row, place in enumerate(queue.members):
+            for row, member in enumerate(queue.members):
+                place = asked[int(member)]
                 tokens = decoded.tokens[row][: decoded.lengths[row]]
                 translations[place] = self._read(
-                    sources[int(place)],
+                    sources[place],
                     tokens[tokens != EOS],  # cut at the limit it has none
                     decoded.alignments[row],
                     float(decoded.scores[row]),

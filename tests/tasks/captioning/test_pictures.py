@@ -266,3 +266,116 @@ def test_the_emoji(data_folder, split, sizes):
     middle = face.picture[16, 16].astype(int)
     assert middle[0] > 150 and middle[2] < 120  # yellow
     assert (face.picture[0, 0] == 255).all()  # on white
+
+
+def read_back(image, size, **options):
+    file = io.BytesIO()
+    image.save(file, **options)
+    return read_picture(file.getvalue(), size, "a")
+
+
+GRAY = np.array([[0, 64], [128, 255]], np.uint8)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
+def test_every_mode_is_drawn_as_a_person_sees_it(mode):
+    gray = GRAY if mode != "1" else np.where(GRAY > 100, 255, 0).astype(np.uint8)
+    image = Image.fromarray(gray)
+    image = (image if mode == "P" else image.convert("RGB")).convert(mode)
+    kind = "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"
+    seen = read_back(image, 2, format=kind)
+    assert seen.shape == (2, 2, 3)
+    np.testing.assert_allclose(seen, np.repeat(gray[..., None], 3, 2), atol=3)
+
+
+def test_transparent_parts_are_white():
+    colors = np.zeros((2, 2, 4), np.uint8)  # black
+    colors[..., 3] = [[255, 0], [128, 255]]
+    seen = read_back(Image.fromarray(colors), 2, format="PNG")
+    assert seen[..., 0].tolist() == [[0, 255], [127, 0]]
+    palette = Image.fromarray(np.array([[0, 1], [1, 0]], np.uint8), "P")
+    palette.putpalette([10, 20, 30, 200, 0, 0])
+    seen = read_back(palette, 2, format="PNG", transparency=1)
+    assert seen[0].tolist() == [[10, 20, 30], [255, 255, 255]]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([[0, 257], [257 * 128, 65535]], np.uint16), [[0, 1], [128, 255]]),
+        (np.array([[0.0, 0.5], [1.0, 0.25]], np.float32), [[0, 128], [255, 64]]),
+        (np.array([[-1.0, 0.0], [1.0, 3.0]], np.float32), [[0, 64], [128, 255]]),
+        (np.array([[7, 7], [7, 7]], np.uint16), [[0, 0], [0, 0]]),
+    ],
+)
+def test_gray_of_more_than_8_bits_is_scaled(values, expected):
+    seen = read_back(Image.fromarray(values), 2, format="TIFF")
+    assert seen[..., 1].tolist() == expected
+
+
+def test_numbers_that_are_none_are_no_picture():
+    values = Image.fromarray(np.array([[np.nan, 0.0], [1.0, 0.0]], np.float32))
+    with pytest.raises(ValueError, match="a is no picture that can be read: it holds"):
+        read_back(values, 2, format="TIFF")
+
+
+def test_a_picture_is_turned_as_its_tag_says():
+    image = Image.fromarray(np.array([[0, 0], [255, 255]], np.uint8))
+    tags = Image.Exif()
+    tags[0x0112] = 6  # to be turned by 90 degrees, clockwise
+    seen = read_back(image, 2, format="PNG", exif=tags)
+    assert seen[..., 0].tolist() == [[255, 0], [255, 0]]
+
+
+ENTRIES = {
+    "text": "a",
+    "null": None,
+    "pairs": [["filename", "a.png"]],
+    "no name": {"split": "train", "sentences": [{"raw": "a"}]},
+    "a number for a name": {"filename": 3, "split": "train"},
+    "NUL": {"filename": "a\0.png", "split": "train"},
+    "surrogate": {"filename": "\ud800", "split": "train"},
+    "no filepath": {"filename": "a.png", "filepath": None, "split": "train"},
+    "a list for a split": {"filename": "a.png", "split": ["train"]},
+    "tokens as text": {"sentences": [{"tokens": "a dog"}]},
+    "tokens of numbers": {"sentences": [{"tokens": [1, 2]}]},
+    "raw null": {"sentences": [{"raw": None}]},
+    "sentences as text": {"sentences": "a dog"},
+    "a sentence as text": {"sentences": ["a dog"]},
+    "no sentence": {"sentences": []},
+    "null sentences": {"sentences": None},
+}
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_an_odd_entry_is_named_by_its_number(tmp_path, kind):
+    entry = ENTRIES[kind]
+    if isinstance(entry, dict) and set(entry) == {"sentences"}:
+        entry = {"filename": "a.png", "split": "train"} | entry
+    good = {"filename": "b.png", "split": "train", "sentences": [{"raw": "a dog"}]}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"images": [good, entry]}))
+    with pytest.raises(ValueError, match=r"a.json: image 1 ") as caught:
+        folder(json=str(path), images=str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["3", "[]", '{"images": 5}', '{"images": {"a": 1}}'])
+def test_a_file_without_a_list_of_pictures_is_named(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="a.json"):
+        folder(json=str(path), images=str(tmp_path))
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_features_that_are_no_numbers_are_named(tmp_path, number):
+    path = tmp_path / "a.json"
+    entry = {"filename": "b.png", "split": "train", "sentences": [{"raw": "a dog"}]}
+    path.write_text(json.dumps({"images": [entry, entry | {"filename": "c.png"}]}))
+    features = np.zeros((2, 2, 3, 4), np.float32)
+    features[1, 0, 2, 3] = number
+    np.save(tmp_path / "f.npy", features)
+    message = rf"f.npy: features of c.png are {number} at \[0, 2, 3\]"
+    with pytest.raises(ValueError, match=message):
+        folder(json=str(path), features=str(tmp_path / "f.npy"))

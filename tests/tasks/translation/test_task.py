@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from attnlab.nn.init_params import with_frequencies
-from attnlab.tasks.translation.data import left_out
+from attnlab.tasks.translation.data import left_out, make_codecs, unknown_words
 from attnlab.tasks.translation.task import make_task
 from attnlab.text.batching import bucketed
+from attnlab.text.pairs import Corpus, GoldPair, Pair
+from attnlab.text.vocabulary import Vocabulary
 from tests.tiny import tiny
 
 
@@ -111,3 +113,53 @@ def test_pairs_that_are_left_out_are_counted():
     assert line.startswith("1 of 4 training pairs") and "12" in line
     assert "data.longest" in line
     assert left_out(bucketed(pairs[:3], batch_size=2), None) == []
+
+
+def test_a_vocabulary_without_a_word_is_refused_before_anything_is_written(tmp_path):
+    settings = tiny(**{"data.min_count": 1_000_000})
+    with pytest.raises(ValueError, match="data.min_count is 1000000, and no source"):
+        make_codecs(settings, settings.data.load())
+    with pytest.raises(ValueError, match="data.min_count"):
+        make_task(settings, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_texts_of_words_that_a_model_does_not_know_are_named():
+    known = [Pair(("a", "b"), ("x", "y"))] * 4
+    capitals = GoldPair(("A", "B"), ("x", "y"), frozenset(), frozenset())
+    half = [Pair(("a", "B"), ("X", "Y"))]
+    corpus = Corpus("files", known, known, half, {"people": [capitals]}, "s", "t", "")
+    source, target = Vocabulary.build_both(known, (None, None))
+    assert unknown_words(corpus, source, target) == [
+        "100% of the target words of test are unknown to the model, so its scores say "
+        "little",
+        "100% of the source words of gold set people are unknown to the model, so its "
+        "scores say little",
+    ]
+    few = Vocabulary.build([["z"]])
+    said = unknown_words(corpus, few, target)
+    assert said[0].startswith("100% of the source words of train")
+
+
+def test_a_run_says_so_in_its_notes(tmp_path):
+    sides = {"de": "a b\n" * 20, "en": "x y\n" * 20, "DE": "A B\n" * 20}
+    for name, text in sides.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "links").write_text("0-0\n" * 20)
+    train, test = (f"{tmp_path}/{name},{tmp_path}/en" for name in ("de", "DE"))
+    settings = tiny(
+        **{
+            "data.name": "files",
+            "data.files.train": train,
+            "data.files.dev": train,
+            "data.files.test": test,
+            "data.files.gold": f"{test},{tmp_path}/links",
+        }
+    )
+    (tmp_path / "run").mkdir()
+    notes = make_task(settings, tmp_path / "run").notes
+    assert [note for note in notes if "unknown" in note] == [
+        f"100% of the source words of {name} are unknown to the model, so its scores "
+        "say little"
+        for name in ("test", "gold set gold")
+    ]

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import attnlab
 from attnlab import runs
+from attnlab.report import heatmaps
 from attnlab.tasks import parse_settings
+from attnlab.tasks.translation.trained import AlignedTranslation
 from attnlab.training.run import run
 from tests.tiny import tiny_folder
 
@@ -110,10 +113,7 @@ def test_an_empty_translation_is_not_plotted(loaded, sources, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("text", ["", "  ", ["a", " "]])
-def test_a_sentence_without_words_is_refused(loaded, text):
-    with pytest.raises(ValueError, match="no word"):
-        loaded.translate(text)
+def test_a_pair_without_words_on_a_side_is_refused(loaded):
     with pytest.raises(ValueError, match="'a', ''"):
         loaded.align("a", "")
 
@@ -165,3 +165,59 @@ def test_a_notebook_shows_a_translation_as_a_picture(loaded, sources):
     assert "<svg" in aligned._repr_html_()
     empty = aligned._replace(target=(), alignment=aligned.alignment[:0])
     assert "<svg" not in empty._repr_html_()
+
+
+def test_a_sentence_without_words_has_a_translation_without(loaded, sources):
+    for blank in ("", " \t "):
+        empty = loaded.translate(blank)
+        assert (empty.source, empty.target) == ((), ())
+        assert empty.alignment.shape == (0, 0) and empty.score == 0.0
+    mixed = loaded.translate(["", sources[0], "", sources[1]])
+    alone = loaded.translate(sources[:2])
+    assert [str(one) for one in mixed] == ["", str(alone[0]), "", str(alone[1])]
+    assert loaded.translate(["", ""])[1].target == ()
+
+
+@pytest.mark.parametrize("text", [[["ein", "mann"]], [3], [None]])
+def test_what_is_no_sentence_is_named(loaded, text):
+    with pytest.raises(ValueError, match="is no sentence"):
+        loaded.translate(text)
+
+
+@pytest.mark.parametrize("beams", [0, -1])
+def test_a_search_needs_a_beam(loaded, sources, beams):
+    with pytest.raises(ValueError, match=f"beams is {beams}"):
+        loaded.translate(sources[0], beams=beams)
+
+
+def test_weights_that_are_no_numbers_are_not_drawn(tmp_path):
+    weights = np.array([[0.5, np.nan]])
+    with pytest.raises(ValueError, match="must be finite"):
+        AlignedTranslation(("a", "b"), ("c",), weights, 0.0).plot(tmp_path / "a.png")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_of_one_word_and_of_long_ones_stays_readable(tmp_path):
+    one = AlignedTranslation(("a", "b"), ("c",), np.full((1, 2), 0.5), 0.0)
+    long = AlignedTranslation(("x" * 300, "b"), ("y" * 200, "z"), np.eye(2), 0.0)
+    for name, pair in {"one": one, "long": long}.items():
+        (path,) = pair.plot(tmp_path / f"{name}.png")
+        with Image.open(path) as picture:
+            assert max(picture.size) < 1000
+    figure = heatmaps.heat_map(runs.AlignedSentence(*one[:3]))
+    figure.draw_without_rendering()
+    bar = figure.axes[-1]
+    boxes = [label.get_window_extent() for label in bar.get_yticklabels()]
+    assert len(boxes) == 3
+    for low, high in zip(boxes, boxes[1:], strict=False):
+        assert low.y1 <= high.y0  # no number lies on another
+
+
+def test_letters_that_the_font_lacks_are_one_line(tmp_path):
+    pair = AlignedTranslation(("\u732b", "\u306f"), ("the", "cat"), np.eye(2), 0.0)
+    with pytest.warns(RuntimeWarning) as caught:
+        pair.plot(tmp_path / "cjk.png")
+    (line,) = [str(warning.message) for warning in caught]
+    assert "\u306f\u732b" in line and "\n" not in line
+    with pytest.raises(ValueError, match="no font 'Nonesuch Sans'"):
+        pair.plot(tmp_path / "cjk.png", font="Nonesuch Sans")
