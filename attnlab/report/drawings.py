@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from importlib import resources
 from pathlib import Path
@@ -53,6 +53,7 @@ class Drawings:
         charts have all rows.
       font: the family of the text, None for the default.
       drawn: the figures so far.
+      failed: a line for each figure that could not be drawn.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Drawings:
     ):
         self.folder, self.shown, self.font = folder, shown, font
         self.drawn: list[Drawing] = []
+        self.failed: list[str] = []
         self._earlier: dict[str, dict] = {}
         self._record: dict[str, dict] = {}
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -70,11 +72,40 @@ class Drawings:
     ) -> None:
         """Save a figure, unless the same one is there.
 
+        One that cannot be drawn costs itself and a line in `failed`. What keeps all
+        from being written (a full disk) is an error.
+
         Args:
           figure: to save, or a call that draws it, or curves.
           name: of its files, without ending.
           caption: a sentence or more.
+
+        Raises:
+          OSError: where a file cannot be written.
         """
+        self.attempt(name, partial(self._add, figure, name, caption))
+
+    def attempt(self, name: str, draw: Callable[[], None]) -> None:
+        """Draw something that may fail without ending the report.
+
+        Args:
+          name: of the figure or figures, for the line in `failed`.
+          draw: draws them.
+
+        Raises:
+          OSError: where a file cannot be written.
+        """
+        try:
+            draw()
+        except OSError:  # a full disk, not a bad figure
+            raise
+        except Exception as error:  # matplotlib's are of any kind
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            self.failed.append(f"The figure {name} could not be drawn ({reason}).")
+
+    def _add(
+        self, figure: Figure | partial[Figure] | RowCurves, name: str, caption: str
+    ) -> None:
         chart = frame = None
         if isinstance(figure, RowCurves):
             frame = self._frame(figure, name)

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
+import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
+
+from attnlab.runs import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+GLYPH = re.compile(r"Glyph (\d+) ")  # begins matplotlib's warning of a missing letter
 DPI = 200  # of PNG files
 MOST_ROWS = 24  # in a figure: that many look different
 WIDTH = 6.8  # inches: the text width of a two-column paper, or of a page
@@ -141,20 +147,44 @@ def save(
       The files written, in the order of `formats`.
     """
     stem = Path(stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     dateless = {
         "png": {"Software": None},
         "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
     }
     figure.set_dpi(DPI)  # measure the text as the file will have it
-    box = figure.get_tightbbox().padded(0.04)  # once: it costs as much as drawing
-    paths = []
-    for ending in formats:
-        path = stem.with_name(f"{stem.name}.{ending}")
-        metadata = dateless.get(ending)
-        figure.savefig(path, bbox_inches=box, metadata=metadata)
-        paths.append(path)
+    paths, contents = [], []
+    with _missing_letters(stem.name):
+        box = figure.get_tightbbox().padded(0.04)  # once: it costs as much as drawing
+        for ending in formats:
+            content = io.BytesIO()
+            options: dict[str, Any] = {"metadata": dateless.get(ending)}
+            figure.savefig(content, format=ending, bbox_inches=box, **options)
+            contents.append(content.getvalue())
+            paths.append(stem.with_name(f"{stem.name}.{ending}"))
+    for path, content in zip(paths, contents, strict=True):
+        write_bytes(path, content, lasting=False)  # whole or not at all
     return paths
+
+
+@contextlib.contextmanager
+def _missing_letters(name: str) -> Iterator[None]:
+    """One warning of the letters that a font lacks, for matplotlib's one a letter."""
+    missing: set[str] = set()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        glyph = GLYPH.match(str(warning.message))
+        if glyph:
+            missing.add(chr(int(glyph[1])))
+        else:
+            place = warning.filename, warning.lineno
+            warnings.warn_explicit(warning.message, warning.category, *place)
+    if missing:
+        letters = "".join(sorted(missing))
+        message = f"{name} has boxes for {letters[:40]}, which its font lacks"
+        advice = "name an installed font that has them"
+        warnings.warn(f"{message}; {advice}", RuntimeWarning, stacklevel=4)
 
 
 @styled
@@ -265,6 +295,7 @@ def plain(text: str) -> str:
       text: to draw.
 
     Returns:
-      The text, its dollar signs escaped.
+      The text, its dollar signs escaped, without signs of no width that matplotlib
+      cannot write into a PDF.
     """
-    return text.replace("$", r"\$")
+    return text.replace("$", r"\$").replace("\ufeff", "")

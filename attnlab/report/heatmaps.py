@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
+LONGEST = 40  # letters of a word that a picture shows
 GOLD = "#F07D13"
 
 
@@ -262,13 +263,18 @@ def _words(
 ) -> None:
     """Words as tick labels: the source above, the target at the left."""
     size = min(7.5, 72 * cell * 0.86)  # points; letters no taller than a cell
-    source = [plain(word) for word in pair.source] if top else []
-    target = [plain(word) for word in pair.target] if left else []
+    source = [plain(_cut(word)) for word in pair.source] if top else []
+    target = [plain(_cut(word)) for word in pair.target] if left else []
     look: dict[str, Any] = {"fontsize": size}
     axes.set_xticks(range(len(source)), source, rotation=90, **look)
     axes.set_yticks(range(len(target)), target, **look)
     axes.tick_params(length=0, pad=2, top=top, labeltop=top, bottom=False)
     axes.tick_params(labelbottom=False)
+
+
+def _cut(word: str) -> str:
+    """A word that is not longer than a picture can show."""
+    return word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"
 
 
 def _mark(axes: Axes, pair: AlignedSentence, cell: float) -> None:
@@ -335,7 +341,7 @@ def _bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
     """A color bar of fixed breadth at the right of `axes`."""
     box = axes.get_position()
     width, height = figure.get_size_inches()
-    tall = min(1.0, box.height * height * 0.6) / height
+    tall = min(1.0, max(0.42, box.height * height * 0.6)) / height  # room for numbers
     place = (box.x1 + 0.1 / width, box.y1 - tall, 0.08 / width, tall)
     bar = figure.colorbar(image, cax=figure.add_axes(place), ticks=[0, 0.5, 1])
     bar.ax.tick_params(labelsize=7, length=2, pad=2)

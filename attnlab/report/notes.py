@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from attnlab.report.example_stats import ExampleStats
-from attnlab.report.rows import Row, is_hard, listed
+from attnlab.report.rows import Row, flatten, is_hard, listed
 
 # How words are predicted, by `perplexity_bound` of result.json.
 BOUNDS = {
@@ -102,6 +102,56 @@ def _set(name: str) -> str:
     if name.startswith(SILVER):
         return f"{name}, links of a program: it measures likeness to that program"
     return f"the gold set {name}"
+
+
+# What runs of a row may differ in.
+OWN = ("version", "row", "slug", "order", "seed", "train.devices", "train.strategy")
+
+
+def copies(rows: Sequence[Row]) -> list[str]:
+    """Runs of a seed that their row has already, which count for nothing.
+
+    Args:
+      rows: of a sweep.
+
+    Returns:
+      A sentence for each.
+    """
+    return [
+        f"{row.name}, seed {run.seed}: left out {run.folder.name}, which is another "
+        "run of that seed."
+        for row in rows
+        for run in row.copies
+    ]
+
+
+def mixed(rows: Sequence[Row]) -> list[str]:
+    """Rows whose runs have other settings than each other.
+
+    Args:
+      rows: of a sweep.
+
+    Returns:
+      A sentence for each such row; a setting that a run is older than is no difference.
+    """
+    lines = []
+    for row in rows:
+        settings = [flatten(run.config) for run in row.runs if run.config]
+        values: dict[str, list[object]] = {}
+        for name in dict.fromkeys(name for one in settings for name in one):
+            if name not in OWN and not name.startswith("wandb."):
+                values[name] = [one[name] for one in settings if name in one]
+        differing = [
+            f"{name} ({'; '.join(dict.fromkeys(map(str, those)))})"
+            for name, those in values.items()
+            if any(value != those[0] for value in those)
+        ]
+        if differing:
+            lines.append(
+                f"{row.name}: its runs differ in more than the seed: "
+                f"{', '.join(differing)}."
+            )
+    return lines
 
 
 def left_out(rows: Sequence[Row]) -> list[str]:

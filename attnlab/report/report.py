@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from attnlab import runs
@@ -18,7 +19,7 @@ from attnlab.report import (
 )
 from attnlab.report import rows as row_groups
 from attnlab.report import table as tables
-from attnlab.report.drawings import Drawing, Drawings
+from attnlab.report.drawings import RECORD, Drawing, Drawings
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.row_curves import learning_curves
 from attnlab.report.rows import Row
@@ -60,7 +61,8 @@ def write_report(
     """Write the report of a sweep, or of as much of it as there is.
 
     Half a sweep gives a report of that half, which names what is missing. A run with a
-    damaged file counts as failed.
+    damaged file counts as failed. Tables come first, and a figure that cannot be drawn
+    costs itself and a line below them.
 
     Args:
       root: folder of a sweep, or of several.
@@ -75,7 +77,8 @@ def write_report(
 
     Raises:
       FileNotFoundError: where `root` is no folder.
-      ValueError: where it holds no runs or not the rows asked for.
+      ValueError: where it holds no runs or not the rows asked for, and where files that
+        are no report's would be overwritten.
     """
     rows = read_rows(root)
     stored = StoredCounts(Path(root) / stored_counts.NAME)
@@ -87,15 +90,15 @@ def write_report(
         below = [*table.notes, *pairwise.sentences(steps, chain_by)]
         table = table._replace(notes=below)
     folder = Path(root) / "report" if folder is None else Path(folder)
-    texts = {
-        "table.txt": render.text(table),
-        "table.md": render.markdown(table),
-        "table.tex": render.latex(table),
-        "summary.csv": row_groups.summary_csv(rows, root),
-    }
+    texts = _tables(table) | {"summary.csv": row_groups.summary_csv(rows, root)}
     ranked = rank(rows, table, baseline)
     with figures.font(font):
-        drawings = draw(ranked, stats, folder / "figures", font)
+        claim(folder)
+        _write(folder, texts)  # before the figures, whatever becomes of them
+        drawings, failed = draw(ranked, stats, folder / "figures", font)
+    if failed:
+        table = table._replace(notes=[*table.notes, *failed])
+        texts |= _tables(table)
     title = Path(root).resolve().name
     pictures = [
         (drawing.paths[0].relative_to(folder).as_posix(), drawing.caption)
@@ -104,8 +107,7 @@ def write_report(
     parts = [f"# {title}\n", texts["table.md"]]
     parts += [f"![{caption}]({file})\n\n{caption}\n" for file, caption in pictures]
     texts = {"report.md": "\n".join(parts), **texts}
-    for name, content in texts.items():
-        write_bytes(folder / name, content.encode())
+    _write(folder, texts)
     charts = [(each.chart, each.caption) for each in drawings if each.chart]
     gallery = [
         picture
@@ -116,6 +118,53 @@ def write_report(
     written += [path for drawing in drawings for path in drawing.paths]
     pages = page.write(folder, title, rows, table, charts, gallery, ranked)
     return [*pages, *written]
+
+
+MARK = ".attnlab"  # in a folder whose report is attnlab's
+FILES = ("index.html", "report.md", "table.txt", "table.md", "table.tex", "summary.csv")
+FOLDERS = ("data", "figures")
+BRAND = b'class="brand">attnlab report<'  # of every page, older ones too
+
+
+def claim(folder: Path) -> None:
+    """Mark a folder as that of a report, whose files are overwritten from then on.
+
+    Args:
+      folder: where the report goes; it need not exist.
+
+    Raises:
+      ValueError: where it holds files of a report's names that are no report's; nothing
+        is written then.
+    """
+    if (folder / MARK).is_file():
+        return
+    page_there = folder / FILES[0]
+    older = page_there.is_file() and BRAND in page_there.read_bytes()
+    if not older and not (folder / "figures" / RECORD).is_file():
+        there = [name for name in FILES if (folder / name).exists()]
+        for name in FOLDERS:
+            if (folder / name).is_dir() and any((folder / name).iterdir()):
+                there.append(f"{name}/")
+        if there:
+            raise ValueError(
+                f"{folder} holds {', '.join(there)}, which no report of attnlab has "
+                "written; nothing was changed: choose another folder"
+            )
+    write_bytes(folder / MARK, b"The report in this folder is made by attnlab.\n")
+
+
+def _tables(table: Table) -> dict[str, str]:
+    """The table's files by name."""
+    return {
+        "table.txt": render.text(table),
+        "table.md": render.markdown(table),
+        "table.tex": render.latex(table),
+    }
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, content in texts.items():
+        write_bytes(folder / name, content.encode())
 
 
 def read_rows(root: str | Path) -> list[Row]:
@@ -175,7 +224,7 @@ def draw(
     stats: Mapping[str, ExampleStats],
     folder: Path,
     font: str | None = None,
-) -> list[Drawing]:
+) -> tuple[list[Drawing], list[str]]:
     """Every figure that the runs so far allow.
 
     Args:
@@ -185,7 +234,8 @@ def draw(
       font: the font family of the figures.
 
     Returns:
-      The figures: learning curves, then those of each task.
+      The figures: learning curves, then those of each task; and a line for each that
+      could not be drawn.
     """
     many = len(rows) > figures.MOST_ROWS
     shown = [row.name for row in rows[: figures.MOST_ROWS]] if many else None
@@ -199,9 +249,12 @@ def draw(
         )
     for task in dict.fromkeys(row.task for row in rows):
         members = [row for row in rows if row.task == task]
-        draw_task(task, members, stats, drawings.add)
+        drawings.attempt(
+            f"of {task}", partial(draw_task, task, members, stats, drawings.add)
+        )
     drawings.close()
     if not many:
-        return drawings.drawn
+        return drawings.drawn, drawings.failed
     limited = f" Of {len(rows)} rows the first {len(shown or ())} by merit are shown."
-    return [each._replace(caption=each.caption + limited) for each in drawings.drawn]
+    drawn = [each._replace(caption=each.caption + limited) for each in drawings.drawn]
+    return drawn, drawings.failed

@@ -50,8 +50,9 @@ class Row(NamedTuple):
     name: printed; unique in a report.
     slug: the name fit for files; unique in a report.
     order: place in the sweep, from 0.
-    runs: by seed.
+    runs: by seed, one of each.
     sweep: the sweep's folder, "" where all rows are of one.
+    copies: further runs of the same seeds, which count for nothing.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Row(NamedTuple):
     order: int
     runs: tuple[Run, ...]
     sweep: str = ""
+    copies: tuple[Run, ...] = ()
 
     @property
     def config(self) -> Mapping[str, object]:
@@ -204,9 +206,19 @@ def group(runs: Sequence[Run]) -> list[Row]:
         while slug in slugs:  # "a", "b c" and "a-b", "c" are both "a-b-c"
             slug = f"{plain}-{len(slugs)}"
         slugs.add(slug)
-        members.sort(key=lambda run: run.seed)
-        rows.append(Row(name, slug, readable.order, tuple(members), sweep))
+        runs_of, copies = _by_seed(members)
+        rows.append(Row(name, slug, readable.order, runs_of, sweep, copies))
     return sorted(rows, key=lambda row: (row.sweep, row.order, row.slug))
+
+
+def _by_seed(runs: Sequence[Run]) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """One run of each seed, that whose folder is called so if any is; and the rest."""
+    chosen: dict[int, Run] = {}
+    for run in sorted(runs, key=lambda run: run.folder.name != str(run.seed)):
+        chosen.setdefault(run.seed, run)
+    kept = sorted(chosen.values(), key=lambda run: run.seed)
+    copies = [run for run in runs if run is not chosen[run.seed]]
+    return tuple(kept), tuple(copies)
 
 
 def _sweep(run: Run) -> str:

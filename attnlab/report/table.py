@@ -192,6 +192,8 @@ def make_table(
         *notes.bounds(rows),
         *notes.gold(rows),
         *notes.left_out(rows),
+        *notes.copies(rows),
+        *notes.mixed(rows),
         *notes.columns([column.key for column in columns]),
         *_test_notes(tests, against is not None, samples),
         *notes.unusable(example_stats),

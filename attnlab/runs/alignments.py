@@ -177,6 +177,8 @@ def _each_set(
 
 def _flat(weights: np.ndarray, text: np.ndarray) -> FlatAlignments:
     words, cells = _words(text.tobytes())
+    if weights.dtype.kind != "f" or not np.isfinite(weights).all():
+        raise ValueError("an attention weight is no finite number")
     if cells != weights.size:
         raise ValueError(f"{weights.size} weights for {cells} pairs of words")
     return FlatAlignments(words, weights)
@@ -227,4 +229,18 @@ def _words(text: bytes) -> tuple[tuple[Words, ...], int]:
         )
         for pair in json.loads(text)
     )
+    for number, (source, target, sure, possible) in enumerate(words):
+        try:
+            "".join([*source, *target]).encode()
+        except (TypeError, UnicodeEncodeError):
+            raise ValueError(f"a word of sentence {number} is no text") from None
+        sizes = len(target), len(source)
+        for link in sure | possible:
+            if not all(
+                isinstance(place, int) and 0 <= place < size
+                for place, size in zip(link, sizes, strict=True)
+            ):
+                raise ValueError(
+                    f"sentence {number} has a link {link} beside its words"
+                )
     return words, sum(len(source) * len(target) for source, target, _, _ in words)

@@ -144,4 +144,4 @@ def read_losses(folder: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
         nats = np.array([float(loss) for loss, _ in pairs])
         return nats, np.array([int(count) for _, count in pairs], np.int64)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
+        raise ValueError(f"{path} is damaged: {str(error)[:200]}") from None

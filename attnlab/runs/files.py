@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import stat
 import warnings
 import zlib
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ LOSSES = "losses.tsv"
 CHECKPOINTS = "checkpoints"
 EXAMPLE_COUNTS = "tallies.npz"
 EXAMPLES = "examples.npz"
+LOG = "log.txt"
+TEXTS = "texts.json"
 
 
 def write_bytes(path: Place, content: bytes, *, lasting: bool = True) -> None:
@@ -98,6 +101,30 @@ def json_bytes(value: Json) -> bytes:
     return (text + "\n").encode()
 
 
+def read_bytes(path: Place) -> bytes:
+    """The content of a file, of which nothing but a file is read.
+
+    Args:
+      path: of the file.
+
+    Returns:
+      All of it.
+
+    Raises:
+      FileNotFoundError: where there is no such file.
+      ValueError: where it may not be read, or is no file: a pipe would be waited for.
+    """
+    path = Path(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ValueError(f"{path} is no file")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no {path.name} in {path.parent}") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+
+
 def read_json(path: Place) -> Record:
     """The object in a JSON file.
 
@@ -111,12 +138,10 @@ def read_json(path: Place) -> Record:
       FileNotFoundError: where there is no such file.
       ValueError: where it is no JSON, or no object.
     """
-    path = Path(path)
+    content = read_bytes(path)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"no {path.name} in {path.parent}") from None
-    except ValueError as error:  # JSONDecodeError or UnicodeDecodeError
+        value = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:  # of JSON, of UTF-8, nested too deep
         raise ValueError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} holds a {type(value).__name__}, not an object")
@@ -165,7 +190,7 @@ def read_jsonl(path: Place) -> list[Record]:
         `append_jsonl` wrote; file and line are named.
     """
     path = Path(path)
-    lines = _whole_lines(path.read_bytes()).splitlines()
+    lines = _whole_lines(read_bytes(path)).splitlines()
     return [_record(path, number, line) for number, line in enumerate(lines, 1)]
 
 
@@ -210,7 +235,7 @@ def _whole_lines(content: bytes) -> bytes:
 def _record(path: Path, number: int, line: bytes) -> Record:
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} line {number} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} line {number} is not an object: {line[:60]!r}")
@@ -256,7 +281,7 @@ def read_lines(path: Place) -> list[str]:
       ValueError: for a file that is not UTF-8.
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        text = read_bytes(path).decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8: {error}") from error
     # Not `splitlines`, which also splits at characters such as U+2028.
@@ -289,12 +314,9 @@ def read_arrays(path: Place) -> dict[str, np.ndarray]:
       FileNotFoundError: where there is no such file.
       ValueError: for a damaged file.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no {path.name} in {path.parent}")
+    content = io.BytesIO(read_bytes(path))
     try:
-        # Opened here: np.load leaves a file open that is not a zip archive.
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with np.load(content, allow_pickle=False) as arrays:
             read = dict(arrays)
             for name, array in read.items():
                 if not isinstance(array, np.ndarray):  # NumPy gives its bytes then

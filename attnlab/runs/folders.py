@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import math
 import os
 import re
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,6 +86,11 @@ class Run(NamedTuple):
         """
         path = self.folder / METRICS
         lines = read_jsonl(path) if path.exists() else []
+        for place, line in enumerate(lines, 1):
+            for key, value in line.items():
+                number = key == "step" or isinstance(value, int | float)
+                if number and not _is_number(value):
+                    raise ValueError(f"{path} line {place}: {key} is {_short(value)}")
         return [line for line in lines if kind is None or line.get("kind") == kind]
 
     def lines(self, name: str) -> list[str] | None:
@@ -142,7 +149,8 @@ def find(root: str | os.PathLike) -> list[Run]:
 
     A folder is a run if it holds config.json. A result outranks an error beside it,
     which an earlier try left; a result with a damaged file is an error, and so is a
-    configuration that cannot be read.
+    configuration that cannot be read, and a folder that cannot be listed. Links to
+    folders are followed; a folder that is met twice counts once.
 
     Args:
       root: the folder of a run, of a sweep or of several.
@@ -156,22 +164,61 @@ def find(root: str | os.PathLike) -> list[Run]:
     root = Path(root)
     if not root.is_dir():
         raise FileNotFoundError(f"no folder of runs at {root}")
-    runs = []
-    for here, below, files in os.walk(root):
-        if CONFIG in files:
-            below.clear()  # runs are not nested: skip checkpoints and wandb files
-            runs.append(_read_run(Path(here)))
-        below[:] = [name for name in below if not name.startswith(".")]
+    runs = [*_runs_below(root)]
     return sorted(runs, key=lambda run: (run.order, run.seed, str(run.folder)))
+
+
+def _runs_below(root: Path) -> Iterator[Run]:
+    """The runs of all folders; what is behind links comes after all that is not."""
+    folders, linked = deque([root]), deque[Path]()
+    seen = set()
+    while folders or linked:
+        folder = (folders or linked).popleft()
+        real = os.path.realpath(folder)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except FileNotFoundError:  # removed just now
+            continue
+        except OSError as error:
+            yield _unlisted(folder, error)
+            continue
+        if any(entry.name == CONFIG and not _is_folder(entry) for entry in entries):
+            yield _read_run(folder)
+            continue  # runs are not nested: skip checkpoints and wandb files
+        for entry in entries:
+            if not entry.name.startswith(".") and _is_folder(entry):
+                (linked if entry.is_symlink() else folders).append(folder / entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def _unlisted(folder: Path, error: OSError) -> Run:
+    """What stands for the runs of a folder that may not be listed."""
+    name = folder.name
+    row = {} if name.isdecimal() else {"row": name, "slug": slug(name)}
+    return Run(folder, row, None, {"error": f"cannot be listed: {error.strerror}"})
 
 
 def _read_run(folder: Path) -> Run:
     run = Run(folder, {}, None, None)
     try:
-        run = run._replace(config=read_config(folder))
+        config = read_config(folder)
+        _check_config(folder / CONFIG, config)
+        run = run._replace(config=config)
         # Looked for first: a result outranks the error of an earlier try.
         if (folder / RESULT).exists():
-            return run._replace(result=check_result(folder))
+            result = check_result(folder)
+            _check_result(folder / RESULT, result)
+            return run._replace(result=result)
         if (folder / ERROR).exists():
             return run._replace(error=read_json(folder / ERROR))
     except FileNotFoundError:  # another process has just begun it again
@@ -179,6 +226,74 @@ def _read_run(folder: Path) -> Run:
     except ValueError as problem:
         return damaged(run, problem)
     return run
+
+
+LONGEST_NAME = 1000  # letters of a row's name
+SECTIONS = ("data", "model", "train", "evaluate", "estimator", "wandb")
+
+
+def _check_config(path: Path, config: Record) -> None:
+    """ValueError where names and sections are not what a run's are."""
+    for key in ("seed", "order"):
+        value = config.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | None):
+            raise ValueError(f"{path}: {key} is {_short(value)}, not a whole number")
+        if value is not None and abs(value) >= 2**63:
+            raise ValueError(f"{path}: {key} is {_short(value)}, beyond 64 bits")
+    for key in ("row", "slug"):
+        value = config.get(key, "name")
+        if (
+            not (isinstance(value, str) and _is_text(value))
+            or len(value) > LONGEST_NAME
+        ):
+            raise ValueError(f"{path}: {key} is {_short(value)}, not a name")
+    name = str(config.get("slug", "name"))
+    if "/" in name or name in ("", ".", "..") or len(name.encode()) > 200:
+        raise ValueError(f"{path}: slug is {_short(name)}, not the name of a folder")
+    for key in SECTIONS:
+        if not isinstance(config.get(key, {}), dict):
+            raise ValueError(f"{path}: {key} is {_short(config[key])}, not a section")
+
+
+def _check_result(path: Path, result: Record, prefix: str = "") -> None:
+    """ValueError where a result holds what no table can show."""
+    for key, value in result.items():
+        name = f"{prefix}{key}"
+        if not _is_text(name):
+            raise ValueError(f"{path}: a name in it is {_short(name)}")
+        if isinstance(value, dict) and key not in ("gold", "bleu_signature"):
+            _check_result(path, value, f"{name}.")
+        elif isinstance(value, str):
+            if not _is_text(value):
+                raise ValueError(f"{path}: {name} is {_short(value)}")
+        elif isinstance(value, int | float) and not _is_number(value):
+            raise ValueError(f"{path}: {name} is {_short(value)}")
+        elif key == "gold" and value is not None:
+            raise ValueError(f"{path}: gold is {_short(value)}, not a name")
+
+
+def _is_number(value: Json) -> bool:
+    """Whether a value is a finite number that a float can hold."""
+    if not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _is_text(value: str) -> bool:
+    """Whether a file can hold a text: no lone surrogates, no NUL."""
+    try:
+        return b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _short(value: Json) -> str:
+    """A value for a line, cut where it is long."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:40]}... ({len(text):,} characters)"
 
 
 def damaged(run: Run, problem: Exception) -> Run:

@@ -22,8 +22,10 @@ from attnlab.runs.files import (
     REFERENCES,
     RESULT,
     SOURCES,
+    TEXTS,
     Record,
     json_bytes,
+    read_bytes,
     read_json,
     write_bytes,
 )
@@ -33,7 +35,7 @@ DAMAGED = "damaged"  # a folder in the run's, with what was found to be so
 LINE = re.compile(r"([0-9a-f]{64}) \*([^/\n]+)")
 # What stays once a run has finished. Logs grow on, checkpoints have their manifests.
 ENDINGS = (".npz", ".tsv", ".codec", ".vocabulary")
-NAMES = (CONFIG, ENVIRONMENT, METRICS, SOURCES, REFERENCES, HYPOTHESES)
+NAMES = (CONFIG, TEXTS, ENVIRONMENT, METRICS, SOURCES, REFERENCES, HYPOTHESES)
 
 
 def digest(content: bytes) -> str:
@@ -75,7 +77,7 @@ def read_manifest(folder: str | os.PathLike) -> dict[str, str]:
     """
     path = Path(folder) / MANIFEST
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(path).decode().splitlines()
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
@@ -169,8 +171,7 @@ def damaged_files(folder: str | os.PathLike) -> list[str]:
     damaged = [
         name
         for name, expected in listed.items()
-        if (folder / name).is_file()
-        and digest((folder / name).read_bytes()) != expected
+        if (folder / name).exists() and not _has(folder / name, expected)
     ]
     if RESULT not in damaged and (folder / RESULT).is_file():
         try:
@@ -178,6 +179,14 @@ def damaged_files(folder: str | os.PathLike) -> list[str]:
         except ValueError:  # not listed, yet plainly damaged
             damaged.append(RESULT)
     return damaged
+
+
+def _has(path: Path, expected: str) -> bool:
+    """Whether a file that is there has a digest; one that cannot be read has none."""
+    try:
+        return digest(read_bytes(path)) == expected
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def check_result(folder: str | os.PathLike) -> Record:

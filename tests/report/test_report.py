@@ -23,7 +23,7 @@ def test_report_has_tables_figures_and_a_page(written):
     folder, paths = written
     names = {path.relative_to(folder).as_posix() for path in paths}
     files = {path for path in folder.rglob("*") if path.is_file()}
-    assert files == {*paths, folder / "figures" / RECORD}
+    assert files == {*paths, folder / "figures" / RECORD, folder / report.MARK}
     assert paths[0] == folder / "index.html"
     assert {"report.md", "summary.csv", "table.txt", "table.md", "table.tex"} < names
     maps = ["global-dot", "local-m-general", "local-p-general"]

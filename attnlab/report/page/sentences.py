@@ -100,7 +100,10 @@ def quantized(weights: np.ndarray) -> np.ndarray:
 def _first(row: Row) -> dict[str, list[AlignedSentence]]:
     """The sets of the first seed that has any, that of its AER first."""
     for run in row.finished:
-        sets = run.alignments()
+        try:
+            sets = run.alignments()
+        except ValueError:  # a note below the table says so
+            continue
         possible = {name: [p.possible for p in pairs] for name, pairs in sets.items()}
         main = main_set(run, possible)
         if main is not None:
