@@ -36,7 +36,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_after_validator_functi
 VERSION = 3
 """Of the settings in a config.json; `attnlab.runs.config` reads older ones."""
 
-RUN_KEYS = ("version", "row", "slug", "order")
+RUN_KEYS = ("version", "row", "slug", "order", "places")
 """What a config.json has beside settings: which row of which sweep it is."""
 
 # Types of settings that recur. Numbers are always finite.
@@ -274,6 +274,8 @@ class DataSettings(Settings):
     """The corpus."""
 
     corpora: ClassVar[Mapping[str, Callable[..., object]]] = {}
+    # By corpus, the options that name files or folders, with commas between several.
+    file_options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @property
     def options(self) -> dict[str, object]:

@@ -25,16 +25,18 @@ def main(argv: Sequence[str] | None = None) -> int:
       Exit status: 0, or 2 with one line about what is wrong.
     """
     options = _parser().parse_args(argv)
-    from attnlab.training.program_cache import share_programs
+    from attnlab.training.start import prepare_process
 
-    share_programs()
+    prepare_process()
     import attnlab
     from attnlab.tasks.translation.evaluate_alignment import Direction, compare, render
     from attnlab.tasks.translation.trained import TrainedTranslation
     from experiments.configs import last_line
 
+    places = dict(options.place)
+
     def load(folder: Path) -> TrainedTranslation:
-        run = attnlab.load(folder)
+        run = attnlab.load(folder, places=places if folder == options.run else None)
         if not isinstance(run, TrainedTranslation):
             raise ValueError(
                 f"{folder} is a run of {run.settings.task}, not of translation"
@@ -70,6 +72,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _place(text: str) -> tuple[str, str]:
+    name, equals, files = text.partition("=")
+    if not (name and equals and files):
+        raise argparse.ArgumentTypeError(f"{text!r} is not SETTING=FILES")
+    return name, files
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.evaluate",
@@ -77,6 +86,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--run", type=Path, required=True, help="a run folder")
+    parser.add_argument(
+        "--place",
+        action="append",
+        default=[],
+        metavar="SETTING=FILES",
+        type=_place,
+        help="where the run's files are now: data.files.gold=new/a,new/b; repeatable",
+    )
     parser.add_argument(
         "--reverse", type=Path, help="a run of the same corpus the other way round"
     )
@@ -89,4 +106,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from experiments.configs import answer
+
+    sys.exit(answer(main, "evaluate"))

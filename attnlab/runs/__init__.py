@@ -2,9 +2,11 @@
 
     runs/<sweep>/<row-slug>/<seed>/
       config.json       resolved settings, with "row", "slug", "seed" and "order"
+      texts.json        digests of the files that it was begun with
       environment.json  commit, versions, platform, device
       metrics.jsonl     {"step": n, "kind": "train", ...} a line; also dev and test
       files.sha256      digests of what a finished run has left, and of vocabularies
+      log.txt           what its process printed
       result.json       written last: a folder without it is unfinished
       error.json        instead of a result, for a run that failed
       alignments.npz    attention matrices and gold links, by name of the test set
@@ -48,11 +50,13 @@ from attnlab.runs.files import (
     EXAMPLE_COUNTS,
     EXAMPLES,
     HYPOTHESES,
+    LOG,
     LOSSES,
     METRICS,
     REFERENCES,
     RESULT,
     SOURCES,
+    TEXTS,
     append_jsonl,
     plain,
     read_arrays,
@@ -80,6 +84,7 @@ from attnlab.runs.manifest import (
     reopen,
     write_result,
 )
+from attnlab.runs.ownership import check_folder, own_files
 from attnlab.runs.progress import (
     COMPILING,
     EVALUATING,
@@ -104,6 +109,7 @@ __all__ = [
     "EVALUATING",
     "EXAMPLES",
     "HYPOTHESES",
+    "LOG",
     "LOSSES",
     "MANIFEST",
     "METRICS",
@@ -114,6 +120,7 @@ __all__ = [
     "SOURCES",
     "STARTING",
     "TESTING",
+    "TEXTS",
     "TRAINING",
     "EXAMPLE_COUNTS",
     "AlignedSentence",
@@ -125,6 +132,8 @@ __all__ = [
     "RunProgress",
     "ExampleCounts",
     "append_jsonl",
+    "check_folder",
+    "own_files",
     "check_result",
     "checksum",
     "damaged",

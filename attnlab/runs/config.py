@@ -5,6 +5,7 @@ settings as this version names them, and never changes the file: checkpoints are
 what stands there (`attnlab.training.run.learned_fingerprint`).
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -46,11 +47,34 @@ def read_config(folder: Path) -> Record:
     """
     path = Path(folder) / CONFIG
     try:
-        return upgrade(read_json(path))
+        return place(upgrade(read_json(path)))
     except ValueError as error:
         text = str(error)
         # `read_json` names the file already, `upgrade` cannot.
         raise ValueError(text if str(path) in text else f"{path}: {text}") from None
+
+
+def place(config: Record, places: Mapping[str, Json] | None = None) -> Record:
+    """A configuration whose files lie at other places than when the run was begun.
+
+    Args:
+      config: what a config.json holds.
+      places: by dotted setting ("data.files.train"), the files that it names now; by
+        default those that the configuration has under `places`.
+
+    Returns:
+      The configuration with these values, without `places`.
+    """
+    placed = json.loads(json.dumps(config))  # a deep copy
+    found = placed.pop("places", {}) if places is None else places
+    for name, value in found.items() if isinstance(found, Mapping) else ():
+        section, parts = placed, name.split(".")
+        for part in parts[:-1]:
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or parts[-1] not in section:
+            raise ValueError(f"places: there is no setting {name}")
+        section[parts[-1]] = value
+    return placed
 
 
 def upgrade(config: Mapping[str, Json]) -> Record:

@@ -7,7 +7,8 @@ ends, however it ends, so nothing that a killed process leaves can block a run. 
 file says is for people, and for machines that do not see each other's flock:
 
 - an owner on another host counts as alive while the file's time is younger than STALE
-  seconds; every owner renews it each BEAT seconds. (Clocks have to agree to a minute.)
+  seconds; every owner renews it each BEAT seconds. (Clocks have to agree to a minute.
+  A time further in the future says nothing: it is looked at again after a beat.)
 - without flock the same holds on this host too, unless the owner's process is gone.
 
 A file that is empty, damaged or out of date is no lock.
@@ -28,6 +29,7 @@ from typing import Any
 
 LOCK = ".lock"
 BEAT, STALE = 20.0, 120.0  # seconds
+AHEAD = 60.0  # seconds by which the clock of another host may be fast
 POLL = 1.0  # seconds between two looks at a lock that is waited for
 SETTLE = 1.0  # seconds until what two processes wrote at once is the same for both
 NO_FLOCK = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
@@ -114,7 +116,11 @@ def _alive(owner: dict[str, Any], path: Path, flocked: bool) -> bool:
     if here and (flocked or not _runs(owner["pid"])):
         return False  # it would hold the flock, or it has ended
     try:
-        return time.time() - path.stat().st_mtime < STALE
+        then = path.stat().st_mtime
+        if time.time() - then > -AHEAD:
+            return time.time() - then < STALE
+        time.sleep(1.5 * BEAT)  # a clock was set back: only a beat is a sign of life
+        return path.stat().st_mtime != then
     except FileNotFoundError:
         return False
 

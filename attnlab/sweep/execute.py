@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attnlab import runs
 from attnlab.sweep import replica_groups
-from attnlab.sweep.jobs import LOG, End, Executor, Job, Refused, training
+from attnlab.sweep.jobs import End, Executor, Job, Refused, training
 
 POLL_SECONDS = 0.2
 ASK_SECONDS = 30.0  # after a refusal, while other jobs go on
@@ -188,7 +188,9 @@ def _decide(
         group = several.pop(0)
         seconds = f"{until - time.monotonic():.0f}"
         words = (str(cache), hardware, seconds, *map(str, group))
-        job = Job("attnlab.sweep.replica_groups", words, group[0] / LOG, cache=cache)
+        job = Job(
+            "attnlab.sweep.replica_groups", words, group[0] / runs.LOG, cache=cache
+        )
         _submit([job], executor, log)
         ended = False
         while not ended:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from attnlab import runs
 from attnlab.training import program_cache
 
-LOG = "log.txt"
 OPTIONS = ("--quiet", "--wait")  # a run left over from a killed sweep is waited for
 
 
@@ -109,7 +109,7 @@ def training(
       The job, whose log is in the first folder.
     """
     words = (*map(str, folders), *OPTIONS, *(("--in-turn",) if in_turn else ()))
-    log = folders[0] / LOG
+    log = folders[0] / runs.LOG
     return Job("attnlab.training.run", words, log, tuple(folders), cache, in_turn)
 
 

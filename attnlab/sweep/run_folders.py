@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from attnlab import runs
 from attnlab.runs.config import CHANGED_DEFAULTS
+from attnlab.runs.files import json_bytes
 from attnlab.settings import RUN_KEYS, TaskSettings
 from attnlab.sweep.repair import repair
 from attnlab.training.checkpoint import Checkpoints
@@ -17,6 +19,7 @@ from attnlab.training.run_config import (
     learned_fingerprint,
     read_run_config,
 )
+from attnlab.training.run_texts import moved
 
 # What a sweep may change of a run that is already there.
 ADJUSTABLE = ("order", "row", "wandb")
@@ -59,10 +62,13 @@ def write_folders(
 
     Raises:
       ValueError: where a folder holds a run of another configuration, with what
-        differs, or would be made anew while a process is at work there. Nothing has
-        been written then.
+        differs, or files that no run has written, or would be made anew while a process
+        is at work there. Nothing has been written then.
     """
     folders = [Path(workdir) / run.place for run in specs]
+    for folder in folders:
+        runs.check_folder(folder)
+        Checkpoints(folder / runs.CHECKPOINTS).check_own()
     for folder, run in zip(folders, specs, strict=True):
         for line in repair(folder, run.config):
             log(line)
@@ -73,7 +79,7 @@ def write_folders(
         if not (folder / runs.CONFIG).exists():
             continue
         existing[folder] = runs.read_json(folder / runs.CONFIG)
-        differing = _differences(folder, run.config)
+        differing = _differences(folder, run)
         if differing and _learned(folder):
             raise ValueError(
                 f"{folder} holds a run of another configuration: "
@@ -86,21 +92,42 @@ def write_folders(
         if folder not in existing:
             runs.write_json(folder / runs.CONFIG, run.config)
         elif not (folder / runs.RESULT).exists():
-            _configure(folder, existing[folder], run.config, folder in stale)
+            _configure(folder, existing[folder], run, folder in stale)
+        else:
+            _place(folder, existing[folder], run)
     return folders
 
 
-def _configure(folder: Path, there: Config, wanted: Config, stale: bool) -> None:
+def _place(folder: Path, there: Config, run: RunSpec) -> None:
+    """Write down where the files of a finished run lie now."""
+    places = _places(folder, there, run)
+    if places == there.get("places", {}):
+        return
+    config = {**there, "places": places}
+    with suppress(runs.BusyRun), runs.only_one(folder):
+        if runs.CONFIG in runs.read_manifest(folder):
+            runs.list_files(folder, {runs.CONFIG: json_bytes(config)})
+        runs.write_json(folder / runs.CONFIG, config)
+
+
+def _places(folder: Path, there: Config, run: RunSpec) -> dict[str, object]:
+    """The settings whose files lie elsewhere than a run's config.json says."""
+    old, new = flat(there), flat(run.config)
+    differing = [name for name in new if old.get(name) != new[name]]
+    return {name: new[name] for name in moved(folder, run.settings, differing)}
+
+
+def _configure(folder: Path, there: Config, run: RunSpec, stale: bool) -> None:
     """Give a run that has begun the configuration it goes on with."""
+    wanted: Config = run.config
     if not stale:
-        wanted = _as_learned(folder, there, wanted)
+        wanted = _as_learned(folder, there, run)
     if wanted == there:
         return
     try:
         with runs.only_one(folder):
-            for path in folder.iterdir() if stale else ():  # a vocabulary, say
-                if path.is_file() and not path.name.startswith("."):
-                    path.unlink()
+            for path in runs.own_files(folder) if stale else ():  # a vocabulary, say
+                path.unlink()
             runs.write_json(folder / runs.CONFIG, wanted)
     except runs.BusyRun as busy:
         # Names and wandb may differ from what the other process trains under.
@@ -112,12 +139,14 @@ def _configure(folder: Path, there: Config, wanted: Config, stale: bool) -> None
             ) from None
 
 
-def _as_learned(folder: Path, there: Config, wanted: Config) -> Config:
-    """`wanted`, or what the run's checkpoints were saved under, with what may change.
+def _as_learned(folder: Path, there: Config, run: RunSpec) -> Config:
+    """What is wanted, or what the run's checkpoints were saved under, with what may
+    change.
 
-    They differ where a setting has been added or renamed since: the run goes on without
-    it, as its fingerprint is that of the file.
+    They differ where a setting has been added or renamed since, or files were moved:
+    the run goes on without it, as its fingerprint is that of the file.
     """
+    wanted = run.config
     trained = Checkpoints(folder / runs.CHECKPOINTS).fingerprints
     if learned_fingerprint(wanted) in trained:
         return wanted
@@ -125,6 +154,9 @@ def _as_learned(folder: Path, there: Config, wanted: Config) -> Config:
         return wanted
     changed = json.loads(json.dumps(there))  # a deep copy
     changed |= {name: wanted[name] for name in ADJUSTABLE if name in wanted}
+    changed["places"] = _places(folder, there, run)
+    if not changed["places"]:
+        del changed["places"]
     for section, names in (("evaluate", FINAL), ("train", LAYOUT)):
         values = wanted[section]
         assert isinstance(values, Mapping)
@@ -137,9 +169,10 @@ def _learned(folder: Path) -> bool:
     return checkpoint is not None or (folder / runs.RESULT).exists()
 
 
-def _differences(folder: Path, wanted: Config) -> list[str]:
+def _differences(folder: Path, run: RunSpec) -> list[str]:
     """ "train.steps was 10, is now 20", for all that may not change."""
-    free = {*ADJUSTABLE, "version", *(f"train.{name}" for name in LAYOUT)}
+    wanted = run.config
+    free = {*ADJUSTABLE, "version", "places", *(f"train.{name}" for name in LAYOUT)}
     if not (folder / runs.RESULT).exists():
         free |= {f"evaluate.{name}" for name in FINAL}
 
@@ -155,10 +188,14 @@ def _differences(folder: Path, wanted: Config) -> list[str]:
     for name, (changed, *values) in CHANGED_DEFAULTS.items():
         if version < changed and [old.get(name), new.get(name)] == values:
             del old[name], new[name]
+    differing = sorted(
+        name for name in old.keys() | new.keys() if old.get(name) != new.get(name)
+    )
+    same = moved(folder, run.settings, differing)  # the same text at another place
     return [
         f"{name} was {old.get(name)!r}, is now {new.get(name)!r}"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
+        for name in differing
+        if name not in same
     ]
 
 

@@ -37,10 +37,10 @@ def spec(name: str) -> TaskSpec:
     Raises:
       ValueError: for another name; the choices are given.
     """
-    if name not in TASKS:
+    if not isinstance(name, str) or name not in TASKS:
         choices = ", ".join(TASKS)
         raise ValueError(
-            f"unknown task {name!r}{near(name, [*TASKS])}; choose {choices}"
+            f"unknown task {name!r}{near(str(name), [*TASKS])}; choose {choices}"
         )
     module, attribute = TASKS[name].split(":")
     return getattr(importlib.import_module(module), attribute)

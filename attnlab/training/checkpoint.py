@@ -3,11 +3,13 @@
     checkpoints/
       1200/                 Orbax: the arrays of the state, and `extra` as JSON
       1200.manifest.json    metric, name and dtype of every array, sha256 of every file
+      .begun                steps that were begun, a line each
 
-The manifest is written after the folder is complete, so a step without one was cut
-short. Orbax alone restores a flipped byte as a wrong number and a changed dtype by a
-silent cast; the manifest turns both into errors. This is the only file that imports
-Orbax, and does so when a checkpoint is first written or read.
+The manifest is written after the folder is complete, so a step that was begun and has
+none was cut short. A step of neither is another program's, and stays as it is. Orbax
+alone restores a flipped byte as a wrong number and a changed dtype by a silent cast;
+the manifest turns both into errors. This is the only file that imports Orbax, and does
+so when a checkpoint is first written or read.
 """
 
 import hashlib
@@ -31,6 +33,7 @@ from attnlab import runs
 from attnlab.training import checkpoint_tree
 from attnlab.training.step import Pytree
 
+BEGUN = ".begun"
 Extra = dict[str, Pytree]  # JSON, as a checkpoint has it beside the state
 
 
@@ -114,6 +117,18 @@ class Checkpoints:
         """Of the configurations that finished steps were saved under."""
         return {manifest.fingerprint for manifest in self._manifests().values()}
 
+    def check_own(self) -> None:
+        """Refuse a folder where another program keeps steps, too.
+
+        Raises:
+          ValueError: with the folder of the first such step.
+        """
+        for step in sorted({*self._numbered()} - {*self._steps()}):
+            raise ValueError(
+                f"{self.folder / str(step)} is no checkpoint of attnlab, which has "
+                "written nothing down of it; nothing was changed: move it elsewhere"
+            )
+
     def save(
         self,
         step: int,
@@ -133,12 +148,14 @@ class Checkpoints:
             so that a run that diverges cannot push out its best step.
 
         Raises:
-          ValueError: where this step or a later one is already here.
+          ValueError: where this step or a later one is already here, or a step of
+            another program.
           TypeError: for what JSON cannot hold in `extra`.
         """
         step = int(step)
         # Checked before anything is written or removed.
         leaves = checkpoint_tree.named(state)
+        self.check_own()
         # Damaged steps go first: the newest one, looked up below, may be among them.
         self._tidy()
         if self.latest_step is not None and step <= self.latest_step:
@@ -280,6 +297,8 @@ class Checkpoints:
 
     def _write(self, step: int, arrays: dict[str, np.ndarray], extra: Extra) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / BEGUN, "a") as begun:
+            begun.write(f"{step}\n")
         with _orbax() as ocp:
             options = ocp.CheckpointManagerOptions(
                 enable_async_checkpointing=False, **_single_process(ocp)
@@ -307,11 +326,25 @@ class Checkpoints:
 
     # Folders, manifests and their agreement.
 
-    def _steps(self) -> list[int]:
+    def _numbered(self) -> list[int]:
+        """The steps whose folders are here, whoever made them."""
         if not self.folder.is_dir():
             return []
         names = [path.name for path in self.folder.iterdir() if path.is_dir()]
         return sorted(int(name) for name in names if name.isdecimal())
+
+    def _steps(self) -> list[int]:
+        """Those of them that were saved, or begun, by this class."""
+        numbered = self._numbered()
+        try:
+            begun = (self.folder / BEGUN).read_text().split() if numbered else []
+        except FileNotFoundError:
+            begun = []
+        return [
+            step
+            for step in numbered
+            if str(step) in begun or self._manifest_path(step).exists()
+        ]
 
     def _best_first(self) -> list[int]:
         manifests = self._manifests()

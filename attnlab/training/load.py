@@ -7,6 +7,7 @@ the task's folder.
 """
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,13 @@ from attnlab.tasks import spec
 from attnlab.training.checkpoint import Checkpoints
 from attnlab.training.optimizers import make_optimizer, make_schedule
 from attnlab.training.run_config import read_run_config
+from attnlab.training.run_texts import compare, digests, named_files, read_texts
 from attnlab.training.step import init_state
 
 
-def load(folder: str | os.PathLike[str]) -> Any:
+def load(
+    folder: str | os.PathLike[str], *, places: Mapping[str, str] | None = None
+) -> Any:
     """The best checkpoint of a run folder, ready to use.
 
     Works on a run that is still training, as soon as it has a checkpoint, and on runs
@@ -30,6 +34,8 @@ def load(folder: str | os.PathLike[str]) -> Any:
 
     Args:
       folder: the run's folder, of any task.
+      places: where the run's files are now, by setting: {"data.files.train":
+        "new/a.de,new/a.en"}. They must be of the same content.
 
     Returns:
       The trained run, as its task makes it: for a Neural Turing Machine an
@@ -38,11 +44,15 @@ def load(folder: str | os.PathLike[str]) -> Any:
     Raises:
       FileNotFoundError: where there is no run, or no checkpoint that can be read yet.
       ValueError: where a file is damaged, or the run has settings that this attnlab
-        does not know: one line, which names the file, the setting and its value.
+        does not know, or files of `places` are not those of the run: one line, which
+        names the file, the setting and its value.
     """
     folder = Path(folder)
-    config = read_run_config(folder)
+    config = read_run_config(folder, places)
     settings = config.settings
+    if places:
+        files = named_files(settings)
+        compare(read_texts(folder) or {}, digests(settings, [*places]), files)
     loader = spec(settings.task).loader(settings, folder)
     # Of an optimizer only the state's structure matters here: an epoch of any length.
     tx = make_optimizer(settings.train, make_schedule(settings.train, epoch=1))

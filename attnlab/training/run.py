@@ -23,6 +23,7 @@ from attnlab.training.run_config import (
     learned_fingerprint,
     read_run_config,
 )
+from attnlab.training.run_texts import check_texts
 from attnlab.training.start import prepare_process
 from attnlab.training.wandb_writer import wandb_writer
 from attnlab.training.writers import (
@@ -98,6 +99,7 @@ def run(
         def begin() -> Result | None:
             if not (folder / runs.CONFIG).exists():
                 raise FileNotFoundError(f"no {runs.CONFIG} in {folder}")
+            runs.check_folder(folder)
             stack.enter_context(only_one(folder, wait))
             _reopen(folder)
             if (folder / runs.RESULT).exists():
@@ -164,6 +166,7 @@ def run_together(
         # Sorted: two programs that wait for each other's locks would wait for ever.
         places = sorted({Path(folder) for folder in folders})
         for folder in places:
+            runs.check_folder(folder)
             stack.enter_context(only_one(folder, wait))
             _reopen(folder)
         places = [folder for folder in places if not (folder / runs.RESULT).exists()]
@@ -297,6 +300,7 @@ def _prepare(folder: Path, config: RunConfig, replicas: int = 1) -> "Task":
             "processes": processes.count(),
         }
         _tidy(folder)
+        check_texts(folder, config.settings)
         runs.write_json(folder / runs.ENVIRONMENT, environment() | place)
     task = make_task(config.settings, folder)
     for note in task.notes if processes.leading() else ():

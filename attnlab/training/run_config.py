@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from attnlab import runs
 from attnlab.parsing import fields_of
+from attnlab.runs.config import place
 from attnlab.settings import RUN_KEYS, TaskSettings
 
 # What may change between a run and its resumption without changing what is learned.
-PRESENTATION = ("version", "row", "slug", "order", "wandb")
+PRESENTATION = ("version", "row", "slug", "order", "wandb", "places")
 # Of `train`: on which devices it is learned, and not what.
 LAYOUT = ("devices", "strategy")
 # Settings of `evaluate` that matter once training is over; the others choose the best
@@ -32,13 +33,15 @@ class RunConfig(NamedTuple):
     fingerprint: str
 
 
-def read_run_config(folder: Path) -> RunConfig:
+def read_run_config(folder: Path, places: Mapping[str, str] | None = None) -> RunConfig:
     """The configuration of a run folder, also of one that an older attnlab wrote.
 
     A setting that the file lacks has its default.
 
     Args:
       folder: the run's folder.
+      places: by dotted setting ("data.files.train"), where files are that are no longer
+        where the run was begun.
 
     Returns:
       Its RunConfig.
@@ -53,6 +56,8 @@ def read_run_config(folder: Path) -> RunConfig:
 
     path = Path(folder) / runs.CONFIG
     plain = runs.read_config(folder)
+    if places:
+        plain = place(plain, places)
     try:
         settings = parse_settings(plain)
     except KeyError as missing:

@@ -1,6 +1,7 @@
-"""How a process that trains starts: what is set before JAX is imported."""
+"""How a process starts that runs models: what is set before JAX is imported."""
 
 import gc
+import os
 
 from attnlab.training.program_cache import share_programs
 
@@ -14,7 +15,9 @@ def prepare_process() -> None:
 
     To be called by programs and not by the library. Importing and tracing make many
     objects of which few are cycles, and JAX goes through its own at every collection:
-    by Python's thresholds that is a tenth of a short run.
+    by Python's thresholds that is a tenth of a short run. JAX_ENABLE_X64, which a shell
+    may have set for other programs, is turned off: models are of 32 bits.
     """
+    os.environ["JAX_ENABLE_X64"] = "0"
     share_programs()
     gc.set_threshold(*THRESHOLDS)

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from attnlab import runs
+from attnlab.runs import LOG
 from attnlab.sweep import replica_groups
-from attnlab.sweep.jobs import LOG
 from attnlab.training.checkpoint import Checkpoints
 from tests.cluster.conftest import wait_for
 

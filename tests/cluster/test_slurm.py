@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from attnlab import runs
+from attnlab.runs import LOG
 from attnlab.sweep import replica_groups
-from attnlab.sweep.jobs import LOG
 from tests.cluster.conftest import wait_for
 from tests.cluster.sweeps import Sweep, differences, summary
 

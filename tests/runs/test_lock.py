@@ -115,6 +115,30 @@ def test_an_owner_on_another_host_counts_while_it_is_heard_of(tmp_path, monkeypa
         pass
 
 
+def test_a_time_in_the_future_is_no_sign_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "BEAT", 0.05)
+    write_owner(tmp_path, host="elsewhere", pid=1, age=-3600)
+    with only_one(tmp_path):
+        pass
+    write_owner(tmp_path, host="elsewhere", pid=1, age=-3600)
+    over = threading.Event()  # its clock is an hour fast, and it lives
+
+    def beat():
+        ahead = time.time() + 3600
+        while not over.wait(0.02):
+            ahead += 1
+            os.utime(tmp_path / LOCK, (ahead, ahead))
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        with pytest.raises(BusyRun, match="elsewhere"), only_one(tmp_path):
+            pass
+    finally:
+        over.set()
+        beating.join()
+
+
 def test_the_owner_is_heard_of(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "BEAT", 0.02)
     with only_one(tmp_path):

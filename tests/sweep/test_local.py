@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from attnlab import runs
+from attnlab.runs import LOG
 from attnlab.sweep import local, rows
 from attnlab.sweep.display import Display
 from attnlab.sweep.execute import run_all
-from attnlab.sweep.jobs import LOG
 from attnlab.sweep.local import Local, cores
 from tests.tiny import plan, tiny_config
 

@@ -20,7 +20,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 from attnlab.training import checkpoint_tree
-from attnlab.training.checkpoint import Checkpoints
+from attnlab.training.checkpoint import BEGUN, Checkpoints
 
 ROOT = Path(__file__).resolve().parents[2]  # from where `import attnlab` works
 
@@ -66,8 +66,8 @@ def data_files(folder: Path, step: int) -> list[Path]:
 
 
 def steps_in(folder: Path) -> list[int]:
-    """Steps that have both data and manifest; nothing else may lie there."""
-    names = sorted(path.name for path in folder.iterdir())
+    """Steps that have both data and manifest; only the list of steps is beside them."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != BEGUN)
     steps = sorted(int(name) for name in names if name.isdecimal())
     assert names == sorted(
         [str(step) for step in steps] + [f"{step}.manifest.json" for step in steps]
@@ -412,6 +412,23 @@ def test_leftovers_are_cleared_by_the_next_save(tmp_path):
     assert restored.step == 1
     reopened.save(2, {"w": jnp.ones(3)})
     assert steps_in(tmp_path) == [1, 2]
+
+
+def test_a_step_of_another_program_is_left_alone(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {"w": jnp.ones(3)})
+    other = tmp_path / "1000" / "params.bin"
+    other.parent.mkdir()
+    other.write_text("weights")
+    for opened in (checkpoints, Checkpoints(tmp_path)):
+        assert opened.steps == [1] and opened.latest_step == 1
+        restored = opened.restore({"w": jnp.zeros(3)})
+        assert restored is not None and restored.step == 1
+        with pytest.raises(ValueError, match="1000 is no checkpoint of attnlab"):
+            opened.save(2, {"w": jnp.ones(3)})
+        opened.rewind(1)
+    assert other.read_text() == "weights"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["1", "1000"]
 
 
 # A real SIGKILL, in the middle of Orbax's work and between its work and ours.

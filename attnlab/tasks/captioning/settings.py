@@ -24,6 +24,8 @@ from attnlab.tasks.captioning.pictures import PICTURES
 class CaptioningData(DataSettings):
     """Which captioned pictures, and how they are batched."""
 
+    file_options = {"folder": ("json", "images", "features")}
+
     name: str = "scenes"
     min_count: Count = 1
     """Words that are rarer in the training captions are unknown ones."""

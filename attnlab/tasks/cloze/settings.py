@@ -25,6 +25,8 @@ from attnlab.tasks.cloze.questions import Cloze
 class ClozeData(DataSettings):
     """Which questions, and how they are batched."""
 
+    file_options = {"files": ("train", "dev", "test")}
+
     name: str = "synthetic"
     numbering: Literal["permuted", "first"] = "permuted"
     """How entities are numbered: permuted, anew for each use (Hermann et al. 2015), or

@@ -30,6 +30,8 @@ class TranslationData(DataSettings):
     edges and longest; those of the settings count for nothing then.
     """
 
+    file_options = {"files": ("train", "dev", "test", "gold")}
+
     name: str = "synthetic"
     units: Literal["words", "subwords"] = "words"
     """What a sentence is cut into: words, or pieces of SentencePiece."""
