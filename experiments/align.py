@@ -23,9 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       The exit status: 0, or 2 with one line about what is wrong.
     """
     options = _parser().parse_args(argv)
-    from attnlab.training.program_cache import share_programs
+    from attnlab.training.start import prepare_process
 
-    share_programs()
+    prepare_process()
     import attnlab
     from attnlab.tasks.translation.trained import TrainedTranslation
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ValueError("--kind=posterior needs a --target")
         else:
             pair = run.translate(options.source, beams=options.beams)
-        written = pair.plot(options.out, title=options.title)
+        written = pair.plot(options.out, title=options.title, font=options.font)
     except (FileNotFoundError, ValueError) as error:
         print(f"align: {error}", file=sys.stderr)
         return 2
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--beams", type=int, help="of the search; the run's by default")
     parser.add_argument("--title", default="", help="printed above the plot")
+    parser.add_argument("--font", help="font family of the plot, for CJK words")
     parser.add_argument(
         "--out", type=Path, default=Path("alignment.png"), help=".png, .pdf, or both"
     )
@@ -75,4 +76,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from experiments.configs import answer
+
+    sys.exit(answer(main, "align"))

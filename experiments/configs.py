@@ -2,9 +2,12 @@
 
 import errno
 import importlib.util
+import io
 import os
 import re
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,12 @@ from types import ModuleType
 from absl import app, flags
 from ml_collections import config_flags
 
+ROOT = Path(__file__).resolve().parent.parent
+# What is wrong with a file or a folder that somebody has named.
+PLACES = {
+    *(errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS),
+}
 HELP = {"-h", "--h", "-help", "--help", "--helpshort", "--helpfull"}
 
 
@@ -34,23 +43,75 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
         print(sys.modules["__main__"].__doc__)
         print(flags.FLAGS.main_module_help())
         return 0
+    words = last_of_each(sys.argv)
+    return answer(lambda: main(flags.FLAGS(words)[1:]), program)
+
+
+def last_of_each(words: Sequence[str]) -> list[str]:
+    """A command line whose settings are given once: the last one counts.
+
+    Of a setting that is a tuple ml_collections would take all values in a row.
+
+    Args:
+      words: of the command line.
+
+    Returns:
+      The words without settings that are given again later.
+    """
+    names = [
+        word.partition("=")[0] if word.startswith("--config.") and "=" in word else None
+        for word in words
+    ]
+    return [
+        word
+        for place, (word, name) in enumerate(zip(words, names, strict=True))
+        if name is None or name not in names[place + 1 :]
+    ]
+
+
+class Ended(SystemExit):
+    """A signal that asks the process to end."""
+
+
+def answer(main: Callable[[], int | None], program: str) -> int:
+    """Call a program's main, and say in one line what ends it early.
+
+    Args:
+      main: returns an exit status or None.
+      program: its name, which errors begin with.
+
+    Returns:
+      The exit status: main's; 2 for a mistake of the user, 130 for Ctrl-C and 128 and
+      its number for another signal, as shells have it.
+    """
+    # A Latin-1 terminal has no sign for everything that is printed.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
-        status = main(flags.FLAGS(sys.argv)[1:]) or 0
-        sys.stdout.flush()
-        return status
+        with _ended_by_signals():
+            status = main() or 0
+            sys.stdout.flush()
+            return status
     except KeyboardInterrupt:
         print(f"{program}: interrupted; the same command goes on", file=sys.stderr)
         return 130
+    except Ended as end:
+        name = signal.Signals(end.code).name
+        print(f"{program}: ended by {name}; the same command goes on", file=sys.stderr)
+        return 128 + int(end.code)
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except flags.IllegalFlagValueError as error:
         # What a config file raises comes as its whole traceback.
         message = str(error).strip().splitlines()[-1].removeprefix("ValueError: ")
+        first = _first_of(error)
+        if type(first) is not ValueError:  # ours say what is wrong and where
+            message = _in_config(first) or message
     except (flags.Error, app.UsageError) as error:
         message = str(error)
-    except (AttributeError, KeyError, OSError) as error:
-        explanation = _explain(error)
+    except Exception as error:
+        explanation = _explain(error) or _in_config(error)
         if explanation is None:
             raise
         message = explanation
@@ -58,16 +119,68 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
     return 2
 
 
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what is inside as an exit does: jobs are ended, locks are
+    released. Under `nohup` SIGHUP stays ignored."""
+
+    def end(number: int, frame: object) -> None:
+        raise Ended(number)
+
+    before = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) == signal.SIG_DFL
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_config(error: BaseException) -> str | None:
+    """Where a config file went wrong; None where attnlab's own code did."""
+    files = {os.path.realpath(value.split(":")[0]) for value in _config_values()}
+    if isinstance(error, SyntaxError):
+        here = os.path.realpath(error.filename or "") in files
+        return f"{error.filename}:{error.lineno}: {error.msg}" if here else None
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if os.path.realpath(frame.filename) in files:
+            kind = type(error).__name__
+            return f"{frame.filename}:{frame.lineno}: {kind}: {error}"
+        if os.path.realpath(frame.filename).startswith(str(ROOT / "attnlab")):
+            return None
+    return None
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """The error in whose handling the others were raised."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
+
+
+def _config_values() -> list[str]:
+    return [arg.partition("=")[2] for arg in sys.argv if arg.startswith("--config=")]
+
+
 def _explain(error: Exception) -> str | None:
-    """A line about a missing config file, an unknown setting or a full disk; None for
-    any other error."""
+    """A line about a missing config file, an unknown setting, a full disk or a place
+    that cannot be used; None for any other error."""
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = f" for {error.filename}" if error.filename else ""
         return f"no space left{place}; make room, and the same command goes on"
-    values = [arg.partition("=")[2] for arg in sys.argv if arg.startswith("--config=")]
+    values = _config_values()
     missing = [value for value in values if not Path(value.split(":")[0]).is_file()]
     if missing:
         return f"no config file {missing[0]!r}"
+    if isinstance(error, AttributeError) and "'get_config'" in str(error):
+        return f"{values[0]} has no get_config()"
+    if isinstance(error, OSError) and error.errno in PLACES and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    if not isinstance(error, AttributeError | KeyError):
+        return None
     unknown = re.search(r"'(\w+)\\?'", str(error))  # ml_collections': 'stepz' Did you
     for arg in sys.argv:
         name = arg.partition("=")[0].removeprefix("--config.")

@@ -77,4 +77,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from experiments.configs import answer
+
+    sys.exit(answer(main, "report"))

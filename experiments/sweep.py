@@ -12,7 +12,6 @@ On a cluster nothing else changes; --workdir has to be a folder that its nodes s
     --executor=ray --address=head:6379 --gpus=0.25
 """
 
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -134,10 +133,9 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         raise app.UsageError(str(error)) from None
 
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # let run_all end its jobs
-        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     from attnlab import runs
-    from attnlab.report.report import write_report
+    from attnlab.report import render
+    from attnlab.report.report import make_table, write_report
     from attnlab.sweep.display import Display
     from attnlab.sweep.execute import run_all
     from attnlab.sweep.wandb_report import conclude
@@ -159,7 +157,12 @@ def main(arguments: Sequence[str]) -> int:
     except Refused as error:
         raise app.UsageError(str(error)) from None
     _log("writing the report")
-    written = write_report(workdir)
+    try:
+        written = write_report(workdir)
+    except (OSError, ValueError) as error:
+        # The runs are there, whatever keeps the report from being written.
+        print(render.text(make_table(workdir)))
+        raise app.UsageError(f"no report was written: {error}") from None
     table = next(path for path in written if path.name == "table.txt")
     print(table.read_text(encoding="utf-8"))
     for line in conclude(workdir, folders, written, specs[0].settings.wandb):
@@ -181,12 +184,11 @@ def failures(failed: Sequence[Path]) -> list[str]:
       A line for each of them.
     """
     from attnlab import runs
-    from attnlab.sweep.jobs import LOG
 
     lines = []
     for folder in failed:
         # Runs of one program share the log of the first one.
-        files = [folder / name for name in (runs.ERROR, LOG)]
+        files = [folder / name for name in (runs.ERROR, runs.LOG)]
         there = " and ".join(str(file) for file in files if file.exists())
         lines.append(f"no result in {folder}; see {there or folder}")
     return lines

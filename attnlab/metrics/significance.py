@@ -59,7 +59,9 @@ def paired_bootstrap(
 
     The p-value shifts the resampled differences to mean zero and counts those at least
     as far out as the one observed, on either side, plus one (Noreen 1989). sacrebleu
-    (and Moses) count one side only, about half of it: ours is the safer claim.
+    and Moses count otherwise: they take absolute differences, shift those to mean zero
+    and count what is beyond the observed one. That can be far smaller: of one pair of
+    systems 0.233 where this is 0.653.
 
     Args:
       first: counts [N, K] of a system.

