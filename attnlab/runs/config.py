@@ -66,8 +66,8 @@ def place(config: Record, places: Mapping[str, Json] | None = None) -> Record:
       The configuration with these values, without `places`.
     """
     placed = json.loads(json.dumps(config))  # a deep copy
-    found = placed.pop("places", {}) if places is None else places
-    for name, value in found.items() if isinstance(found, Mapping) else ():
+    moved = placed.pop("places", {}) if places is None else places
+    for name, value in moved.items() if isinstance(moved, Mapping) else ():
         section, parts = placed, name.split(".")
         for part in parts[:-1]:
             section = section.get(part) if isinstance(section, dict) else None

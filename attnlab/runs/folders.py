@@ -232,27 +232,27 @@ LONGEST_NAME = 1000  # letters of a row's name
 SECTIONS = ("data", "model", "train", "evaluate", "estimator", "wandb")
 
 
-def _check_config(path: Path, config: Record) -> None:
+def _check_config(path: Path, record: Record) -> None:
     """ValueError where names and sections are not what a run's are."""
     for key in ("seed", "order"):
-        value = config.get(key)
+        value = record.get(key)
         if isinstance(value, bool) or not isinstance(value, int | None):
             raise ValueError(f"{path}: {key} is {_short(value)}, not a whole number")
         if value is not None and abs(value) >= 2**63:
             raise ValueError(f"{path}: {key} is {_short(value)}, beyond 64 bits")
     for key in ("row", "slug"):
-        value = config.get(key, "name")
+        value = record.get(key, "name")
         if (
             not (isinstance(value, str) and _is_text(value))
             or len(value) > LONGEST_NAME
         ):
             raise ValueError(f"{path}: {key} is {_short(value)}, not a name")
-    name = str(config.get("slug", "name"))
+    name = str(record.get("slug", "name"))
     if "/" in name or name in ("", ".", "..") or len(name.encode()) > 200:
         raise ValueError(f"{path}: slug is {_short(name)}, not the name of a folder")
     for key in SECTIONS:
-        if not isinstance(config.get(key, {}), dict):
-            raise ValueError(f"{path}: {key} is {_short(config[key])}, not a section")
+        if not isinstance(record.get(key, {}), dict):
+            raise ValueError(f"{path}: {key} is {_short(record[key])}, not a section")
 
 
 def _check_result(path: Path, result: Record, prefix: str = "") -> None:

@@ -228,8 +228,8 @@ def test_a_config_file_with_a_bug_shows_where_it_is(program, tmp_path):
     config = tmp_path / "mine.py"
     config.write_text("def get_config():\n    return None.steps\n")
     done = program("train", f"--config={config}")
-    assert done.returncode == 1
-    assert "mine.py" in done.stderr and "line 2" in done.stderr
+    assert done.returncode == 2
+    assert f"{config}:2: AttributeError: 'NoneType'" in done.stderr
 
 
 def test_a_dry_run_lists_rows_and_writes_nothing(program, tmp_path):

@@ -92,7 +92,7 @@ def test_a_sweep_without_gold_or_results(tmp_path, write_run, pairs):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Reports without figures, which take longer than all the rest."""
-    monkeypatch.setattr(report, "draw", lambda *_: [])
+    monkeypatch.setattr(report, "draw", lambda *_: ([], []))
 
 
 def test_damaged_files_cost_their_runs_and_not_the_report(

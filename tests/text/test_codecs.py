@@ -75,8 +75,9 @@ def test_a_saved_codec_is_the_same_and_known_by_its_content(codec, tmp_path):
 
 def test_words_are_numbered_by_frequency_then_alphabet():
     vocabulary = Vocabulary.build([["b", "a", "c"], ["c", "<unk>", "<eos>"]])
-    assert vocabulary.words == ("<pad>", "<bos>", "<eos>", "<unk>", "c", "a", "b")
-    assert vocabulary.encode(["a", "x", "<eos>"]).ids == [5, UNK, EOS]
+    special = ("<pad>", "<bos>", "<eos>", "<unk>")
+    assert vocabulary.words == (*special, "c", "<eos>", "<unk>", "a", "b")
+    assert vocabulary.encode(["a", "x", "<eos>"]).ids == [7, UNK, 5]
 
 
 def test_rare_words_and_those_beyond_the_size_are_left_out():
@@ -92,7 +93,7 @@ def test_rare_words_and_those_beyond_the_size_are_left_out():
     ("words", "message"),
     [
         (["a", "b", "a"], "word 'a' is in the vocabulary more than once"),
-        (["a", "<pad>"], "word '<pad>' is in the vocabulary more than once"),
+        (["<pad>", "<pad>"], "word '<pad>' is in the vocabulary more than once"),
         (["a b"], "'a b' is empty or holds a blank"),
         ([""], "'' is empty"),
     ],

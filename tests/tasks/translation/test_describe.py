@@ -79,10 +79,15 @@ def test_a_text_too_large_for_memory_is_described_by_a_sample(monkeypatch):
     assert rows(description, "words")["train x"]["tokens"] == "6"
 
 
-def test_a_gold_set_without_links_leaves_no_panel():
+def test_a_gold_set_without_links_leaves_no_panel_of_word_order():
     gold = {"none": [GoldPair(("a",), ("b",), frozenset(), frozenset())]}
     description = describe(Corpus("c", [pair("a", "b")], [], [], gold, "x", "y", ""))
-    assert [panel.x for panel in description.panels] == ["words of a training sentence"]
+    assert [panel.x for panel in description.panels] == [
+        "words of a training sentence",
+        "most frequent words of training",  # how much of the set training knows
+    ]
+    known = "share of words known to a vocabulary of the so many most frequent"
+    assert rows(description, known)["gold-none x"]["all"] == "100.0%"
     assert corpus_panels(description.panels).axes
 
 
