@@ -116,7 +116,7 @@ def test_an_owner_on_another_host_counts_while_it_is_heard_of(tmp_path, monkeypa
 
 
 def test_a_time_in_the_future_is_no_sign_of_life(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "BEAT", 0.05)
+    monkeypatch.setattr(lock, "BEAT", 0.4)
     write_owner(tmp_path, host="elsewhere", pid=1, age=-3600)
     with only_one(tmp_path):
         pass
