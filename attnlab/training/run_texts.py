@@ -14,8 +14,6 @@ from attnlab import runs
 from attnlab.runs.files import TEXTS
 from attnlab.settings import TaskSettings
 
-BLOCK = 2**20  # bytes that are read at once
-
 
 def check_texts(folder: Path, settings: TaskSettings) -> None:
     """Refuse files that are not those that a run was begun with.
@@ -148,16 +146,12 @@ def digests(
 
 def _digest(path: Path) -> str:
     """Of a file's content, or of all names and contents below a folder."""
-    sha256 = hashlib.sha256()
-    below = sorted(path.rglob("*")) if path.is_dir() else [path]
-    for file in below:
-        if file.is_file():
-            if file != path:
-                sha256.update(f"{file.relative_to(path).as_posix()}\0".encode())
-            with open(file, "rb") as content:
-                while block := content.read(BLOCK):
-                    sha256.update(block)
-    return sha256.hexdigest()
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = [f"{_digest(f)} {f.relative_to(path).as_posix()}\n" for f in files]
+        return runs.digest("".join(lines).encode())
+    with open(path, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _content(digest: str) -> str:
