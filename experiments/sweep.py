@@ -42,6 +42,13 @@ _RETRIES = flags.DEFINE_integer(
     "How often a run that was killed is tried again, from its checkpoint.",
     lower_bound=0,
 )
+_SILENCE = flags.DEFINE_float(
+    "silence",
+    120.0,
+    "Minutes without progress after which a run counts as hanging: it is ended, and "
+    "tried again as one that was killed; 0: it is waited for.",
+    lower_bound=0.0,
+)
 _OPTIONS = [
     flags.DEFINE_integer(
         "cpus",
@@ -150,6 +157,7 @@ def main(arguments: Sequence[str]) -> int:
                 cache=folder() if executor.groups else workdir / ".compiled",
                 replicas={"always": True, "never": False}.get(_REPLICAS.value),
                 retries=_RETRIES.value,
+                silence=_SILENCE.value or None,
                 notify=display.notify,
                 poll=display.poll,
                 log=display.log,

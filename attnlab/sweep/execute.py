@@ -9,6 +9,7 @@ from pathlib import Path
 from attnlab import runs
 from attnlab.sweep import replica_groups
 from attnlab.sweep.jobs import End, Executor, Job, Refused, training
+from attnlab.sweep.silence import LIMIT, Silence, names
 
 POLL_SECONDS = 0.2
 ASK_SECONDS = 30.0  # after a refusal, while other jobs go on
@@ -24,6 +25,7 @@ def run_all(
     cache: Path | None = None,
     replicas: bool | None = None,
     retries: int = 0,
+    silence: float | None = LIMIT,
     notify: Callable[[str, Path], None] = lambda event, folder: None,
     poll: Poll = lambda: None,
     log: Log = lambda line: None,
@@ -35,7 +37,8 @@ def run_all(
     several at once. A run that fails leaves its error.json and log.txt, and the others
     go on, after a crash in another process. One that was killed is tried again
     from its checkpoint; one that raised an exception would do so again, and is not.
-    Interrupted, the runs under way are ended, to be resumed next time.
+    One of which nothing is heard counts as killed. Interrupted, the runs under way are
+    ended, to be resumed next time.
 
     Args:
       folders: those of the runs.
@@ -45,6 +48,7 @@ def run_all(
       replicas: whether runs that are alike share a program; None: on an accelerator, if
         a measurement says that it pays.
       retries: how often a run that was killed is tried again.
+      silence: minutes without progress after which a job is ended; None: never.
       notify: notify(event, folder) is called with "start", "done" and "failed".
       poll: called several times a second.
       log: called with lines on how the runs go.
@@ -58,6 +62,7 @@ def run_all(
         events = _Events(notify)
         tries: Counter[Path] = Counter()
         going: set[Job] = set()
+        listening, given_up = Silence(silence, log), set[Job]()
         ask = 0.0  # when to submit the next jobs
         while jobs or going:
             batch = jobs[: executor.room] if time.monotonic() >= ask else []
@@ -77,19 +82,24 @@ def run_all(
             poll()
             for job in going:
                 events.follow(job)
+            for job in listening.look(executor.at_work()):
+                given_up.add(job)
+                executor.kill(job)
             for job, end in executor.news():
                 events.start(job)
                 if end is None:
                     continue
                 going.remove(job)
+                if job in given_up:
+                    given_up.remove(job)
+                    end = End(f"no progress for {silence:g} min", True)
                 for folder in job.folders:  # nobody is at work there: it was killed
                     runs.remove_progress(folder)
                 # Before the outcome: a run to be tried again has not failed yet.
                 again = _again(job, end, tries, retries)
                 if again:
                     jobs.append(training(again, cache, in_turn=job.in_turn))
-                    names = ", ".join("/".join(folder.parts[-2:]) for folder in again)
-                    log(f"again   {names}  after {end.how}")
+                    log(f"again   {names(jobs[-1])}  after {end.how}")
                 for folder in job.folders:
                     if folder not in again:
                         events.end(folder, _outcome(folder, job, end))

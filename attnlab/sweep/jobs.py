@@ -90,6 +90,22 @@ class Executor(Protocol):
         """
         ...
 
+    def at_work(self) -> Sequence[Job]:
+        """The jobs that compute now: neither queued nor suspended.
+
+        Returns:
+          Those of which that can be told.
+        """
+        ...
+
+    def kill(self, job: Job) -> None:
+        """End a job at once, whatever it is at; `news` tells of its end.
+
+        Args:
+          job: one that is under way.
+        """
+        ...
+
     def close(self) -> None:
         """End the jobs under way and let go of the cluster."""
         ...

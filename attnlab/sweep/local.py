@@ -5,12 +5,14 @@ import platform
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from attnlab.sweep.jobs import End, Job, environment
 
+CLOSE_SECONDS = 10.0  # that jobs have to end in
 PLACE = Path("/dev")
 # Device files of accelerators, and the variables that can hide them: NVIDIA, NVIDIA
 # under Windows' Linux, AMD, TPUs of old and of new machines.
@@ -106,12 +108,36 @@ class Local:
             self.free.append(ended.core)
             yield ended.job, _end(ended)
 
+    def at_work(self) -> Sequence[Job]:
+        """The jobs under way; one that somebody has stopped (SIGSTOP) is among them.
+
+        Returns:
+          Those jobs.
+        """
+        return [going.job for going in self.going]
+
+    def kill(self, job: Job) -> None:
+        """End a job by SIGKILL, which one that is stopped or hangs obeys, too.
+
+        Args:
+          job: one that is under way.
+        """
+        for going in self.going:
+            if going.job == job:
+                going.process.kill()
+
     def close(self) -> None:
-        """End the jobs under way."""
+        """End the jobs under way: by SIGKILL those that do not end by SIGTERM."""
         for going in self.going:
             going.process.terminate()
+            going.process.send_signal(signal.SIGCONT)  # a stopped one waits with it
+        until = time.monotonic() + CLOSE_SECONDS
         for going in self.going:
-            going.process.wait()
+            try:
+                going.process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                going.process.kill()
+                going.process.wait()
 
 
 def _launch(job: Job, core: int | None) -> subprocess.Popen:

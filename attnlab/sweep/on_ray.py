@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attnlab import runs
 from attnlab.sweep.jobs import End, Job, environment, work
 
 if TYPE_CHECKING:
@@ -149,6 +150,28 @@ class Ray:
             return End(str(error).strip().splitlines()[0], False)
         except errors.RayError as error:
             return End(f"Ray's {type(error).__name__}", True)
+
+    def at_work(self) -> Sequence[Job]:
+        """The jobs whose runs have said what they do; the others may wait for a node.
+
+        Returns:
+          Those jobs.
+        """
+        return [
+            job
+            for job in self.going.values()
+            if any(runs.read_progress(folder) for folder in job.folders)
+        ]
+
+    def kill(self, job: Job) -> None:
+        """End a job's worker by SIGKILL.
+
+        Args:
+          job: one that is under way.
+        """
+        for reference, going in self.going.items():
+            if going == job:
+                self.ray.cancel(reference, force=True)
 
     def close(self) -> None:
         """End the jobs under way and leave the cluster."""

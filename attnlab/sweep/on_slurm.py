@@ -93,6 +93,7 @@ class Slurm:
         wanted = {
             "job_name": workdir.absolute().name,
             "time": minutes,
+            "signal_delay_s": min(90, 15 * minutes),  # to leave the job by itself
             "cpus_per_task": cpus,
             "gpus_per_node": int(gpus) or None,
             "mem": memory and f"{round(memory * 1024)}M",
@@ -106,7 +107,9 @@ class Slurm:
         self.submitit = submitit.SlurmExecutor(workdir / FOLDER, TIMEOUTS)
         self.submitit.parameters = {k: v for k, v in wanted.items() if v is not None}
         self.queued: dict[str, Job] = {}
+        self.output: dict[str, Path] = {}  # what Slurm itself says of each
         self.started: set[str] = set()
+        self.running: set[str] = set()
         self.asked = 0.0
 
     @property
@@ -142,6 +145,7 @@ class Slurm:
             raise Refused(f"Slurm does not take the jobs: {why}") from None
         names = [job.job_id for job in submitted]
         self.queued |= dict(zip(names, jobs, strict=True))
+        self.output |= {job.job_id: job.paths.stderr for job in submitted}
         number = sum(len(job.folders) for job in jobs)
         what = f"{number} run{'s' * (number > 1)}" if number else "measuring replicas"
         return f"{what} in Slurm's queue: squeue --jobs={_number(names[0])}"
@@ -155,13 +159,35 @@ class Slurm:
         if not self.queued or time.monotonic() < self.asked + ASK_SECONDS:
             return
         self.asked = time.monotonic()
-        for name, state in ask(self.queued).items():
+        states = ask(self.queued)
+        if states:  # else the controller is busy
+            self.running = {n for n, state in states.items() if state == "RUNNING"}
+        for name, state in states.items():
             if name not in self.started and state not in NOT_YET:
                 self.started.add(name)
                 yield self.queued[name], None
             if state in ENDED:
                 code = exit_code(name) if state == "FAILED" else "0:0"
-                yield self.queued.pop(name), _end(name, state, code)
+                said = _tail(self.output.pop(name))
+                yield self.queued.pop(name), _end(name, state, code, said)
+
+    def at_work(self) -> Sequence[Job]:
+        """The jobs that ran when the controller was last asked.
+
+        Returns:
+          Those jobs.
+        """
+        return [self.queued[name] for name in self.running if name in self.queued]
+
+    def kill(self, job: Job) -> None:
+        """Cancel a job.
+
+        Args:
+          job: one that is under way.
+        """
+        for name, queued in self.queued.items():
+            if queued == job:
+                _run("scancel", "--full", name)
 
     def close(self) -> None:
         """Cancel the jobs that wait or run."""
@@ -216,14 +242,27 @@ def _number(name: str) -> str:
     return name.partition("_")[0]
 
 
-def _end(name: str, state: str, code: str) -> End:
-    """An exit status above 128 stands for a signal, as in a shell."""
+def _tail(path: Path) -> str:
+    """The last lines of a file, "" where there is none."""
+    try:
+        return path.read_bytes()[-4096:].decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _end(name: str, state: str, code: str, said: str = "") -> End:
+    """An exit status above 128 stands for a signal, as in a shell. Where no control
+    groups hold jobs to their memory, only what Slurm has `said` tells of it."""
     status, number = map(int, code.split(":"))
     killed_by = number or status - 128
     how = f"Slurm state {state} of job {name}"
+    lost = state in LOST
     if killed_by in set(signal.Signals):
         how += f", signal {signal.Signals(killed_by).name}"
-        return End(how, True)
-    if status:
+        lost = True
+    elif status:
         how += f", exit code {status}"
-    return End(how, state in LOST)
+    if state == "OUT_OF_MEMORY" or "exceeded memory limit" in said.lower():
+        how += ", too little memory (--memory gives it more)"
+        lost = True
+    return End(how, lost)

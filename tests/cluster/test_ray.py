@@ -1,8 +1,14 @@
-"""Sweeps on a real Ray cluster of two nodes: Ctrl-C, a kill, a lost node."""
+"""Sweeps on a real Ray cluster of two nodes: Ctrl-C, a kill, a lost node, too little
+memory, a run that hangs."""
+
+import os
+import signal
+from pathlib import Path
 
 import pytest
 
 from attnlab import runs
+from attnlab.runs import LOG
 from tests.cluster.conftest import wait_for
 from tests.cluster.sweeps import (
     ENOUGH,
@@ -69,3 +75,50 @@ def test_interrupted_killed_and_lost_runs_go_on_and_end_as_on_this_machine(
     assert [line.split()[1] for line in again] == [
         "/".join(run.folder.parts[-2:]) for run in (killed, lost)
     ]
+
+
+@pytest.fixture
+def little_memory(monkeypatch) -> None:
+    """Nodes that kill a worker once 4 GiB more of this machine are taken than now."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    taken = kib["MemTotal"] - kib["MemAvailable"] + 4 * 2**20
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{taken / kib['MemTotal']:.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
+
+
+def test_a_run_that_takes_a_nodes_memory_fails_alone(
+    little_memory, ray_cluster, tmp_path
+):
+    workdir = tmp_path / "sweep"
+    words = ("--executor=ray", f"--address={ray_cluster.address}", "--processes=1")
+    with Sweep(
+        workdir, *words, "--retries=1", config="tests/cluster/hungry.py"
+    ) as sweep:
+        assert sweep.process.wait(timeout=ENOUGH) == 1, sweep.said()
+    print(sweep.said())
+    assert (workdir / "small/0" / runs.RESULT).exists()
+    error = runs.read_json(workdir / "large/0" / runs.ERROR)["error"]
+    why = "too little memory on its Ray node"
+    assert error == f"the process ended with {why}; see {LOG}"
+    again = [line for line in sweep.said().splitlines() if line.startswith("again")]
+    assert again == [f"again   large/0  after {why}"]
+    assert "Traceback" not in sweep.said()
+
+
+def test_a_run_that_hangs_is_ended_and_goes_on(ray_cluster, undisturbed, tmp_path):
+    workdir = tmp_path / "sweep"
+    words = ("--executor=ray", f"--address={ray_cluster.address}", "--silence=1")
+    with Sweep(workdir, *words, "--only=global") as sweep:
+        run = sweep.learning("global-general/1")
+        process = run.process
+        os.kill(process, signal.SIGSTOP)
+        wait_for(lambda: run.process != process, 150, "its end")
+        before = run.learned()
+        sweep.finish()
+    print(sweep.said())
+    assert run.went_on(before)
+    wanted = [line for line in undisturbed if line["row"] == "global (general)"]
+    assert differences(summary(workdir), wanted) == []
+    again = [line for line in sweep.said().splitlines() if line.startswith("again")]
+    assert again == ["again   global-general/1  after no progress for 1 min"]

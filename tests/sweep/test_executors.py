@@ -91,7 +91,7 @@ def test_every_run_has_its_number_of_threads_said():
         ("FAILED", "0:9", ", signal SIGKILL", True),
         ("FAILED", "255:0", ", exit code 255", False),
         ("CANCELLED", "0:0", "", False),
-        ("OUT_OF_MEMORY", "0:0", "", True),
+        ("OUT_OF_MEMORY", "0:0", ", too little memory (--memory gives it more)", True),
         ("NODE_FAIL", "0:0", "", True),
         ("TIMEOUT", "0:0", "", True),
     ],
@@ -149,6 +149,9 @@ def test_a_refusal_while_others_go_on_is_waited_out(tmp_path, monkeypatch):
                     self.done.append(job)
                     yield job, End("exit code 0", False)
                 self.under_way = []
+
+        def at_work(self):
+            return []
 
         def close(self):
             self.closed = True
