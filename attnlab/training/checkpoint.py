@@ -266,8 +266,8 @@ class Checkpoints:
         leaves = checkpoint_tree.as_saved(leaves, manifest.state)
         if self.fingerprint != manifest.fingerprint:
             raise ValueError(
-                f"{folder} was saved by a run of configuration "
-                f"{manifest.fingerprint}, this one is {self.fingerprint}"
+                f"{folder} was saved under other settings than the run's config.json "
+                f"has (fingerprint {manifest.fingerprint}, not {self.fingerprint})"
             )
         here = {name: checkpoint_tree.kind(leaf) for name, leaf in leaves.items()}
         checkpoint_tree.compare(folder, manifest.state, here)

@@ -19,7 +19,7 @@ from attnlab import runs
 from attnlab.tasks import spec
 from attnlab.training.checkpoint import Checkpoints
 from attnlab.training.optimizers import make_optimizer, make_schedule
-from attnlab.training.run_config import read_run_config
+from attnlab.training.run_config import learned_fingerprint, read_run_config
 from attnlab.training.run_texts import compare, digests, named_files, read_texts
 from attnlab.training.step import init_state
 
@@ -59,6 +59,10 @@ def load(
     seed = np.uint32(settings.seed % 2**32)  # all that a key takes of it
     first = partial(init_state, loader.init, tx, loader.estimator_state)
     checkpoints = Checkpoints(folder / runs.CHECKPOINTS, fingerprint=config.fingerprint)
+    complete = learned_fingerprint(settings.model_dump(mode="json"))
+    if checkpoints.fingerprints == {complete}:
+        # config.json lacks settings that the checkpoints were saved with, as defaults.
+        checkpoints.fingerprint = complete
     restored = checkpoints.restore_best(jax.eval_shape(first, seed))
     if restored is None:
         raise FileNotFoundError(f"no checkpoint that verifies in {checkpoints.folder}")

@@ -74,6 +74,16 @@ def test_a_run_comes_back_with_its_best_parameters(trained):
         np.testing.assert_allclose(scores[name], result[f"{name}_by_size"]["5"], 1e-5)
 
 
+def test_a_setting_that_config_json_lacks_counts_as_its_default(copied, trained):
+    """Also where the checkpoints were saved with it: a file without that line."""
+    change(copied, lambda config: config["train"].pop("clip_by"))
+    assert load(copied).settings == load(trained[0]).settings
+    # Another value than the default was learned under: the two do not fit together.
+    change(copied, lambda config: config["model"].pop("hidden"))
+    line = message(copied, ValueError)
+    assert "config.json" in line and "other settings" in line
+
+
 def test_a_run_that_is_still_training_loads_from_its_checkpoint(copied, trained):
     (copied / runs.RESULT).unlink()
     for one, two in zip(

@@ -411,7 +411,7 @@ def test_a_checkpoint_of_another_configuration_is_not_resumed(tmp_path):
     changed = json.loads(json.dumps(config))
     changed["train"]["learning_rate"] = 0.5
     other = run_module.learned_fingerprint(changed)
-    with pytest.raises(ValueError, match="another configuration|of configuration"):
+    with pytest.raises(ValueError, match="under other settings .*config.json"):
         train(toy(), train_settings, folder, seed=1, writer=writer, fingerprint=other)
     renamed = config | {"row": "other", "order": 7}
     assert run_module.learned_fingerprint(renamed) == fingerprint
