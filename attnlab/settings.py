@@ -33,7 +33,7 @@ from pydantic import (
 )
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
-VERSION = 3
+VERSION = 4
 """Of the settings in a config.json; `attnlab.runs.config` reads older ones."""
 
 RUN_KEYS = ("version", "row", "slug", "order", "places")
@@ -154,12 +154,14 @@ class TrainSettings(Settings):
     """The optimizer, optax's."""
     learning_rate: Positive = 2e-3
     """The highest learning rate of the schedule."""
-    schedule: Literal["constant", "cosine", "luong", "sukhbaatar"] = "cosine"
+    schedule: Literal[
+        "constant", "cosine", "luong", "sukhbaatar", "sukhbaatar-released"
+    ] = "cosine"
     """The learning rate over time; see `attnlab.training.optimizers.make_schedule`."""
     warmup: Size = 0
     """Updates over which the learning rate rises."""
     halve_after: Count = 5
-    """Epochs, for the schedules luong and sukhbaatar."""
+    """Epochs, for the schedules luong, sukhbaatar and sukhbaatar-released."""
     clip: NonNegative = 1.0
     """Largest norm of a gradient; 0 never clips."""
     clip_by: Literal["norm", "elements"] = "norm"

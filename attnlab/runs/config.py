@@ -26,6 +26,15 @@ RENAMED = {
     ("train", "optimiser"): "optimizer",
 }
 
+# Version 3 -> 4, by task: settings that have come to mean something else, or to be
+# something else by default. (section, setting) -> what it was in a run that lacks it,
+# and today's names of values that have another.
+FORMER: dict[str, dict[tuple[str, str], tuple[Json, dict[str, Json]]]] = {
+    "memn2n": {
+        ("model", "encoding"): ("released-words", {"released": "released-words"}),
+        ("train", "schedule"): ("sukhbaatar", {}),
+    }
+}
 
 # Defaults that changed: in which version, from what, to what. A run that has begun
 # under the former one goes on with it where today's would be meant.
@@ -107,4 +116,13 @@ def upgrade(config: Mapping[str, Json]) -> Record:
                 changed[section] = {
                     new if name == old else name: value for name, value in part.items()
                 }
+    if version < 4:
+        former = FORMER.get(str(changed.get("task")), {})
+        for (section, name), (default, values) in former.items():
+            part = changed.get(section, {})
+            if isinstance(part, Mapping):
+                value = part.get(name, default)
+                # Of a file that somebody changed, a value may be anything.
+                today = values.get(value, value) if isinstance(value, str) else value
+                changed[section] = {**part, name: today}
     return changed

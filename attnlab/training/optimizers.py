@@ -12,8 +12,11 @@ def make_schedule(settings: TrainSettings, epoch: int) -> optax.Schedule:
     `halve_after` epochs, then halved after each (Luong et al. 2015: after 5 of 10, or
     8 of 12 with dropout). Each of these first rises from zero over `warmup` steps.
     sukhbaatar: half the rate for `warmup` steps, then the whole, halved after every
-    `halve_after` epochs from there (Sukhbaatar et al. 2015: after 25, 50 and 75 of 100;
-    their networks are linear while they warm up).
+    `halve_after` epochs from there (as Sukhbaatar et al. 2015 can be read: after 25, 50
+    and 75 of 100; their networks are linear while they warm up). sukhbaatar-released,
+    what their code does (MemN2N-babi-matlab): with a `warmup` half the rate from the
+    first step on and never the whole, without one the whole; halved as every
+    `halve_after`-th epoch behind the warm-up begins (25, 50, 75 and 100 of 100).
 
     Args:
       settings: the schedule's name, the highest rate and the numbers above.
@@ -36,7 +39,7 @@ def make_schedule(settings: TrainSettings, epoch: int) -> optax.Schedule:
             epoch * done - warmup: 0.5 for done in range(settings.halve_after, last)
         }
         schedule = optax.piecewise_constant_schedule(rate, boundaries)
-    else:  # sukhbaatar
+    elif name == "sukhbaatar":
         every = max(epoch * settings.halve_after, 1)
         changes = {step: 0.5 for step in range(warmup + every, steps, every)}
         # Half the rate, then doubled at the end of the warm-up: the whole one.
@@ -45,6 +48,13 @@ def make_schedule(settings: TrainSettings, epoch: int) -> optax.Schedule:
                 0.5 * rate, {warmup: 2.0} | changes
             )
         return optax.piecewise_constant_schedule(rate, changes)
+    else:  # sukhbaatar-released
+        every = max(epoch * settings.halve_after, 1)
+        # Their epochs count from 1 again when the softmax comes in.
+        first = warmup + every - epoch
+        changes = {step: 0.5 for step in range(first, steps, every)}
+        start = 0.5 * rate if warmup else rate
+        return optax.piecewise_constant_schedule(start, changes)
     if not warmup:
         return schedule
     rise = optax.linear_schedule(0.0, rate, warmup)

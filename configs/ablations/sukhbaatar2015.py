@@ -34,6 +34,7 @@ def sweep(add):
         add("2 hops", hops=2, seed=seed)
         add("layer-wise", tying="layer-wise", seed=seed)
         add("PE as printed", encoding="position", seed=seed)
+        add("rates as printed", schedule="sukhbaatar", seed=seed)
         add("no times", temporal=False, seed=seed)
         add("empty slots masked", empty_slots=False, seed=seed)
         add("general score", score="general", seed=seed)

@@ -83,6 +83,43 @@ def test_sukhbaatar_halves_every_25_epochs_after_a_start_at_half():
     np.testing.assert_allclose(without, [1.0] * 50 + [0.5] * 10, rtol=1e-6)
 
 
+def phase(epochs, rate, halve_every):
+    """The rate of each epoch of one phase, by the released code's rule: epochs count
+    from 1, and one whose number is a multiple halves the rate before its updates."""
+    by_epoch = []
+    for number in range(1, epochs + 1):
+        if number % halve_every == 0:
+            rate = rate / 2
+        by_epoch.append(rate)
+    return by_epoch
+
+
+@pytest.mark.parametrize(
+    ("linear_epochs", "halve_after", "by_epoch"),
+    [
+        # The linear phase halves after 21 of its 20 epochs, and so never does; the
+        # second one starts anew, at the rate that the linear one had.
+        (20, 25, phase(20, 0.01 / 2, 21) + phase(100, 0.01 / 2, 25)),
+        (30, 15, phase(30, 0.01 / 2, 31) + phase(60, 0.01 / 2, 15)),  # all tasks
+        (0, 25, phase(100, 0.01, 25)),
+        (0, 1, phase(5, 0.01, 1)),
+        (2, 1, phase(2, 0.01 / 2, 3) + phase(5, 0.01 / 2, 1)),
+    ],
+)
+def test_sukhbaatar_released_is_the_loop_of_the_released_code(
+    linear_epochs, halve_after, by_epoch
+):
+    found = rates(
+        epoch=3,
+        schedule="sukhbaatar-released",
+        steps=3 * len(by_epoch),
+        warmup=3 * linear_epochs,
+        halve_after=halve_after,
+        learning_rate=0.01,
+    )
+    np.testing.assert_allclose(found, np.repeat(by_epoch, 3), rtol=1e-6)
+
+
 def test_cosine_falls_from_the_rate_to_a_tenth():
     found = rates(schedule="cosine", steps=101, learning_rate=2.0)
     assert found[0] == 2.0
@@ -183,7 +220,7 @@ def test_clipping_takes_all_parameters_together():
 @pytest.mark.parametrize(
     ("name", "value", "choices"),
     [
-        ("schedule", "step", ["constant", "cosine", "luong", "sukhbaatar"]),
+        ("schedule", "step", ["constant", "cosine", "luong", "sukhbaatar-released"]),
         ("optimizer", "adm", ["adam", "sgd", "adadelta", "rmsprop"]),
         ("clip_by", "size", ["norm", "elements"]),
         ("strategy", "gspmd", ["auto", "jit", "pmap", "shard_map"]),

@@ -27,6 +27,7 @@ from attnlab.masking import length_mask, zero_padding
 from attnlab.nn.cells import lstm
 from attnlab.nn.embedding import embed
 from attnlab.nn.recurrence import recur
+from attnlab.tasks.memn2n.encodings import ENCODINGS
 
 PAD = 0  # attnlab.text.vocabulary.PAD; models do not import data
 normal = jax.nn.initializers.normal(0.1)  # the paper's, of all parameters
@@ -91,71 +92,6 @@ TYINGS: dict[str, Callable[[int], Tables]] = {
 }
 
 
-def bag(real: jax.Array, width: int) -> jax.Array:
-    """Bag of words: every word counts alike.
-
-    Args:
-      real: [..., L] bool, which words are no padding.
-      width: numbers of an embedded word, E.
-
-    Returns:
-      The share of each word in each dimension, [..., L, E]; 0 for padding.
-    """
-    return zero_padding(jnp.ones((*real.shape, width)), real)
-
-
-def position(real: jax.Array, width: int) -> jax.Array:
-    """Position encoding as printed (section 4.1).
-
-    Word j of J in dimension k of E, both counted from 1, has
-
-        l_kj = (1 - j / J) - (k / E) (1 - 2 j / J)
-
-    Args:
-      real: [..., L] bool, which words are no padding.
-      width: numbers of an embedded word, E.
-
-    Returns:
-      The shares l, [..., L, E]; 0 for padding.
-    """
-    words = jnp.maximum(real.sum(axis=-1), 1)[..., None, None]
-    order = jnp.arange(1, real.shape[-1] + 1)[:, None]
-    place = jnp.broadcast_to(order, (*real.shape, 1)) / words  # j / J
-    depth = jnp.arange(1, width + 1) / width
-    depth = jnp.broadcast_to(depth, (*real.shape, width))
-    return zero_padding((1 - place) - depth * (1 - 2 * place), real)
-
-
-def released(real: jax.Array, width: int) -> jax.Array:
-    """Position encoding of the released code, twice as large and centred.
-
-    Word j of J in dimension k of E, both counted from 1, has
-
-        l_kj = 1 + 4 (k - (E + 1) / 2) (j - (J + 1) / 2) / (E J)
-
-    where J is L, the length of the corpus's longest sentence, for every sentence.
-
-    Args:
-      real: [..., L] bool, which words are no padding.
-      width: numbers of an embedded word, E.
-
-    Returns:
-      The shares l, [..., L, E]; 0 for padding.
-    """
-    longest = real.shape[-1]
-    order = jnp.arange(longest) - (longest - 1) / 2
-    depth = jnp.arange(width) - (width - 1) / 2
-    shares = 1 + 4 * jnp.outer(order, depth) / (longest * width)
-    return zero_padding(jnp.broadcast_to(shares, (*real.shape, width)), real)
-
-
-ENCODINGS: dict[str, Callable[[jax.Array, int], jax.Array]] = {
-    "bag": bag,
-    "position": position,
-    "released": released,
-}
-
-
 class MemN2N(nn.Module):
     """The network; every hop looks and reads by one attention, with shared parameters.
 
@@ -168,8 +104,9 @@ class MemN2N(nn.Module):
       width: numbers of an embedded word, E.
       memory: rows of the table T of times.
       tying: which word tables hops share, one of TYINGS.
-      encoding: how a sentence adds up its words, one of ENCODINGS.
-      temporal: T is added to the memories (T_A and T_C, tied as the words are).
+      encoding: how a sentence adds up its words and its time, one of ENCODINGS.
+      temporal: T is added to the memories (T_A and T_C, tied as the words are), with
+        the share that the encoding gives it.
       empty_slots: places of the memory without a sentence take part as zero vectors, as
         in the released code, so that a hop can read next to nothing; else masked.
     """
@@ -229,14 +166,8 @@ class MemN2N(nn.Module):
           ValueError: for a linear start without its attention.
         """
         table = self.tables
-        embedded = self.embedded(texts)  # [U, tables, E]
-        query = embed(embedded[:, table.question], questions)  # [B, E]
-        story = embed(embedded.reshape(len(texts), -1), stories)
-        if self.temporal:
-            story = story + embed(wide_rows(self.times), times)
+        query, story = self.encoded(texts, stories, lengths, questions, times)
         mask = length_mask(lengths, stories.shape[1])
-        story = zero_padding(story, mask)
-        story = story.reshape(*stories.shape, table.count, self.width)
         if self.empty_slots:
             mask = jnp.ones_like(mask)
 
@@ -260,22 +191,41 @@ class MemN2N(nn.Module):
             logits, dense(weights, positions, size), dense(reads, positions, size)
         )
 
-    def embedded(self, texts: jax.Array) -> jax.Array:
-        """Sentences as sums of their words, by every table.
+    def encoded(
+        self,
+        texts: jax.Array,
+        stories: jax.Array,
+        lengths: jax.Array,
+        questions: jax.Array,
+        times: jax.Array,
+    ) -> tuple[jax.Array, jax.Array]:
+        """Questions and memories as vectors.
 
         Args:
-          texts: [U, L] int, word ids, PAD behind.
+          texts: as in `__call__`, and so are the others.
+          stories: see `texts`.
+          lengths: see `texts`.
+          questions: see `texts`.
+          times: see `texts`.
 
         Returns:
-          [U, tables, E].
+          The questions [B, E], u of the first hop; and the memories [B, S, tables, E],
+          by every table, 0 in empty slots.
         """
         rows = embed(wide_rows(self.embeddings), texts)  # [U, L, tables * E]
         real = texts != PAD
         # The embedding of padding is held at zero (section 4.2).
         rows = zero_padding(rows, real)
         rows = rows.reshape(*texts.shape, self.tables.count, self.width)
-        shares = ENCODINGS[self.encoding](real, self.width)
-        return jnp.einsum("ule,ulte->ute", shares, rows)
+        shares = ENCODINGS[self.encoding](real, self.width, self.temporal)
+        sentences = jnp.einsum("ule,ulte->ute", shares.words, rows)
+        query = embed(sentences[:, self.tables.question], questions)
+        memories = embed(sentences.reshape(len(texts), -1), stories)
+        if self.temporal:
+            weighted = self.times * shares.time[None, None]
+            memories = memories + embed(wide_rows(weighted), times)
+        memories = zero_padding(memories, length_mask(lengths, stories.shape[1]))
+        return query, memories.reshape(*stories.shape, self.tables.count, self.width)
 
     def remember(
         self, keys: jax.Array, values: jax.Array, mask: jax.Array, length: jax.Array

@@ -1,8 +1,11 @@
 """The settings of memory networks that answer questions over stories.
 
-Model and training are by default those of Sukhbaatar et al. 2015. Their loss is summed
-over a batch of 32 and ours is its mean, so that a learning rate of 0.32 here is their
-0.01, and a norm of 1.25 their clipping at 40.
+Model and training are by default those of Sukhbaatar et al. 2015, and where the paper
+(https://arxiv.org/abs/1503.08895) and its released code differ, the code's
+(https://github.com/facebook/MemNN, MemN2N-babi-matlab): `model.encoding` and
+`train.schedule` name both. Their loss is summed over a batch of 32 and ours is its
+mean, so that a learning rate of 0.32 here is their 0.01, and a norm of 1.25 their
+clipping at 40.
 """
 
 from typing import Annotated, Literal, Self, cast
@@ -64,11 +67,12 @@ class MemN2NModel(AttentionSettings):
     """Sentences that a story keeps, the latest."""
     tying: Annotated[str, Choice("attnlab.tasks.memn2n.model:TYINGS")] = "adjacent"
     """Which word tables hops share."""
-    encoding: Annotated[str, Choice("attnlab.tasks.memn2n.model:ENCODINGS")] = (
+    encoding: Annotated[str, Choice("attnlab.tasks.memn2n.encodings:ENCODINGS")] = (
         "released"
     )
-    """How a sentence adds up its words: position encoding as in the released code, or
-    as printed (position), or a bag of words."""
+    """How a sentence adds up its words: position encoding as in the released code,
+    where a memory's time is one word more (released) or is not (released-words), or as
+    printed (position), or a bag of words."""
     temporal: bool = True
     """Memories say when they were."""
     noise: Fraction = 0.1
@@ -123,11 +127,16 @@ class MemN2NTrain(TrainSettings):
     optimizer: Literal["adam", "sgd", "adadelta", "rmsprop"] = "sgd"
     """The optimizer, optax's."""
     learning_rate: Positive = 0.32
-    """The highest learning rate of the schedule."""
-    schedule: Literal["constant", "cosine", "luong", "sukhbaatar"] = "sukhbaatar"
-    """The learning rate over time; see `attnlab.training.optimizers.make_schedule`."""
+    """The highest learning rate of the schedule; sukhbaatar-released takes half of it
+    where there is a warmup."""
+    schedule: Literal[
+        "constant", "cosine", "luong", "sukhbaatar", "sukhbaatar-released"
+    ] = "sukhbaatar-released"
+    """The learning rate over time, as in the released code, or as printed (sukhbaatar);
+    see `attnlab.training.optimizers.make_schedule`."""
     halve_after: Count = 25
-    """Epochs after which the rate is halved, again and again."""
+    """Epochs after which the rate is halved, again and again; sukhbaatar-released
+    halves as the last of them begins."""
     warmup: Size = 560
     """Updates at half the learning rate, while the start is linear."""
     clip: NonNegative = 1.25

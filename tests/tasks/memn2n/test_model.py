@@ -14,6 +14,7 @@ from attnlab.attention.presets import build
 from attnlab.attention.reads import hard
 from attnlab.attention.scores import dot
 from attnlab.attention.windows import global_window
+from attnlab.tasks.memn2n.encodings import ENCODINGS
 from attnlab.tasks.memn2n.model import MemN2N, StoryLSTM, recency
 
 WORDS, WIDTH, MEMORY = 9, 4, 6
@@ -72,15 +73,31 @@ def share(encoding, j, k, words, longest):
     return 1 + 4 * centred / (WIDTH * longest)
 
 
-def embed_by_hand(table, text, encoding):
+def places_of(text, encoding, temporal):
+    """Words of the longest sentence; a time is one of them in the released code."""
+    return len(text) + (encoding == "released" and temporal)
+
+
+def embed_by_hand(table, text, encoding, temporal):
     words = [word for word in text if word != 0]
+    places = places_of(text, encoding, temporal)
     vector = np.zeros(WIDTH)
     for j, word in enumerate(words, 1):
         for k in range(1, WIDTH + 1):
             vector[k - 1] += (
-                share(encoding, j, k, len(words), len(text)) * table[word][k - 1]
+                share(encoding, j, k, len(words), places) * table[word][k - 1]
             )
     return vector
+
+
+def time_by_hand(table, time, text, encoding):
+    if encoding != "released":
+        return table[time]
+    places = places_of(text, encoding, True)
+    return [
+        share(encoding, places, k, None, places) * table[time][k - 1]
+        for k in range(1, WIDTH + 1)
+    ]
 
 
 def answer_by_hand(params, inputs, row, tying, encoding, temporal, empty, linear=False):
@@ -96,10 +113,14 @@ def answer_by_hand(params, inputs, row, tying, encoding, temporal, empty, linear
         if place >= lengths[row]:
             return np.zeros(WIDTH)
         text = texts[stories[row, place]]
-        vector = embed_by_hand(p["words"][table], text, encoding)
-        return vector + (p["times"][table][times[row, place]] if temporal else 0)
+        vector = embed_by_hand(p["words"][table], text, encoding, temporal)
+        if not temporal:
+            return vector
+        time = times[row, place]
+        return vector + time_by_hand(p["times"][table], time, text, encoding)
 
-    u = embed_by_hand(p["words"][tables["b"]], texts[questions[row]], encoding)
+    asked = texts[questions[row]]
+    u = embed_by_hand(p["words"][tables["b"]], asked, encoding, temporal)
     size, every = stories.shape[1], []
     for hop in range(2):
         m = [embedded(tables["a"][hop], place) for place in range(size)]
@@ -121,6 +142,8 @@ def answer_by_hand(params, inputs, row, tying, encoding, temporal, empty, linear
 
 VARIANTS = [
     ("adjacent", "released", True, True),
+    ("adjacent", "released", False, True),
+    ("adjacent", "released-words", True, True),
     ("adjacent", "bag", False, False),
     ("layer-wise", "position", True, False),
 ]
@@ -144,6 +167,57 @@ def test_a_pass_equals_the_papers_equations(drawn, variant):
                 outputs.weights[row], weights, rtol=1e-4, atol=1e-5
             )
             np.testing.assert_array_equal(outputs.reads[row], outputs.weights[row])
+
+
+@pytest.mark.parametrize("temporal", [True, False])
+def test_the_released_encoding_weighs_a_time_as_the_last_word(drawn, temporal):
+    """Against the released code's way: a column of word numbers for each memory, as
+    long as the longest sentence, with one place more at its end for a time word."""
+    model = network(encoding="released", temporal=temporal)
+    params = drawn(model)
+    longest = TEXTS.shape[1]
+    places = longest + 1 if temporal else longest
+    weight = np.zeros((WIDTH, places))
+    for i in range(1, WIDTH + 1):
+        for j in range(1, places + 1):
+            weight[i - 1, j - 1] = (i - (WIDTH + 1) / 2) * (j - (places + 1) / 2)
+    weight = 1 + 4 * weight / WIDTH / places
+    count = model.hops + 1
+    expected = np.zeros((*STORIES.shape, count, WIDTH))
+    asked = np.zeros((len(QUESTIONS), WIDTH))
+    for table in range(count):
+        words = params["params"]["words"][table].copy()
+        words[0] = 0  # nil
+        # Times are words behind the others, as in the code's one vocabulary.
+        times = params["params"]["times"][table] if temporal else np.zeros((0, WIDTH))
+        vocabulary = np.concatenate([words, times])
+        for row, length in enumerate(LENGTHS):
+            for place in range(length):
+                column = list(TEXTS[STORIES[row, place]])
+                if temporal:
+                    column.append(WORDS + TIMES[row, place])
+                for j, word in enumerate(column):
+                    expected[row, place, table] += weight[:, j] * vocabulary[word]
+            if table == 0:
+                for j, word in enumerate(TEXTS[QUESTIONS[row]]):
+                    asked[row] += weight[:, j] * vocabulary[word]
+    query, memories = model.apply(params, *INPUTS, method="encoded")
+    np.testing.assert_allclose(memories, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(query, asked, rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_time_counts_in_babis_first_task():
+    """20 dimensions and sentences of 6 words at most: J is 7, and by hand the time's
+    share in the last dimension is 1 + 4 * 9.5 * 3 / 140."""
+    real = jnp.ones((1, 6), bool)
+    shares = ENCODINGS["released"](real, 20, True)
+    np.testing.assert_allclose(shares.time[-1], 1 + 114 / 140, rtol=1e-6)
+    np.testing.assert_allclose(shares.time[0], 1 - 114 / 140, rtol=1e-5)
+    np.testing.assert_allclose(shares.words[0, 3], 1, rtol=1e-6)  # the middle of 7
+    for encoding in ("bag", "position", "released-words"):
+        np.testing.assert_array_equal(ENCODINGS[encoding](real, 20, True).time, 1)
+    words = ENCODINGS["released-words"](real, 20, True).words
+    np.testing.assert_array_equal(words, ENCODINGS["released"](real, 20, False).words)
 
 
 def test_keys_come_from_one_table_and_what_is_read_from_another(drawn):

@@ -16,6 +16,8 @@ from attnlab.tasks import make_task
 from attnlab.tasks.memn2n.batches import StoryBatch
 from attnlab.tasks.memn2n.evaluate import Answers
 from attnlab.tasks.memn2n.loss import sample_spec
+from attnlab.tasks.memn2n.settings import MemN2NSettings
+from attnlab.training.optimizers import make_schedule
 from configs.ablations import sukhbaatar2015
 from tests.tasks.memn2n.small import TINY, small
 from tests.updates import assert_an_update_keeps_its_shapes, two_updates
@@ -251,6 +253,18 @@ def test_a_wrong_setting_is_named_with_the_choices(changes, named):
     with pytest.raises(ValueError) as caught:
         small(**changes)
     assert all(word in str(caught.value) for word in named)
+
+
+def test_default_rates_are_those_of_the_released_code():
+    train = MemN2NSettings().train
+    schedule = make_schedule(train, 28)  # of 900 questions
+    found = [float(schedule(step)) for step in range(train.steps)]
+    # 120 epochs: of 1 to 20, 21 to 44, and 25 each but for the last; the code's loss is
+    # summed over the 32 questions whose mean is ours.
+    lengths = [20, 24, 25, 25, 25, 1]
+    halvings = [1, 1, 2, 4, 8, 16]
+    expected = np.repeat(32 * 0.005 / np.array(halvings), 28 * np.array(lengths))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_a_start_without_linear_updates_may_be_local():
