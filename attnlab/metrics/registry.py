@@ -28,6 +28,9 @@ METRICS: dict[str, Metric] = {
     "exact": Metric("exact %", 1, +1, 100.0),  # outputs right in every word
     "aer": Metric("AER", 3, -1),
     "aer_posterior": Metric("AER post.", 3, -1),
+    "aer_forward": Metric("AER fwd.", 3, -1),
+    "aer_backward": Metric("AER bwd.", 3, -1),
+    "agreement": Metric("agreement", 3, +1),  # of two directions, without any gold
     "pointing": Metric("pointing", 3, +1),  # steps whose heaviest weight is on the gold
     "bits": Metric("bits/sequence", 3, -1),
     "bits_per_item": Metric("bits/item", 4, -1),

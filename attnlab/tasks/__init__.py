@@ -17,6 +17,7 @@ from attnlab.task import Task, TaskSpec
 # Where the TaskSpec of each is, imported when it is asked for: each brings its own.
 TASKS = {
     "translation": "attnlab.tasks.translation.spec:SPEC",
+    "alignment": "attnlab.tasks.alignment.spec:SPEC",
     "captioning": "attnlab.tasks.captioning.spec:SPEC",
     "cloze": "attnlab.tasks.cloze.spec:SPEC",
     "memn2n": "attnlab.tasks.memn2n.spec:SPEC",

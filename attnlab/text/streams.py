@@ -32,7 +32,11 @@ class PairStream:
 
     def __iter__(self) -> Iterator[Pair]:
         self.empty = 0  # of this iteration alone
-        rows = _parallel(*self.paths) if len(self.paths) == 2 else _columns(*self.paths)
+        rows = (
+            parallel_lines(*self.paths)
+            if len(self.paths) == 2
+            else _columns(*self.paths)
+        )
         for source, target in rows:
             if self.lowercase:
                 source, target = source.lower(), target.lower()
@@ -76,7 +80,20 @@ def _decoded(path: Path, number: int, line: bytes) -> str:
         raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
 
 
-def _parallel(source: Path, target: Path) -> Iterator[tuple[str, str]]:
+def parallel_lines(source: Path, target: Path) -> Iterator[tuple[str, str]]:
+    """The lines of two files side by side, empty ones among them.
+
+    Args:
+      source: a file, or its .gz.
+      target: one of as many lines.
+
+    Returns:
+      An iterator over pairs of lines.
+
+    Raises:
+      ValueError: while iterating, for what is no text, and at the end where one file is
+        longer.
+    """
     counts = [0, 0]
     # Not `zip`, which would end at the shorter file without a word.
     for row in zip_longest(stream_lines(source), stream_lines(target)):

@@ -1,0 +1,27 @@
+"""Figures of word alignment: AER by reordering distance."""
+
+from collections.abc import Mapping, Sequence
+
+from attnlab.report import curves
+from attnlab.report.example_stats import ExampleStats
+from attnlab.report.row_curves import aer_by_distance
+from attnlab.report.rows import Row
+from attnlab.report.task_plots import Add
+
+
+def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> None:
+    """Draw every figure that the finished runs allow.
+
+    Args:
+      rows: of the table.
+      stats: what each row's runs did with the test examples, by the row's name.
+      add: takes a figure, its file name and its caption.
+    """
+    distances = curves.by_distance(stats)
+    if distances is not None:
+        add(
+            aer_by_distance(distances, rows=[row.name for row in rows]),
+            "aer-by-distance",
+            "AER by reordering distance |t - s| of a link (target word t, source word "
+            "s): mean and standard deviation over seeds.",
+        )

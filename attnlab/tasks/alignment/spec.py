@@ -1,0 +1,19 @@
+"""What the rest of attnlab knows of word alignment."""
+
+from attnlab.task import TaskSpec
+from attnlab.tasks.alignment.plots import draw
+from attnlab.tasks.alignment.settings import AlignmentSettings
+from attnlab.tasks.alignment.task import make_task
+from attnlab.tasks.alignment.trained import loader
+from attnlab.text.parallel_corpora import CORPORA, ENTRIES
+
+SPEC = TaskSpec(
+    name="alignment",
+    description="Word alignment of sentence pairs by two chains, judged by AER",
+    settings=AlignmentSettings,
+    make_task=make_task,
+    loader=loader,
+    plots=draw,
+    corpora=CORPORA,
+    catalogue=ENTRIES,
+)
