@@ -31,7 +31,12 @@ SMALL: dict[str, dict[str, Any]] = {
     },
 }
 # Those that the tests of tasks have, of the tasks that there are.
-for _task, _name in (("memn2n", "TINY"), ("ntm", "SMALL"), ("classification", "SMALL")):
+for _task, _name in (
+    ("memn2n", "TINY"),
+    ("ntm", "SMALL"),
+    ("classification", "SMALL"),
+    ("alignment", "SMALL"),
+):
     if _task in TASKS:
         _module = importlib.import_module(f"tests.tasks.{_task}.small")
         SMALL[_task] = getattr(_module, _name)

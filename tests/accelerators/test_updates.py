@@ -58,6 +58,7 @@ _CASES = {
     "cloze": Case("cloze", {}),
     "memn2n": Case("memn2n", {}),
     "ntm": Case("ntm", {}),
+    "alignment": Case("alignment", {}),
 }
 CASES = {name: case for name, case in _CASES.items() if case.task in TASKS}
 

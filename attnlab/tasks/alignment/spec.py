@@ -5,7 +5,7 @@ from attnlab.tasks.alignment.plots import draw
 from attnlab.tasks.alignment.settings import AlignmentSettings
 from attnlab.tasks.alignment.task import make_task
 from attnlab.tasks.alignment.trained import loader
-from attnlab.text.parallel_corpora import CORPORA, ENTRIES
+from attnlab.text.parallel_corpora import CORPORA
 
 SPEC = TaskSpec(
     name="alignment",
@@ -14,6 +14,5 @@ SPEC = TaskSpec(
     make_task=make_task,
     loader=loader,
     plots=draw,
-    corpora=CORPORA,
-    catalogue=ENTRIES,
+    corpora=CORPORA,  # those of translation, which lists and describes them
 )
