@@ -10,15 +10,15 @@ from scipy.special import logsumexp
 
 from attnlab.attention.base import Dims
 from attnlab.attention.transitions import TRANSITIONS
-from attnlab.estimators.chain import (
-    NULL,
-    Chain,
-    forward,
-    log_likelihood,
-    posterior,
-    sample,
-    viterbi,
-)
+from attnlab.estimators import chain as chains
+from attnlab.estimators.chain import NULL, Chain, sample
+
+# Compiled once for each shape, whatever the transition.
+forward = jax.jit(chains.forward)
+log_likelihood = jax.jit(chains.log_likelihood)
+posterior = jax.jit(chains.posterior)
+viterbi = jax.jit(chains.viterbi)
+gradient_of = jax.jit(jax.grad(chains.log_likelihood, allow_int=True))
 
 
 def path_log_probability(chain: Chain, path) -> float:
@@ -152,11 +152,10 @@ def test_priors_are_those_of_all_paths_so_far(case):
 @pytest.mark.parametrize("name", TRANSITIONS)
 def test_gradients_are_those_of_finite_differences(name):
     chain = random_chain(5, 3, 3, transition=name, padding=(1, 0))
+    gradients = gradient_of(chain)
     for field in ("weights", "emissions", "null", "null_emissions", "jumps"):
         array = getattr(chain, field)
-        gradient = np.asarray(
-            jax.grad(lambda x, f=field: log_likelihood(chain._replace(**{f: x})))(array)
-        )
+        gradient = np.asarray(getattr(gradients, field))
         assert np.isfinite(gradient).all()
         for index in np.ndindex(array.shape):
             if not np.isfinite(array[index]) or (field == "weights" and index[0] == 2):
@@ -198,8 +197,7 @@ def test_no_target_word_and_unlikely_words_stay_finite():
     assert log_likelihood(nothing) == 0
     assert not np.asarray(posterior(nothing).positions).any()
     far = random_chain(9, 4, 3, transition="monotonic", spread=300.0)
-    gradient = jax.grad(lambda e: log_likelihood(far._replace(emissions=e)))
-    assert np.isfinite(gradient(far.emissions)).all()
+    assert np.isfinite(gradient_of(far).emissions).all()
     total = logsumexp([nats for _, nats in paths(far)])
     np.testing.assert_allclose(log_likelihood(far), total, rtol=1e-9)
 
