@@ -42,6 +42,12 @@ RUN_KEYS = ("version", "row", "slug", "order", "places")
 # Types of settings that recur. Numbers are always finite.
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
+# Of parts that are made one by one: layers, hops, heads, shapes of batches.
+Few = Annotated[int, Field(ge=1, le=1_000)]
+FewOrNone = Annotated[int, Field(ge=0, le=1_000)]
+# Of examples that are generated, and then held in memory.
+Examples = Annotated[int, Field(ge=1, le=10_000_000)]
+ExamplesOrNone = Annotated[int, Field(ge=0, le=10_000_000)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from attnlab.corpora.catalogue import Entry
-from attnlab.settings import Choice, NonNegative, Range, Share, Size
+from attnlab.settings import Choice, ExamplesOrNone, NonNegative, Range, Share
 from attnlab.text import corpus_cache
 from attnlab.text.grammar import add_noise, make_pair
 from attnlab.text.lexicon import build_language
@@ -36,9 +36,9 @@ _LAST: dict[str, Corpus] = {}
 
 def synthetic(
     *,
-    train: Size = 20_000,
-    dev: Size = 500,
-    test: Size = 500,
+    train: ExamplesOrNone = 20_000,
+    dev: ExamplesOrNone = 500,
+    test: ExamplesOrNone = 500,
     words: Annotated[int, Field(ge=8)] = 80,
     zipf: NonNegative = 1.0,
     lengths: Range = (3, 20),

@@ -6,6 +6,8 @@ from attnlab.settings import (
     Choice,
     Count,
     DataSettings,
+    Few,
+    FewOrNone,
     Fraction,
     Positive,
     Settings,
@@ -32,7 +34,7 @@ class AlignmentData(DataSettings):
     """Largest size, the four special tokens included."""
     min_count: Count = 3
     """Times that a word must occur in training to be in a vocabulary."""
-    shapes: Size = 0
+    shapes: FewOrNone = 0
     """Shapes of training batches, at most, whose widths follow from the text; 0: one
     for every 500 updates, up to 6."""
     longest: Count = 48
@@ -58,11 +60,11 @@ class AlignmentModel(Settings):
         "jumps-by-word"
     )
     """How the position of a word depends on that of the word before it."""
-    reach: Count = 12
+    reach: Few = 12
     """Distances that a transition tells apart."""
     null: Fraction = 0.2
     """Probability that a word is a translation of nothing; 0: none is."""
-    neighbors: Size = 1
+    neighbors: FewOrNone = 1
     """Words on either side that change what a source word says; 0: none."""
     spelling: Size = 128
     """Width of the features of how words are spelled, the same in both languages; 0:

@@ -18,7 +18,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, validate_call
 
-from attnlab.settings import Count, Size
+from attnlab.settings import Count, ExamplesOrNone
 from attnlab.tasks.captioning.batches import Captioned, GoldPlace, Pictures
 
 DIGITS = Path(__file__).parent / "digits.npz"
@@ -30,9 +30,9 @@ SHARES = {"train": (0.0, 0.7), "dev": (0.7, 0.8), "test": (0.8, 1.0)}  # of the 
 @validate_call
 def scenes(
     *,
-    train: Size = 6_000,
-    dev: Size = 200,
-    test: Size = 500,
+    train: ExamplesOrNone = 6_000,
+    dev: ExamplesOrNone = 200,
+    test: ExamplesOrNone = 500,
     grid: Count = 3,
     room: Annotated[int, Field(ge=SIDE)] = 8,
     most: Count = 3,

@@ -11,6 +11,7 @@ from attnlab.settings import (
     DataSettings,
     DecoderSettings,
     DecoderTrainSettings,
+    Few,
     Fraction,
     NonNegative,
     PredictSettings,
@@ -29,7 +30,7 @@ class CaptioningData(DataSettings):
     name: str = "scenes"
     min_count: Count = 1
     """Words that are rarer in the training captions are unknown ones."""
-    shapes: Count = 2
+    shapes: Few = 2
     """Shapes of training batches, at most: captions are padded to as many widths."""
     longest: Annotated[int, Field(ge=2)] = 24
     """Longer captions are not trained on, in words and the end mark."""

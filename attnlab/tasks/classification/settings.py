@@ -11,6 +11,7 @@ from attnlab.settings import (
     Count,
     DataSettings,
     EstimatorSettings,
+    Few,
     Fraction,
     Positive,
     PredictingSettings,
@@ -34,7 +35,7 @@ class ClassificationData(DataSettings):
     """Times that a word must occur in training to be in the vocabulary."""
     longest: Annotated[int, Field(ge=2)] = 64
     """Words of a sentence, EOS counted; of longer ones the first words are read."""
-    shapes: Count = 2
+    shapes: Few = 2
     """Shapes of training batches, at most; their widths follow from the text."""
 
     def load(self) -> Labeled:
@@ -66,7 +67,7 @@ class ClassificationModel(AttentionSettings):
     """Padding up to data.longest shares the weights, as in ilivans/tf-rnn-attention."""
     cell: Annotated[str, Choice("attnlab.nn.cells:CELLS")] = "cho-gru"
     """The recurrent cell."""
-    layers: Count = 1
+    layers: Few = 1
     """Layers of the encoder."""
     embedding: Count = 32
     """Width of the word embeddings, E."""

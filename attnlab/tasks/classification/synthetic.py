@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pydantic import validate_call
 
-from attnlab.settings import Count, NonNegative, Range, Share, Size
+from attnlab.settings import Count, Examples, NonNegative, Range, Share, Size
 from attnlab.tasks.classification.records import SENTIMENTS, Labeled, LabeledSentence
 
 CUES = (
@@ -45,9 +45,9 @@ class EvidenceOptions(NamedTuple):
 @validate_call
 def evidence(
     *,
-    train: Count = 6_000,
-    dev: Count = 500,
-    test: Count = 1_000,
+    train: Examples = 6_000,
+    dev: Examples = 500,
+    test: Examples = 1_000,
     lengths: Range = (8, 30),
     test_lengths: Range | None = None,
     cues: Count = 2,

@@ -9,6 +9,7 @@ from attnlab.settings import (
     Choice,
     Count,
     DataSettings,
+    Few,
     Fraction,
     LearningSettings,
     Positive,
@@ -35,7 +36,7 @@ class ClozeData(DataSettings):
     """Words, at most; entities are not counted."""
     min_count: Count = 1
     """Words that are rarer in the training questions are unknown ones."""
-    shapes: Count = 2
+    shapes: Few = 2
     """Shapes of training batches, at most: passages are padded to as many widths."""
     longest: Count = 1000
     """Longer passages are not trained on, in words and the end mark."""
@@ -78,7 +79,7 @@ class ClozeModel(AttentionSettings):
     """Whether words that passage and query share are marked (Chen et al. 2017)."""
     cell: Annotated[str, Choice("attnlab.nn.cells:CELLS")] = "gru"
     """The recurrent cell."""
-    layers: Count = 1
+    layers: Few = 1
     """Layers of the encoders, or of the deep LSTM."""
     embedding: Count = 64
     """Width of the words' embeddings."""

@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field, validate_call
 
-from attnlab.settings import Count, Range, Share
+from attnlab.settings import Examples, Range, Share
 from attnlab.tasks.cloze.questions import PLACEHOLDER, Cloze, ClozeQuestion
 
 VERBS = {  # in the story: in the query
@@ -53,9 +53,9 @@ class Fact(NamedTuple):
 @validate_call
 def synthetic_cloze(
     *,
-    train: Count = 20_000,
-    dev: Count = 500,
-    test: Count = 500,
+    train: Examples = 20_000,
+    dev: Examples = 500,
+    test: Examples = 500,
     facts: Range = (4, 7),
     entities: Annotated[int, Field(ge=3)] = 8,
     synonyms: Share = 1.0,

@@ -18,6 +18,7 @@ from attnlab.settings import (
     Count,
     DataSettings,
     EstimatorSettings,
+    Few,
     Fraction,
     LearningSettings,
     NonNegative,
@@ -59,7 +60,7 @@ class MemN2NModel(AttentionSettings):
     """memn2n, or lstm: an LSTM over story and question, without a memory."""
     score: Annotated[str, Choice("attnlab.attention.presets:SCORES", "none")] = "dot"
     """How well the question matches a memory; any but none."""
-    hops: Count = 3
+    hops: Few = 3
     """Reads of the memory, one after the other."""
     width: Count = 20
     """Numbers of an embedded word, E."""

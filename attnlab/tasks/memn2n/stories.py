@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, validate_call
 
-from attnlab.settings import Count, ascending
+from attnlab.settings import Examples, ascending
 from attnlab.tasks.memn2n.batches import Sentence, Stories, StoryQuestion
 
 PEOPLE = ("mary", "john", "sandra", "daniel", "fred", "julie")
@@ -42,9 +42,9 @@ Length = Annotated[int, Field(ge=3)]
 def stories(
     *,
     facts: Annotated[str, AfterValidator(_are_kinds)] = "1,2",
-    train: Count = 4_000,
-    dev: Count = 200,
-    test: Count = 500,
+    train: Examples = 4_000,
+    dev: Examples = 200,
+    test: Examples = 500,
     sentences: Annotated[tuple[Length, Length], AfterValidator(ascending)] = (4, 12),
     people: Annotated[int, Field(ge=1, le=len(PEOPLE))] = 4,
     seed: int = 0,

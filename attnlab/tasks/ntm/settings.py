@@ -8,6 +8,7 @@ from attnlab.settings import (
     Choice,
     Count,
     DataSettings,
+    Few,
     NonNegative,
     Positive,
     Settings,
@@ -24,7 +25,7 @@ class NTMData(DataSettings):
     """Which algorithmic problem, and how its sequences are batched."""
 
     name: str = "copy"
-    shapes: Count = 3
+    shapes: Few = 3
     """Shapes of training batches, at most: T is padded to as many widths."""
     curriculum: Size = 0
     """Updates over which sizes grow from the shortest to all; 0: all from the start."""
@@ -58,7 +59,7 @@ class NTMModel(Settings):
     """What emits the heads."""
     hidden: Count = 100
     """Units of the controller."""
-    layers: Count = 1
+    layers: Few = 1
     """Layers of the baseline."""
     units: Count = 256
     """Units of each layer of the baseline."""
@@ -66,9 +67,9 @@ class NTMModel(Settings):
     """Rows of the memory, S."""
     width: Count = 20
     """Numbers in a row of the memory, C."""
-    read_heads: Count = 1
+    read_heads: Few = 1
     """Heads that read."""
-    write_heads: Count = 1
+    write_heads: Few = 1
     """Heads that write."""
     memory: Literal["constant", "learned"] = "constant"
     """How the memory starts: at 1e-6, or there and learned."""

@@ -11,6 +11,8 @@ from attnlab.settings import (
     DataSettings,
     DecoderSettings,
     DecoderTrainSettings,
+    Few,
+    FewOrNone,
     Fraction,
     NonNegative,
     PredictSettings,
@@ -43,7 +45,7 @@ class TranslationData(DataSettings):
     """Times that a word must occur in training to be in a vocabulary."""
     join: Share = 0.0
     """Share of training pairs glued in twos, to read longer sentences."""
-    shapes: Size = 0
+    shapes: FewOrNone = 0
     """Shapes of training batches, at most, whose widths follow from the text; 0: one
     for every 500 updates, up to 6."""
     longest: Count = 48
@@ -83,7 +85,7 @@ class TranslationModel(AttentionSettings):
     """The recurrent cell of encoder and decoder."""
     encoder: Literal["bi", "uni"] = "bi"
     """Directions that the source is read in."""
-    layers: Count = 1
+    layers: Few = 1
     """Layers of the encoder and of the decoder; bahdanau's decoder has one."""
     embedding: Count = 64
     """Width of the word embeddings, E."""
