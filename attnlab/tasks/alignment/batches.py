@@ -200,7 +200,7 @@ def with_unknown(words: Words, texts: Sequence[Sequence[str]], side: Side) -> Wo
         unknown = np.flatnonzero(words.ids[row, : len(text)] == UNK)
         if len(unknown):
             features = spelled(
-                [text[place] for place in unknown],
+                [text[int(place)] for place in unknown],
                 spelling.shape[-1],
                 random=side.random,
             )

@@ -129,7 +129,7 @@ def _both(
 
 def judge(
     aligned: Sequence[Aligned], gold: Sequence[GoldPair], threshold: float
-) -> tuple[list[runs.AlignedSentence], dict[str, object]]:
+) -> tuple[list[runs.AlignedSentence], dict[str, float]]:
     """Compare links with gold links.
 
     aer, precision and recall are of the mean posterior: each target word has the link

@@ -123,9 +123,10 @@ def taught(own: Pass, other: Posterior, agree: jax.Array) -> jax.Array:
     nowhere = jnp.prod(1 - theirs, axis=2)
     positions = own.posterior.positions * jnp.where(agree, theirs, 1)
     null = own.posterior.null * jnp.where(agree, nowhere, 1)
-    parts = (
-        (positions, own.chain.emissions),
-        (null, own.chain.null_emissions),
-        (own.jumps, jnp.where(own.jumps == 0, 0, own.chain.jumps)),  # not 0 times -inf
+    positions, null, jumps = jax.lax.stop_gradient((positions, null, own.jumps))
+    ways = jnp.where(jumps == 0, 0, own.chain.jumps)  # as 0 times -inf is no number
+    return (
+        (positions * own.chain.emissions).sum()
+        + (null * own.chain.null_emissions).sum()
+        + (jumps * ways).sum()
     )
-    return sum((jax.lax.stop_gradient(w) * x).sum() for w, x in parts)

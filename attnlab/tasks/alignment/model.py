@@ -86,7 +86,7 @@ def make_aligner(settings: AlignmentModel) -> Aligner:
         candidates: Candidates,
         rng: jax.Array | None = None,
     ) -> Chain:
-        mask = length_mask(source.lengths, source.ids.shape[1])
+        mask = length_mask(jnp.asarray(source.lengths), source.ids.shape[1])
         said, around = _read(params, settings, source, mask, rng)
         words = _words(params, target.ids, target.spelling)  # [B, T, D]
         menu = _words(params, candidates.ids, candidates.spelling)  # [M, D]
@@ -107,7 +107,7 @@ def make_aligner(settings: AlignmentModel) -> Aligner:
         null_emissions = (
             dense(words, null[:, None])[..., 0] + bias - norm(null[None])[0]
         )
-        real = length_mask(target.lengths, target.ids.shape[1])
+        real = length_mask(jnp.asarray(target.lengths), target.ids.shape[1])
         weights = jnp.broadcast_to(mask[:, None], emissions.shape)
         jumps = jax.vmap(transition.log_potentials, in_axes=(None, 0))
         return Chain(

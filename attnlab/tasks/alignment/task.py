@@ -1,5 +1,6 @@
 """The alignment task: from its settings to a model, its data and its metrics."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from attnlab.text.batching import (
     encode_pairs,
 )
 from attnlab.text.pairs import Corpus
+from attnlab.text.subwords import Codec
 from attnlab.text.vocabulary import SPECIALS, Vocabulary
 
 CODECS = ("source.codec", "target.codec")
@@ -60,7 +62,7 @@ def make_vocabularies(
 
 
 def make_pair_aligner(
-    settings: AlignmentSettings, source: Vocabulary, target: Vocabulary
+    settings: AlignmentSettings, source: Codec, target: Codec
 ) -> PairAligner:
     """The model of its settings with its vocabularies, without parameters.
 
@@ -71,14 +73,19 @@ def make_pair_aligner(
 
     Returns:
       The PairAligner.
+
+    Raises:
+      ValueError: for subwords.
     """
-    model = settings.model
-    made = [
-        make_side(vocabulary, model.spelling, model.random_spelling)
-        for vocabulary in (source, target)
-    ]
-    evaluate = settings.evaluate
-    return PairAligner(make_aligner(model), *made, evaluate.sentences, evaluate.edges)
+    model, evaluate = settings.model, settings.evaluate
+    sides = []
+    for codec in (source, target):
+        if not isinstance(codec, Vocabulary):
+            raise ValueError("an aligner knows whole words, and these are subwords")
+        sides.append(make_side(codec, model.spelling, model.random_spelling))
+    return PairAligner(
+        make_aligner(model), sides[0], sides[1], evaluate.sentences, evaluate.edges
+    )
 
 
 def init_params(
@@ -205,7 +212,7 @@ def check_corpus(settings: AlignmentSettings, corpus: Corpus) -> None:
 
 
 def count(
-    pairs_ids: list[IdPair], source_size: int, target_size: int
+    pairs_ids: Sequence[IdPair], source_size: int, target_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """How often each word occurs in training.
 
