@@ -44,7 +44,15 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
         print(flags.FLAGS.main_module_help())
         return 0
     words = last_of_each(sys.argv)
-    return answer(lambda: main(flags.FLAGS(words)[1:]), program)
+
+    def parse_and_run() -> int | None:
+        for value in _config_values():
+            path = Path(value.split(":")[0])
+            if path.exists() and not path.is_file():  # a pipe would be waited for
+                raise app.UsageError(f"{path} is no file")
+        return main(flags.FLAGS(words)[1:])
+
+    return answer(parse_and_run, program)
 
 
 def last_of_each(words: Sequence[str]) -> list[str]:
@@ -179,6 +187,8 @@ def _explain(error: Exception) -> str | None:
         return f"{values[0]} has no get_config()"
     if isinstance(error, OSError) and error.errno in PLACES and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, FileNotFoundError) and error.errno is None:
+        return str(error)  # of a run's folder, which was removed under way
     if not isinstance(error, AttributeError | KeyError):
         return None
     unknown = re.search(r"'(\w+)\\?'", str(error))  # ml_collections': 'stepz' Did you

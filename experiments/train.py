@@ -118,7 +118,8 @@ def main(arguments: Sequence[str]) -> None:
         raise app.UsageError(str(error)) from None
     except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
         where = folder / runs.ERROR
-        raise app.UsageError(f"{error} (the traceback is in {where})") from None
+        more = f" (the traceback is in {where})" if where.exists() else ""
+        raise app.UsageError(f"{error}{more}") from None
     if processes.leading():
         print(json.dumps(result, indent=2))
         last_line(f"wrote {folder / runs.RESULT}; the run's other files are beside it")

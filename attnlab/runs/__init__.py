@@ -84,7 +84,7 @@ from attnlab.runs.manifest import (
     reopen,
     write_result,
 )
-from attnlab.runs.ownership import check_folder, own_files
+from attnlab.runs.ownership import check_above, check_folder, leftovers, own_files
 from attnlab.runs.progress import (
     COMPILING,
     EVALUATING,
@@ -132,7 +132,9 @@ __all__ = [
     "RunProgress",
     "ExampleCounts",
     "append_jsonl",
+    "check_above",
     "check_folder",
+    "leftovers",
     "own_files",
     "check_result",
     "checksum",

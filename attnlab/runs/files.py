@@ -35,22 +35,27 @@ LOG = "log.txt"
 TEXTS = "texts.json"
 
 
-def write_bytes(path: Place, content: bytes, *, lasting: bool = True) -> None:
+def write_bytes(
+    path: Place, content: bytes, *, lasting: bool = True, folders: bool = True
+) -> None:
     """Write a file whole or not at all: a kill leaves the old one or none.
 
     The content goes to a hidden file beside it, onto the disk, and then takes the name.
 
     Args:
-      path: of the file; folders above it are made.
+      path: of the file.
       content: all of it.
       lasting: whether it must outlive a power cut, for which the disk is waited for;
         False for what can be made anew.
+      folders: whether those above it are made; False for what belongs into a folder
+        that is there, so that one that was removed meanwhile stays so.
 
     Raises:
       OSError: with the file's name, also where the disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if folders:
+        path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder: a rename is atomic only within one file system.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -68,24 +73,26 @@ def write_bytes(path: Place, content: bytes, *, lasting: bool = True) -> None:
 
 
 def _placed(error: OSError, path: Place) -> OSError:
-    """The error with a file's name, which a full disk does not give."""
-    if error.errno is None or error.filename is not None:
+    """The error with a file's name, which a full disk does not give; a temporary file
+    beside it would be no name to look for."""
+    if error.errno is None:
         return error
     return OSError(error.errno, error.strerror, str(path))
 
 
-def write_json(path: Place, value: Json) -> None:
+def write_json(path: Place, value: Json, *, folders: bool = True) -> None:
     """Write a JSON file atomically.
 
     Args:
       path: of the file.
       value: NumPy and JAX scalars and arrays become numbers and lists; a number that is
         not finite becomes null, because JSON has no such number.
+      folders: whether those above it are made, see `write_bytes`.
 
     Raises:
       TypeError: for what JSON cannot hold, with its key.
     """
-    write_bytes(path, json_bytes(value))
+    write_bytes(path, json_bytes(value), folders=folders)
 
 
 def json_bytes(value: Json) -> bytes:
@@ -257,7 +264,7 @@ def _step(path: Path, number: int, record: Mapping[str, Json]) -> float:
 
 
 def write_lines(path: Place, sentences: Sequence[str]) -> None:
-    """Write sentences one a line, atomically.
+    """Write sentences one a line, atomically, into a folder that is there.
 
     Args:
       path: of the file.
@@ -265,7 +272,7 @@ def write_lines(path: Place, sentences: Sequence[str]) -> None:
     """
     # A newline inside a sentence would shift all that follow against the references.
     text = "".join(re.sub(r"[\r\n]+", " ", line) + "\n" for line in sentences)
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(), folders=False)
 
 
 def read_lines(path: Place) -> list[str]:
@@ -289,7 +296,8 @@ def read_lines(path: Place) -> list[str]:
 
 
 def write_arrays(path: Place, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a .npz of plain arrays atomically; equal content gives equal bytes.
+    """Write a .npz of plain arrays atomically, into a folder that is there; equal
+    content gives equal bytes.
 
     Args:
       path: of the file.
@@ -298,7 +306,7 @@ def write_arrays(path: Place, arrays: Mapping[str, np.ndarray]) -> None:
     buffer = io.BytesIO()
     named: Record = {name: np.asarray(array) for name, array in arrays.items()}
     np.savez_compressed(buffer, **named)
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, buffer.getvalue(), folders=False)
 
 
 def read_arrays(path: Place) -> dict[str, np.ndarray]:

@@ -122,7 +122,7 @@ def write_result(folder: str | os.PathLike, result: Mapping[str, object]) -> Non
     }
     # The list first: a kill in between leaves no result, so an unfinished run.
     _write(folder, listed | {RESULT: digest(content)})
-    write_bytes(folder / RESULT, content)
+    write_bytes(folder / RESULT, content, folders=False)
 
 
 def _is_final(name: str) -> bool:
@@ -131,7 +131,7 @@ def _is_final(name: str) -> bool:
 
 def _write(folder: Path, listed: Mapping[str, str]) -> None:
     lines = [f"{sha256} *{name}\n" for name, sha256 in listed.items()]
-    write_bytes(folder / MANIFEST, "".join(lines).encode())
+    write_bytes(folder / MANIFEST, "".join(lines).encode(), folders=False)
 
 
 def intact(folder: str | os.PathLike, name: str) -> bool:

@@ -2,6 +2,8 @@
 never begins in a folder where somebody else's files have them."""
 
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from attnlab.runs.files import (
@@ -31,6 +33,7 @@ NAMES = {
     *(LOG, LOSSES, MANIFEST, METRICS, PROGRESS, REFERENCES, RESULT, SOURCES, TEXTS),
 }
 VOCABULARIES = (".codec", ".vocabulary")
+TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")  # of `write_bytes`: name and process
 SECTIONS = ("data", "model", "train")  # of every run's config.json
 
 
@@ -49,8 +52,32 @@ def own_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if _is_own(path)]
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files of a run that a killed process has left.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      Their paths. Those of config.json and error.json, which are written without the
+      run's lock, may be another process's of just now, and are not among them.
+    """
+    unlocked = (CONFIG, ERROR)
+    return [
+        path
+        for path in sorted(folder.glob(".*.tmp"))
+        if (name := TEMPORARY.fullmatch(path.name))
+        and _is_name(name[1])
+        and name[1] not in unlocked
+    ]
+
+
 def _is_own(path: Path) -> bool:
-    return path.is_file() and (path.name in NAMES or path.name.endswith(VOCABULARIES))
+    return path.is_file() and _is_name(path.name)
+
+
+def _is_name(name: str) -> bool:
+    return name in NAMES or name.endswith(VOCABULARIES)
 
 
 def check_folder(folder: Path) -> None:
@@ -61,10 +88,17 @@ def check_folder(folder: Path) -> None:
 
     Raises:
       ValueError: where it holds files of a run's names, or checkpoints, and nothing
-        that tells of a run; or where it is a file.
+        that tells of a run; where it is a file; or where a folder or a pipe has the
+        name of one of its files, or a file that of its checkpoints.
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is no folder; choose another --workdir")
+    odd = _odd_kind(folder)
+    if odd:
+        raise ValueError(
+            f"{folder} holds {', '.join(odd)}, which no run of attnlab has written; "
+            "nothing was changed: choose another --workdir"
+        )
     there = [path.name for path in own_files(folder)]
     if _has_content(folder / CHECKPOINTS):
         there.append(f"{CHECKPOINTS}{os.sep}")
@@ -73,6 +107,39 @@ def check_folder(folder: Path) -> None:
             f"{folder} holds {', '.join(there)}, which no run of attnlab has written; "
             "nothing was changed: choose another --workdir"
         )
+
+
+def check_above(workdir: Path, places: Iterable[Path]) -> None:
+    """Refuse folders above runs in which a report would see a run, and none below.
+
+    Args:
+      workdir: a sweep's folder.
+      places: of its runs, from there.
+
+    Raises:
+      ValueError: for the first that holds a config.json.
+    """
+    for folder in sorted({workdir / above for run in places for above in run.parents}):
+        if (folder / CONFIG).exists():
+            raise ValueError(
+                f"{folder} holds {CONFIG}, and is no folder of a sweep; nothing was "
+                "changed: choose another --workdir"
+            )
+
+
+def _odd_kind(folder: Path) -> list[str]:
+    """What has the name of a file of a run and is none: a folder, a pipe."""
+    if not folder.is_dir():
+        return []
+    odd = [
+        path.name
+        for path in sorted(folder.iterdir())
+        if _is_name(path.name) and not path.is_file() and os.path.lexists(path)
+    ]
+    checkpoints = folder / CHECKPOINTS
+    if os.path.lexists(checkpoints) and not checkpoints.is_dir():
+        odd.append(CHECKPOINTS)
+    return odd
 
 
 def _has_content(folder: Path) -> bool:

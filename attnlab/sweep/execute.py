@@ -247,7 +247,7 @@ def _outcome(folder: Path, job: Job, end: End) -> str:
     if not _settled(folder):  # it was ended before it could write why
         log = os.path.relpath(job.log, folder)
         message = f"the process ended with {end.how}; see {log}"
-        runs.write_json(folder / runs.ERROR, {"error": message})
+        runs.write_json(folder / runs.ERROR, {"error": message}, folders=False)
     return _success(folder)
 
 

@@ -66,6 +66,10 @@ def write_folders(
         is at work there. Nothing has been written then.
     """
     folders = [Path(workdir) / run.place for run in specs]
+    # A run alone has no row's folder above it: what is there is no sweep.
+    runs.check_above(
+        Path(workdir), [run.place for run in specs if len(run.place.parts) > 1]
+    )
     for folder in folders:
         runs.check_folder(folder)
         Checkpoints(folder / runs.CHECKPOINTS).check_own()

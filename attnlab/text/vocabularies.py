@@ -42,7 +42,7 @@ def load_or_build(
         if name in damaged:
             message = f"{folder / name} is damaged and made anew"
             warnings.warn(message, RuntimeWarning, stacklevel=2)
-        runs.write_bytes(folder / name, content)
+        runs.write_bytes(folder / name, content, folders=False)
     # After the files: a kill in between leaves them unlisted, which counts as sound.
     runs.list_files(folder, contents)
     return list(codecs)

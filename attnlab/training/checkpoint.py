@@ -12,6 +12,7 @@ the manifest turns both into errors. This is the only file that imports Orbax, a
 so when a checkpoint is first written or read.
 """
 
+import errno
 import hashlib
 import json
 import logging
@@ -20,7 +21,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -169,7 +170,13 @@ class Checkpoints:
             for name, leaf in leaves.items()
             if checkpoint_tree.filled(leaf)
         }
-        self._write(step, arrays, note)
+        self.folder.mkdir(exist_ok=True)  # in the run's, which is there or was removed
+        with open(self.folder / BEGUN, "a") as begun:
+            begun.write(f"{step}\n")
+        try:
+            self._write(step, arrays, note)
+        finally:
+            self._check_there(step)
         manifest = CheckpointManifest(
             step,
             None if metric is None else float(metric),
@@ -185,7 +192,7 @@ class Checkpoints:
         record = runs.plain(manifest._asdict())  # metrics that are not finite: None
         record["checksum"] = runs.checksum(record)
         # Written last: a step without a manifest was cut short.
-        runs.write_json(self._manifest_path(step), record)
+        runs.write_json(self._manifest_path(step), record, folders=False)
         self._forget()
 
     def sound_metrics(self) -> set[float | None]:
@@ -296,9 +303,6 @@ class Checkpoints:
     # saves there is nothing that a kill, a fork or another process could meet.
 
     def _write(self, step: int, arrays: dict[str, np.ndarray], extra: Extra) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with open(self.folder / BEGUN, "a") as begun:
-            begun.write(f"{step}\n")
         with _orbax() as ocp:
             options = ocp.CheckpointManagerOptions(
                 enable_async_checkpointing=False, **_single_process(ocp)
@@ -311,6 +315,21 @@ class Checkpoints:
                 manager.wait_until_finished()
         if not saved:  # Orbax declines without an error
             raise RuntimeError(f"Orbax did not save step {step} in {self.folder}")
+
+    def _check_there(self, step: int) -> None:
+        """FileNotFoundError where the folder was removed while a step was written; what
+        Orbax has made of it anew goes, too."""
+        if (self.folder / BEGUN).exists():
+            return
+        partial = self.folder.glob(f"{step}.orbax-checkpoint-tmp*")
+        for path in (self.folder / str(step), *partial):
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):  # they are not empty, or not there
+            for folder in (self.folder, self.folder.parent):
+                folder.rmdir()
+        raise FileNotFoundError(
+            errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder)
+        )
 
     def _read(self, step: int, wanted: Pytree) -> tuple[Pytree, Extra]:
         with _orbax() as ocp:
@@ -393,11 +412,12 @@ class Checkpoints:
         """Remove what kills and damage have left; everything is verified only once."""
         for leftover in self.folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(leftover, ignore_errors=True)
-        for leftover in self.folder.glob(".*.manifest.json.*.tmp"):
+        for leftover in self.folder.glob(".[0-9]*.manifest.json.*.tmp"):
             leftover.unlink(missing_ok=True)
         steps = self._steps()
         for path in self.folder.glob("*.manifest.json"):
-            if path.name.split(".")[0] not in map(str, steps):
+            step = path.name.removesuffix(".manifest.json")
+            if step.isdecimal() and int(step) not in steps:
                 path.unlink()
         # Hashed at the first save only: this process has written the later ones.
         for step in [] if self._verified else steps:

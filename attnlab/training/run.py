@@ -10,12 +10,12 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from attnlab import runs
-from attnlab.runs.lock import LOCK, BusyRun, only_one
+from attnlab.runs.lock import BusyRun, only_one
 from attnlab.training import processes
 from attnlab.training.environment import environment
 from attnlab.training.run_config import (
@@ -238,7 +238,8 @@ def _recorded(folder: Path) -> Iterator[None]:
             "step": getattr(error, "step", None),
             "traceback": traceback.format_exc(),
         }
-        runs.write_json(folder / runs.ERROR, record)
+        with suppress(FileNotFoundError):  # a folder that was removed stays so
+            runs.write_json(folder / runs.ERROR, record, folders=False)
         raise
 
 
@@ -292,6 +293,7 @@ def _prepare(folder: Path, config: RunConfig, replicas: int = 1) -> "Task":
 
     layout = layout_of(config.settings.train)
     # One process alone writes to the folder.
+    begins = False
     if processes.leading():
         place = {
             "replicas": replicas,
@@ -300,9 +302,15 @@ def _prepare(folder: Path, config: RunConfig, replicas: int = 1) -> "Task":
             "processes": processes.count(),
         }
         _tidy(folder)
-        check_texts(folder, config.settings)
-        runs.write_json(folder / runs.ENVIRONMENT, environment() | place)
-    task = make_task(config.settings, folder)
+        begins = check_texts(folder, config.settings)
+        record = environment() | place
+        runs.write_json(folder / runs.ENVIRONMENT, record, folders=False)
+    try:
+        task = make_task(config.settings, folder)
+    except ValueError:
+        if begins:  # a text that cannot be read may be mended
+            (folder / runs.TEXTS).unlink(missing_ok=True)
+        raise
     for note in task.notes if processes.leading() else ():
         print(note, file=sys.stderr)
     return task
@@ -310,11 +318,8 @@ def _prepare(folder: Path, config: RunConfig, replicas: int = 1) -> "Task":
 
 def _tidy(folder: Path) -> None:
     """Remove temporary files that a killed process has left."""
-    # These are written without the lock, so another process may be at it just now.
-    unlocked = (f"{LOCK}.", f".{runs.CONFIG}.", f".{runs.ERROR}.")
-    for path in folder.glob(".*.tmp"):
-        if not path.name.startswith(unlocked):
-            path.unlink(missing_ok=True)
+    for path in runs.leftovers(folder):
+        path.unlink(missing_ok=True)
 
 
 def _conclude(
@@ -323,6 +328,8 @@ def _conclude(
     """Test the best parameters and write result.json; returns what it holds."""
     writer.stage(runs.TESTING, trained.step)
     scores = task.finish(trained.params, folder)
+    if not (folder / runs.CONFIG).exists():  # removed under way
+        raise FileNotFoundError(f"no {runs.CONFIG} in {folder}")
     result = {
         **{name: config.plain[name] for name in ("row", "slug", "order")},
         "seed": config.settings.seed,

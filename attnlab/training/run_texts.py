@@ -15,7 +15,7 @@ from attnlab.runs.files import TEXTS
 from attnlab.settings import TaskSettings
 
 
-def check_texts(folder: Path, settings: TaskSettings) -> None:
+def check_texts(folder: Path, settings: TaskSettings) -> bool:
     """Refuse files that are not those that a run was begun with.
 
     Args:
@@ -23,16 +23,19 @@ def check_texts(folder: Path, settings: TaskSettings) -> None:
         is older than such lists goes on with what is there.)
       settings: of the run.
 
+    Returns:
+      Whether the list is new: the run begins.
+
     Raises:
       ValueError: naming the setting and the file of another content.
     """
     here = digests(settings)
     recorded = read_texts(folder)
-    if recorded is None:
-        if here:
-            runs.write_json(folder / TEXTS, here)
-        return
-    compare(recorded, here, named_files(settings))
+    if recorded is not None:
+        compare(recorded, here, named_files(settings))
+    elif here:
+        runs.write_json(folder / TEXTS, here, folders=False)
+    return recorded is None
 
 
 def compare(
@@ -135,6 +138,9 @@ def digests(
     Returns:
       "<sha256> a.de" by setting, without settings of which a file is not there: who
       reads it says so.
+
+    Raises:
+      ValueError: for a path that is neither a file nor a folder.
     """
     files = named_files(settings)
     return {
@@ -150,6 +156,8 @@ def _digest(path: Path) -> str:
         files = sorted(file for file in path.rglob("*") if file.is_file())
         lines = [f"{_digest(f)} {f.relative_to(path).as_posix()}\n" for f in files]
         return runs.digest("".join(lines).encode())
+    if not path.is_file():  # a pipe would be waited for
+        raise ValueError(f"{path} is no file")
     with open(path, "rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

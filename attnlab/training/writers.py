@@ -102,13 +102,12 @@ def jsonl_writer(folder: str | os.PathLike) -> Writer:
     none. A value that is not finite becomes null. Histograms are not written.
 
     Args:
-      folder: the run's folder, made where it is missing.
+      folder: the run's folder.
 
     Returns:
       The writer.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
 
     def write(step: int, kind: str, values: Values) -> None:
         record = {"step": int(step), "kind": kind, **values}

@@ -109,6 +109,21 @@ def test_what_is_wrong_with_a_config_file_is_a_line(tmp_path, kind, program):
     assert len(lines) == 1 and expected in lines[0] and str(file) in lines[0]
 
 
+@pytest.mark.parametrize("program", ["train", "sweep"])
+def test_a_config_file_that_is_a_pipe_is_not_waited_for(tmp_path, program):
+    file = tmp_path / "mine.py"
+    os.mkfifo(file)
+    done = subprocess.run(
+        [sys.executable, "-m", f"experiments.{program}", f"--config={file}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"{program}: {file} is no file\n"
+
+
 def test_an_error_of_our_own_keeps_its_traceback(tmp_path, monkeypatch):
     """Also where a config file has called the code that is wrong."""
     import attnlab.runs

@@ -1,6 +1,7 @@
 """Somebody else's files in a run's folder, a report's or among checkpoints stay."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,46 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path):
     (tmp_path / "general" / "0").write_text("x")
     with pytest.raises(ValueError, match="0 is no folder"):
         rows.write_folders(plan(), tmp_path)
+
+
+@pytest.mark.parametrize("place", ["", "general"])
+def test_a_config_above_runs_is_refused(tmp_path, place):
+    """A report would take it for the run, and see none of those below."""
+    write(tmp_path / place, OTHERS["a model"])
+    before = everything(tmp_path)
+    with pytest.raises(ValueError, match="is no folder of a sweep"):
+        rows.write_folders(plan(), tmp_path)
+    assert everything(tmp_path) == before
+    (alone,) = plan()  # experiments.train has one folder, wherever that lies
+    spec = alone._replace(place=Path("0"))
+    assert rows.write_folders([spec], tmp_path / place) == [tmp_path / place / "0"]
+
+
+@pytest.mark.parametrize(
+    "name", [runs.CONFIG, runs.RESULT, runs.METRICS, runs.LOG, "source.codec"]
+)
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_has_a_file_s_name_and_is_none_is_refused(tmp_path, name, make):
+    folder = tiny_folder(tmp_path)
+    (folder / name).unlink(missing_ok=True)
+    make(folder / name)
+    with pytest.raises(ValueError, match=f"holds {name}, which no run of attnlab"):
+        rows.write_folders(plan(), tmp_path)
+    assert (folder / name).exists() and not (folder / name).is_file()
+
+
+def test_a_file_in_place_of_checkpoints_is_refused(tmp_path):
+    folder = tiny_folder(tmp_path)
+    (folder / runs.CHECKPOINTS).write_text("x")
+    with pytest.raises(ValueError, match="holds checkpoints, which no run of attnlab"):
+        rows.write_folders(plan(), tmp_path)
+
+
+def test_hidden_files_of_others_are_no_leftovers(tmp_path):
+    ours = [".result.json.7.tmp", ".source.codec.12.tmp"]
+    others = [".draft.tmp", ".thesis.7.tmp", ".config.json.7.tmp", ".lock.ab.tmp"]
+    write(tmp_path, dict.fromkeys([*ours, *others], "x"))
+    assert [path.name for path in runs.leftovers(tmp_path)] == ours
 
 
 def test_other_files_beside_a_run_stay_when_it_is_made_anew(tmp_path):
@@ -141,6 +182,7 @@ def test_other_files_beside_a_report_stay(tmp_path):
     write(report, {"notes.md": "mine"})
     (page, *_) = write_report(tmp_path)
     write(report, {"figures/mine.png": "x", "data/mine.js": "x"})
+    (report / "data" / "folder.js").mkdir()
     write_report(tmp_path)
     (report / ".attnlab").unlink()  # an older report has none, but its page tells
     write_report(tmp_path)

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -406,12 +407,38 @@ def test_leftovers_are_cleared_by_the_next_save(tmp_path):
     (tmp_path / "2.orbax-checkpoint-tmp" / "state").mkdir(parents=True)
     (tmp_path / ".2.manifest.json.123.tmp").write_text("{")
     (tmp_path / "0.manifest.json").write_text("{}")
+    others = [tmp_path / "web.manifest.json", tmp_path / ".web.manifest.json.1.tmp"]
+    for path in others:
+        path.write_text("{}")
     reopened = Checkpoints(tmp_path)
     restored = reopened.restore({"w": jnp.zeros(3)})
     assert restored is not None
     assert restored.step == 1
     reopened.save(2, {"w": jnp.ones(3)})
+    for path in others:
+        path.unlink()  # they were left alone
     assert steps_in(tmp_path) == [1, 2]
+
+
+def test_a_folder_that_is_removed_under_a_save_stays_so(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text("{}")
+    checkpoints = Checkpoints(run / "checkpoints")
+    checkpoints.save(1, {"w": jnp.ones(3)})
+    write = Checkpoints._write
+
+    def remove(self, *step):
+        shutil.rmtree(run)
+        write(self, *step)  # Orbax makes the folders anew
+
+    monkeypatch.setattr(Checkpoints, "_write", remove)
+    with pytest.raises(FileNotFoundError, match="checkpoints"):
+        checkpoints.save(2, {"w": jnp.ones(3)})
+    assert not run.exists()
+    with pytest.raises(FileNotFoundError, match="checkpoints"):
+        checkpoints.save(3, {"w": jnp.ones(3)})
+    assert not run.exists()
 
 
 def test_a_step_of_another_program_is_left_alone(tmp_path):
@@ -459,7 +486,7 @@ KILLED = """
     if moment == "writing":
         threading.Thread(target=watch, daemon=True).start()
     else:
-        runs.write_json = lambda *_: die()
+        runs.write_json = lambda *_, **__: die()
     checkpoints.save(2, state(2), {"cursor": 2}, metric=2.0)
     print("survived", flush=True)
 """

@@ -178,8 +178,10 @@ def test_a_run_cut_short_and_resumed_is_the_uninterrupted_one(
         reference, expected = whole
     else:
         reference = tmp_path / "whole"
+        reference.mkdir()
         expected = trained(reference, optimizer=optimizer)
     folder = tmp_path / "cut"
+    folder.mkdir()
     with pytest.raises(Killed):
         writer = several(jsonl_writer(folder), killer(step, kind))
         trained(folder, writer=writer, optimizer=optimizer)

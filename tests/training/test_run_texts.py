@@ -1,6 +1,7 @@
 """A run and its text: another content is refused, another place is not."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -85,12 +86,29 @@ def test_also_before_the_first_checkpoint(text, tmp_path):
         run(folder, console=False)
 
 
+def test_a_text_that_cannot_be_read_may_be_mended(text, tmp_path):
+    whole = (text / "a.de").read_text()
+    (text / "a.de").write_text(whole + "ein Haus\n")
+    (folder,) = rows.write_folders(specs(text), tmp_path / "runs")
+    with pytest.raises(ValueError, match="25"):
+        run(folder, console=False)
+    (text / "a.de").write_text(whole)
+    assert run(folder, console=False)["steps"] == 20
+
+
 def test_also_where_a_finished_run_is_mended(begun, text, tmp_path):
     run(begun, console=False)
     (begun / runs.HYPOTHESES).write_text("x\n")
     capitals(text)
     rows.write_folders(specs(text), begun.parents[1])
     with pytest.raises(ValueError, match=r"a.de is not what the run was begun with"):
+        run(begun, console=False)
+
+
+def test_a_pipe_is_no_text(begun, text):
+    (text / "a.de").unlink()
+    os.mkfifo(text / "a.de")
+    with pytest.raises(ValueError, match="a.de is no file"):
         run(begun, console=False)
 
 

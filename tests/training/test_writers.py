@@ -30,6 +30,7 @@ class Clock:
 
 
 def test_jsonl_lines_are_read_back(tmp_path):
+    (tmp_path / "run").mkdir()
     writer = jsonl_writer(tmp_path / "run")
     writer.write(1, "train", {"loss": np.float32(2.5), "tokens_per_second": 10})
     writer.write(2, "dev", {"bleu": math.nan, "aer": None})

@@ -84,6 +84,8 @@ def write(
     write_bytes(folder / NAME, _page(title, content, charts).encode())
     # Only files that begin as ours do: `data/` may hold somebody else's, too.
     for path in set((folder / DATA).rglob("*.js")) - set(written):
+        if not path.is_file():
+            continue
         with open(path, "rb") as file:
             ours = file.read(len(OPENING)) == OPENING
         if ours:

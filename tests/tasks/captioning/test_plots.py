@@ -85,7 +85,7 @@ def test_rows_with_other_pictures_are_not_compared(tmp_path):
 
 
 def test_a_caption_longer_than_a_line_goes_on_below(tmp_path):
-    path = tmp_path / "run"
+    path = tmp_path
     runs.write_arrays(path / runs.EXAMPLES, examples(hard=True))
     found = plots.read_examples(path)
     figure = panels({example.name: example for example in found}, columns=6)
