@@ -6,7 +6,8 @@
 
 A small sweep (three rows, two seeds, through `experiments.sweep`) is run undisturbed,
 then again and again under faults. In the end its summary.csv has to have the numbers of
-the undisturbed one, times apart, or the damage has to be reported. Outcomes stay in
+the undisturbed one, times apart, or the damage has to be reported; what cannot be done
+has to be refused in one line. Files of others stay what they are. Outcomes stay in
 --workdir, so that faults can be run one by one.
 """
 
@@ -14,6 +15,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -22,12 +24,28 @@ from rich.table import Table
 from benchmarks.faults.damage import Case, damages, outcomes, stop_midway
 from benchmarks.faults.failing import failing_rows, full_disk
 from benchmarks.faults.kills import kills, two_at_once
+from benchmarks.faults.ownership import ownership
+from benchmarks.faults.places import places
+from benchmarks.faults.reporting import reports
+from benchmarks.faults.signals import signals
+from benchmarks.faults.surroundings import surroundings
 from benchmarks.faults.sweeps import ROOT, FaultBench, Outcome
+from benchmarks.faults.texts import texts
 from benchmarks.turns import machine
 
 DOCUMENT = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- benchmarks.faults: begin -->", "<!-- benchmarks.faults: end -->"
-FAULTS = ("kills", "two", "rows", "disk", "finished", "unfinished")
+# Those that are tried many times a kind, on copies of a few sweeps.
+TRIALS: dict[str, Callable[[FaultBench, bool], list[Outcome]]] = {
+    "ownership": ownership,
+    "texts": texts,
+    "reports": reports,
+    "signals": signals,
+    "places": places,
+    "surroundings": surroundings,
+}
+FAULTS = ("kills", "two", "rows", "disk", "finished", "unfinished", *TRIALS)
+HEADINGS = ("fault", "tried", "survived", "reported", "numbers lost", "others' files")
 SEED = 0
 
 
@@ -46,6 +64,8 @@ def run(
         return {"outcomes": failing_rows(bench)}
     if fault == "disk":
         return {"outcomes": [full_disk(bench)]}
+    if fault in TRIALS:
+        return {"outcomes": TRIALS[fault](bench, quick)}
     finished = fault == "finished"
     template = bench.whole if finished else stop_midway(bench, "midway")
     fates = damages(bench, template, finished, SEED, 6 if quick else None, files)
@@ -58,10 +78,15 @@ def run(
 
 def make_table(results: list[Outcome]) -> Table:
     """The outcomes for a terminal."""
-    table = Table("fault", "tried", "survived", "reported", "numbers lost", "")
+    table = Table(*HEADINGS, "")
     for outcome in results:
-        table.add_row(outcome.fault, *map(str, outcome[1:5]), outcome.note)
+        table.add_row(*cells(outcome))
     return table
+
+
+def cells(outcome: Outcome) -> list[str]:
+    """An outcome's cells; that of others' files is empty where there were none."""
+    return ["" if field is None else str(field) for field in outcome]
 
 
 def records(folder: Path) -> dict[str, dict]:
@@ -77,19 +102,19 @@ def document(tried: dict[str, dict]) -> str:
     lines = [
         f"Measured {when} by `python -m benchmarks.faults` ({here}).",
         "",
-        "| fault | tried | survived | reported | numbers lost | |",
-        "| --- | ---: | ---: | ---: | ---: | --- |",
+        f"| {' | '.join(HEADINGS)} | |",
+        f"| --- |{' ---: |' * (len(HEADINGS) - 1)} --- |",
     ]
     for record in tried.values():
         for outcome in record["outcomes"]:
-            fields = [str(field).replace("|", "\\|") for field in outcome]
+            fields = [field.replace("|", "\\|") for field in cells(Outcome(*outcome))]
             lines.append(f"| {' | '.join(fields)} |")
     files = [(f, *line) for f in FAULTS for line in tried.get(f, {}).get("files", ())]
     if files:
         lines += ["", "What became of each file, flipped and cut short:", ""]
         lines += ["| file | finished run | unfinished run |", "| --- | --- | --- |"]
         for kind in sorted({case[0] for _, case, _ in files}):
-            cells = [
+            became = [
                 "; ".join(
                     sorted(
                         {fate for f, case, fate in files if (f, case[0]) == (g, kind)}
@@ -97,7 +122,7 @@ def document(tried: dict[str, dict]) -> str:
                 )
                 for g in ("finished", "unfinished")
             ]
-            lines.append(f"| `{kind}` | {cells[0]} | {cells[1]} |")
+            lines.append(f"| `{kind}` | {became[0]} | {became[1]} |")
     return "\n".join(lines)
 
 
@@ -111,7 +136,8 @@ def write(section: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0, or 1 where a number was lost or a sweep did not survive."""
+    """Exit status: 0, or 1 where a number was lost, a sweep did not survive or a file
+    of others was touched."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.faults",
         description=__doc__,
@@ -156,7 +182,9 @@ def main(arguments: list[str] | None = None) -> int:
     tried = records(bench.folder)
     if not options.quick and tried.keys() == set(FAULTS):  # never half a table
         write(document(tried))
-    return int(any(item.lost or item.survived < item.tried for item in results))
+    return int(
+        any(item.lost or item.touched or item.survived < item.tried for item in results)
+    )
 
 
 if __name__ == "__main__":

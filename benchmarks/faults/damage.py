@@ -205,5 +205,5 @@ def outcomes(results: list[tuple[Case, str]], run: str) -> list[Outcome]:
         note = f"{len(fates) - reported - lost} in files that nothing read again"
         survived = len(fates) - lost
         title = f"{title}, {run} run"
-        lines.append(Outcome(title, len(fates), survived, reported, lost, note))
+        lines.append(Outcome(title, len(fates), survived, reported, lost, note=note))
     return lines

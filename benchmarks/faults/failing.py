@@ -15,7 +15,6 @@ from benchmarks.faults.sweeps import FaultBench, Outcome, half_written
 KILLED = "killed for its memory"
 MEMORY = 2 * 2**30  # bytes that the sweep of that row and all its runs may have
 GROUPS = Path("/sys/fs/cgroup")
-Enlarge = Callable[[], None]
 ROOM = (1, 2)  # MiB of the disk that fills up; the sweep needs more
 
 
@@ -30,14 +29,14 @@ def failing_row(bench: FaultBench, fault: str) -> Outcome:
                 join(process.pid)  # its runs, started later, are in it then
             code = bench.finish(process)
     except PermissionError as error:
-        return Outcome(name, 0, 0, 0, 0, f"SKIPPED: {error}")
+        return Outcome(name, 0, 0, 0, 0, note=f"SKIPPED: {error}")
     slug = runs.slug(fault)
     wrong = bench.differences(folder, but=[slug])
     (failed,) = [run for run in runs.find(folder) if run.slug == slug]
     error = str((failed.error or {}).get("error", ""))
     bench.say(f"a row {fault}: exit {code}, {error[:70]!r}; {wrong[:2]}")
     good = not wrong and code == 1 and failed.result is None
-    return Outcome(name, 1, int(good), int(bool(error)), len(wrong), error)
+    return Outcome(name, 1, int(good), int(bool(error)), len(wrong), note=error)
 
 
 def failing_rows(bench: FaultBench) -> list[Outcome]:
@@ -87,44 +86,43 @@ def full_disk(bench: FaultBench) -> Outcome:
     reported = survived = lost = 0
     for size in ROOM:
         try:
-            with small_disk(place, size) as (disk, enlarge):
-                folder = bench.begin(disk / f"full-{size}")
+            with small_disk(place, f"{size}m") as remount:
+                folder = bench.begin(place / f"full-{size}")
                 code = bench.finish(bench.start(folder))
                 text = bench.log(folder).read_text(errors="replace")
                 clear = "No space left" in text or "no space left" in text
                 reported += code != 0 and clear and "Traceback" not in text
                 halves = half_written(folder)
-                enlarge()
+                remount("size=512m")
                 again = bench.finish(bench.start(folder))
                 wrong = bench.differences(folder) + halves
         except PermissionError as error:
-            return Outcome(fault, 0, 0, 0, 0, f"SKIPPED: {error}")
+            return Outcome(fault, 0, 0, 0, 0, note=f"SKIPPED: {error}")
         bench.say(f"{size} MiB: exit {code}, then {again}; {wrong[:2]}")
         survived += not wrong and again == 0
         lost += len(wrong)
     sizes = ", ".join(map(str, ROOM))
     note = f"{sizes} MiB, then enough"
-    return Outcome(fault, len(ROOM), survived, reported, lost, note)
+    return Outcome(fault, len(ROOM), survived, reported, lost, note=note)
 
 
 @contextmanager
-def small_disk(
-    place: Path, mebibytes: int
-) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """A file system of that size, and a function that makes it large."""
+def small_disk(place: Path, size: str) -> Iterator[Callable[[str], None]]:
+    """A file system in memory at `place`, "2m" large, and a function that gives it
+    another option: "size=512m", "ro". PermissionError where none may be mounted."""
     if os.geteuid() != 0:
         raise PermissionError("only root can mount a small file system")
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
 
-    def mount(*options: str) -> None:
-        words = ["mount", "-t", "tmpfs", *options, "tmpfs", str(place)]
+    def mount(options: str) -> None:
+        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise PermissionError(f"mount: {done.stderr.strip()}")
 
-    mount("-o", f"size={mebibytes}m")
+    mount(f"size={size}")
     try:
-        yield place, lambda: mount("-o", "remount,size=512m")
+        yield lambda option: mount(f"remount,{option}")
     finally:
         subprocess.run(["umount", str(place)], check=True)

@@ -46,7 +46,9 @@ def kills(bench: FaultBench, count: int, seed: int) -> Outcome:
         lost += len(wrong)
     note = ", ".join(f"{number} {name}" for name, number in doing.most_common())
     note = f"{sweeps} sweeps; {note}; {halves} half-written files"
-    return Outcome("SIGKILL of the sweep", killed, survived, 0, lost + halves, note)
+    return Outcome(
+        "SIGKILL of the sweep", killed, survived, 0, lost + halves, note=note
+    )
 
 
 def _ends_before(

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,8 @@ class Outcome(NamedTuple):
     survived: times that ended with the undisturbed numbers.
     reported: times that the damage or the failure was reported.
     lost: numbers of summary.csv that were other ones, without a word about it.
+    touched: files of others that were changed, removed or added; None where there were
+      none.
     note: more, in words.
     """
 
@@ -38,6 +40,7 @@ class Outcome(NamedTuple):
     survived: int
     reported: int
     lost: int
+    touched: int | None = None
     note: str = ""
 
 
@@ -99,15 +102,23 @@ class FaultBench:
             "OPENBLAS_NUM_THREADS": "1",
         }
 
-    def start(self, folder: Path, *, fault: str = "") -> subprocess.Popen:
+    def start(
+        self,
+        folder: Path,
+        *words: str,
+        fault: str = "",
+        before: Sequence[str] = (),
+        **variables: str,
+    ) -> subprocess.Popen:
         """`python -m experiments.sweep` in a process group of its own, with the row
-        `fault` beside the others."""
-        words = ["experiments.sweep", f"--config={CONFIG}", f"--workdir={folder}"]
+        `fault` beside the others; more words behind the command and `before` it, and
+        variables of its shell."""
+        words = (f"--config={CONFIG}", f"--workdir={folder}", *words)
         with open(self.log(folder), "ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", *words],
+                [*before, sys.executable, "-m", "experiments.sweep", *words],
                 cwd=ROOT,
-                env=self.environment() | {"ATTNLAB_FAULT": fault},
+                env=self.environment() | {"ATTNLAB_FAULT": fault} | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -124,10 +135,13 @@ class FaultBench:
                 f"no end after {PATIENCE:.0f} s: {process.args}"
             ) from None
 
-    def differences(self, folder: Path, but: Iterable[str] = ()) -> list[str]:
+    def differences(
+        self, folder: Path, but: Iterable[str] = (), whole: Path | None = None
+    ) -> list[str]:
         """Every number of summary.csv, times apart, that is not the undisturbed one:
-        "global/0 bleu: 3.1, was 2.9". Rows named in `but` may be what they are."""
-        expected, results = summary(self.whole), summary(folder)
+        "global/0 bleu: 3.1, was 2.9". Rows named in `but` may be what they are;
+        `whole` is the undisturbed sweep, if it is another one."""
+        expected, results = summary(whole or self.whole), summary(folder)
         wrong = [f"{place}: not expected" for place in results if place not in expected]
         wrong = [line for line in wrong if not line.startswith(tuple(but) or ("\0",))]
         for place, numbers in expected.items():

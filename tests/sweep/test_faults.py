@@ -118,14 +118,16 @@ def test_the_document_has_what_was_found(tmp_path, monkeypatch):
     path = tmp_path / "reliability.md"
     path.write_text(f"# Before\n\n{bench_main.BEGIN}\nold\n{bench_main.END}\n\nAfter\n")
     monkeypatch.setattr(bench_main, "DOCUMENT", path)
-    found = Outcome("SIGKILL", 50, 49, 1, 2, "a | b")
+    outcome = Outcome("SIGKILL", 50, 49, 1, 2, note="a | b")
+    others = Outcome("files of others", 3, 3, 3, 0, 1, "a")
     files = [[["config.json", "flipped"], "said, mended"]]
-    record = {"outcomes": [found], "files": files, "when": "2025-01-31"}
+    record = {"outcomes": [outcome, others], "files": files, "when": "2025-01-31"}
     bench_main.write(bench_main.document({"kills": record, "finished": record}))
     text = path.read_text()
     assert text.startswith("# Before\n") and text.endswith("\n\nAfter\n")
     assert "old" not in text and "2025-01-31" in text
-    assert "| SIGKILL | 50 | 49 | 1 | 2 | a \\| b |" in text
+    assert "| SIGKILL | 50 | 49 | 1 | 2 |  | a \\| b |" in text
+    assert "| files of others | 3 | 3 | 3 | 0 | 1 | a |" in text
     assert "| `config.json` | said, mended |  |" in text
 
 
