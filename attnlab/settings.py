@@ -54,6 +54,26 @@ Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 
 
+def rising(widths: tuple[int, ...]) -> tuple[int, ...]:
+    """Widths of batches, checked to rise from at least 2: a word and its end mark.
+
+    Args:
+      widths: none or several.
+
+    Returns:
+      The same widths.
+
+    Raises:
+      ValueError: where they do not.
+    """
+    if any(a >= b for a, b in zip((1, *widths), widths, strict=False)):
+        raise ValueError("they must rise from at least 2")
+    return widths
+
+
+Widths = Annotated[tuple[Count, ...], AfterValidator(rising)]
+
+
 def ascending(pair: tuple[int, int]) -> tuple[int, int]:
     """A pair (least, most), checked to be in order.
 
@@ -311,7 +331,7 @@ class TaskSettings(Settings):
 
     task: str
     """The kind of task."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Of parameters, batches, dropout and samples."""
     data: DataSettings = DataSettings()
     """Which corpus, and how it is read."""

@@ -273,7 +273,8 @@ def _words(
 
 
 def _cut(word: str) -> str:
-    """A word that is not longer than a picture can show."""
+    """A word that a picture can show: not longer, and without halves of letters."""
+    word = word.encode(errors="replace").decode()
     return word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"
 
 

@@ -138,9 +138,9 @@ def checked(run: Run) -> Run:
         listed = read_manifest(run.folder) if run.result else {}
         for name, read in readers.items():
             # Read for the error alone.
-            if name not in listed and (run.folder / name).exists():
+            if name not in listed and os.path.exists(run.folder / name):
                 read()
-    except ValueError as problem:
+    except (OSError, ValueError) as problem:
         return run if run.error else damaged(run, problem)
     return run
 

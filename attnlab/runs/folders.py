@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import unicodedata
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -85,7 +86,8 @@ class Run(NamedTuple):
           ValueError: for a damaged line.
         """
         path = self.folder / METRICS
-        lines = read_jsonl(path) if path.exists() else []
+        # Not Path.exists, which raises where a folder may not be searched.
+        lines = read_jsonl(path) if os.path.exists(path) else []
         for place, line in enumerate(lines, 1):
             for key, value in line.items():
                 number = key == "step" or isinstance(value, int | float)
@@ -103,7 +105,7 @@ class Run(NamedTuple):
           The sentences; None without the file.
         """
         path = self.folder / name
-        return read_lines(path) if path.exists() else None
+        return read_lines(path) if os.path.exists(path) else None
 
     def losses(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The losses of the test sentences, see `read_losses`.
@@ -111,7 +113,7 @@ class Run(NamedTuple):
         Returns:
           Nats [N] and units [N]; None without a file.
         """
-        exists = (self.folder / LOSSES).exists()
+        exists = os.path.exists(self.folder / LOSSES)
         return read_losses(self.folder) if exists else None
 
     def reason(self, problem: Exception) -> str:
@@ -223,7 +225,7 @@ def _read_run(folder: Path) -> Run:
             return run._replace(error=read_json(folder / ERROR))
     except FileNotFoundError:  # another process has just begun it again
         return run
-    except ValueError as problem:
+    except (OSError, ValueError) as problem:
         return damaged(run, problem)
     return run
 
@@ -242,10 +244,7 @@ def _check_config(path: Path, record: Record) -> None:
             raise ValueError(f"{path}: {key} is {_short(value)}, beyond 64 bits")
     for key in ("row", "slug"):
         value = record.get(key, "name")
-        if (
-            not (isinstance(value, str) and _is_text(value))
-            or len(value) > LONGEST_NAME
-        ):
+        if not is_name(value):
             raise ValueError(f"{path}: {key} is {_short(value)}, not a name")
     name = str(record.get("slug", "name"))
     if "/" in name or name in ("", ".", "..") or len(name.encode()) > 200:
@@ -261,15 +260,32 @@ def _check_result(path: Path, result: Record, prefix: str = "") -> None:
         name = f"{prefix}{key}"
         if not _is_text(name):
             raise ValueError(f"{path}: a name in it is {_short(name)}")
-        if isinstance(value, dict) and key not in ("gold", "bleu_signature"):
+        named = key in ("gold", "bleu_signature") and not prefix
+        if isinstance(value, dict) and not named:
             _check_result(path, value, f"{name}.")
         elif isinstance(value, str):
             if not _is_text(value):
                 raise ValueError(f"{path}: {name} is {_short(value)}")
         elif isinstance(value, int | float) and not _is_number(value):
             raise ValueError(f"{path}: {name} is {_short(value)}")
-        elif key == "gold" and value is not None:
+        elif key == "gold" and not prefix and value is not None:
             raise ValueError(f"{path}: gold is {_short(value)}, not a name")
+
+
+def is_name(value: object) -> bool:
+    """Whether a value can name a row, in a line of a table and in a file.
+
+    Args:
+      value: anything.
+
+    Returns:
+      False for what is no text, is too long, or has line ends or other control signs.
+    """
+    return (
+        isinstance(value, str)
+        and len(value) <= LONGEST_NAME
+        and not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in value)
+    )
 
 
 def _is_number(value: Json) -> bool:
@@ -290,7 +306,7 @@ def _is_text(value: str) -> bool:
         return False
 
 
-def _short(value: Json) -> str:
+def _short(value: object) -> str:
     """A value for a line, cut where it is long."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:40]}... ({len(text):,} characters)"
@@ -321,8 +337,10 @@ def slug(name: str) -> str:
       At most 80 characters; of longer names a part and a hash of the whole.
 
     Raises:
-      ValueError: for a name without a letter.
+      ValueError: for a name without a letter, or of several lines.
     """
+    if not is_name(name):
+        raise ValueError(f"{_short(name)} is no name: it is one line of text")
     short = re.sub(r"[^\w.]+", "-", name.casefold()).strip("-.")
     if not short:
         raise ValueError(f"no folder name can be made of {name!r}; use letters")

@@ -82,7 +82,7 @@ def read_member(
         raise ValueError(f"{path}: {member.name} unpacks to {size}, which is too much")
     try:
         file = archive.extractfile(member)
-    except KeyError:
+    except (KeyError, RecursionError):  # a circle of links never ends
         raise ValueError(
             f"{path}: {member.name} is a link to {member.linkname}, which is not in "
             "the archive"

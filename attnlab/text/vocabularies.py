@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attnlab import runs
 from attnlab.text.subwords import Codec, load_codec
+from attnlab.text.vocabulary import SPECIALS, Vocabulary
 
 
 def load_or_build(
@@ -88,3 +89,25 @@ def _is_what_was_written(folder: Path, name: str, content: bytes) -> bool:
     if listed is None:
         return not path.is_file()
     return listed == runs.digest(content)
+
+
+def not_empty(vocabulary: Vocabulary, min_count: int, side: str = "") -> Vocabulary:
+    """A vocabulary that was built from training text, if it has a word.
+
+    Args:
+      vocabulary: of whole words.
+      min_count: times that a word had to occur.
+      side: of parallel text, "source" or "target".
+
+    Returns:
+      The same vocabulary.
+
+    Raises:
+      ValueError: where nothing would be known.
+    """
+    if vocabulary.size == len(SPECIALS):
+        raise ValueError(
+            f"data.min_count is {min_count}, and no {f'{side} word'.strip()} of the "
+            "training text occurs as often: nothing would be known"
+        )
+    return vocabulary

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.report import figures, report
+from attnlab.report import figures, heatmaps, report
 from attnlab.report import rows as row_groups
 
 DEEP = "[" * 100_000
@@ -245,6 +245,30 @@ def test_a_killed_save_leaves_the_figure_that_was_there(tmp_path, monkeypatch):
     with pytest.raises(BaseException, match="killed"):
         figures.save(figure, tmp_path / "a", ["png"])
     assert png.read_bytes() == before
+
+
+def test_a_gold_set_may_be_called_gold(copied):
+    """As that of data.files.gold is, where it is the only one."""
+    path = sorted(copied.rglob(runs.RESULT))[0]
+    result = runs.read_json(path)
+    result |= {"gold": "gold", "aers": {"gold": {"aer": 0.25}}}
+    runs.write_json(path, result)
+    runs.list_files(path.parent, {runs.RESULT: path.read_bytes()})
+    (run,) = runs.find(path.parent)
+    assert run.error is None and run.result is not None
+
+
+@pytest.mark.parametrize("name", ["x\ny", "x\ry", "x\0y", "\ud800", 5, None, "a" * 2000])
+def test_what_is_no_name_names_no_row(name):
+    with pytest.raises(ValueError, match="is no name"):
+        runs.slug(name)
+
+
+def test_halves_of_letters_are_drawn_as_signs(tmp_path):
+    words = ("n0\udcff", "b")
+    pair = runs.AlignedSentence(words, words, np.eye(2, dtype=np.float32))
+    drawn = figures.save(heatmaps.heat_map(pair), tmp_path / "map", ["png", "pdf"])
+    assert all(path.stat().st_size > 1000 for path in drawn)
 
 
 def test_a_mark_of_byte_order_inside_a_word_is_drawn(tmp_path):

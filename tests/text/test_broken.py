@@ -94,6 +94,17 @@ def test_broken_links_name_file_and_line(tmp_path):
         read_wpt(path)
 
 
+def test_links_in_a_circle_are_named(tmp_path):
+    path = tmp_path / "circle.tar"
+    with tarfile.open(path, "w") as archive:
+        for name, to in (("a", "b"), ("b", "a")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, to
+            archive.addfile(link)
+    with opened_tar(path) as archive, pytest.raises(ValueError, match="a is a link"):
+        read_member(archive, archive.getmember("a"), path)
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 def test_a_link_in_an_archive_leads_nowhere_else(tmp_path, kind):
     path = tmp_path / "a.tar"

@@ -15,6 +15,7 @@ from attnlab.settings import (
     Size,
     TaskSettings,
     TrainSettings,
+    Widths,
     with_corpora,
 )
 from attnlab.text.pairs import Corpus
@@ -100,7 +101,7 @@ class AlignmentEvaluate(Settings):
 
     sentences: Count = 64
     """Rows of an evaluation batch."""
-    edges: tuple[Count, ...] = (24, 48)
+    edges: Widths = (24, 48)
     """Widths that sentences are padded to."""
     dev_sentences: Count = 200
     """Pairs of the development set that are evaluated during training, the first."""

@@ -29,7 +29,7 @@ from attnlab.text.batching import (
 )
 from attnlab.text.pairs import Corpus
 from attnlab.text.subwords import Codec
-from attnlab.text.vocabulary import SPECIALS, Vocabulary
+from attnlab.text.vocabulary import Vocabulary
 
 CODECS = ("source.codec", "target.codec")
 
@@ -51,14 +51,11 @@ def make_vocabularies(
     """
     data = settings.data
     sizes = data.source_vocabulary, data.target_vocabulary
-    both = Vocabulary.build_both(corpus.train, sizes, data.min_count)
-    for side, vocabulary in zip(("source", "target"), both, strict=True):
-        if vocabulary.size == len(SPECIALS):
-            raise ValueError(
-                f"data.min_count is {data.min_count}, and no {side} word of the "
-                "training text occurs as often: nothing would be known"
-            )
-    return both
+    source, target = Vocabulary.build_both(corpus.train, sizes, data.min_count)
+    return (
+        vocabularies.not_empty(source, data.min_count, "source"),
+        vocabularies.not_empty(target, data.min_count, "target"),
+    )
 
 
 def make_pair_aligner(

@@ -118,7 +118,7 @@ class CaptioningEvaluate(PredictSettings):
     """Pictures of the development set that are judged during training."""
     longest: Count = 20
     """Words of a caption, at most."""
-    beams: Count = 1
+    beams: Few = 1
     """Hypotheses of the search; 1 is greedy."""
     length_penalty: Annotated[str, Choice("attnlab.decoding.beam:LENGTH_PENALTIES")] = (
         "average"
@@ -126,7 +126,7 @@ class CaptioningEvaluate(PredictSettings):
     """How hypotheses of different lengths are compared."""
     alpha: float = 0.6
     """Exponent of the length penalty gnmt."""
-    positions: Count = 5
+    positions: Few = 5
     """Cells that decoding takes the marginal over, the most probable ones."""
 
 

@@ -259,7 +259,8 @@ def _codec(folder: Path, pictures: Pictures, min_count: int) -> Codec:
 
     def make():
         captions = [words for item in pictures.train for words in item.captions]
-        return [Vocabulary.build(captions, None, min_count)]
+        built = Vocabulary.build(captions, None, min_count)
+        return [vocabularies.not_empty(built, min_count)]
 
     return vocabularies.load_or_build(folder, [CODEC], make)[0]
 

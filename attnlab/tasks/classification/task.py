@@ -129,7 +129,8 @@ def _codec(data: ClassificationData, corpus: Labeled, folder: Path) -> Codec:
 
     def make():
         sentences = [example.words for example in corpus.train]
-        return [Vocabulary.build(sentences, data.vocabulary, data.min_count)]
+        built = Vocabulary.build(sentences, data.vocabulary, data.min_count)
+        return [vocabularies.not_empty(built, data.min_count)]
 
     return vocabularies.load_or_build(folder, [CODEC], make)[0]
 

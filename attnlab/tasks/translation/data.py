@@ -18,7 +18,7 @@ from attnlab.text.batching import (
 from attnlab.text.concatenate import joined
 from attnlab.text.pairs import Corpus
 from attnlab.text.subwords import Codec, Subwords
-from attnlab.text.vocabulary import EOS, SPECIALS, UNK, Vocabulary
+from attnlab.text.vocabulary import EOS, UNK, Vocabulary
 
 CODECS = ("source.codec", "target.codec")
 LOOKED_AT, MOSTLY = 2000, 0.5  # pairs of a text, and the share that is said
@@ -82,14 +82,11 @@ def make_codecs(settings: TranslationSettings, corpus: Corpus) -> tuple[Codec, C
             Subwords.train(targets, data.target_vocabulary),
         )
     sizes = data.source_vocabulary, data.target_vocabulary
-    codecs = Vocabulary.build_both(corpus.train, sizes, data.min_count)
-    for side, codec in zip(("source", "target"), codecs, strict=True):
-        if codec.size == len(SPECIALS):
-            raise ValueError(
-                f"data.min_count is {data.min_count}, and no {side} word of the "
-                "training text occurs as often: nothing would be known"
-            )
-    return codecs
+    source, target = Vocabulary.build_both(corpus.train, sizes, data.min_count)
+    return (
+        vocabularies.not_empty(source, data.min_count, "source"),
+        vocabularies.not_empty(target, data.min_count, "target"),
+    )
 
 
 def unknown_words(corpus: Corpus, source: Codec, target: Codec) -> list[str]:

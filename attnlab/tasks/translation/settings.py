@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from attnlab.settings import (
     AttentionSettings,
@@ -18,6 +18,7 @@ from attnlab.settings import (
     PredictSettings,
     Share,
     Size,
+    Widths,
     with_corpora,
 )
 from attnlab.text.pairs import Corpus
@@ -50,7 +51,7 @@ class TranslationData(DataSettings):
     for every 500 updates, up to 6."""
     longest: Count = 48
     """Pairs that are longer on either side, EOS counted, are left out of training."""
-    edges: tuple[Count, ...] = ()
+    edges: Widths = ()
     """If set: square buckets of these widths, instead of chosen ones."""
 
     @model_validator(mode="after")
@@ -146,11 +147,11 @@ class TranslationEvaluate(PredictSettings):
 
     sentences: Count = 128
     """Rows of an evaluation batch; half as many hypotheses are searched at once."""
-    edges: tuple[Count, ...] = ()
+    edges: Widths = ()
     """Widths that sentences are padded to; (): `data.edges`, or 24 and 48."""
     dev_sentences: Count = 200
     """Pairs of the development set that are evaluated during training, the first."""
-    beams: Count = 1
+    beams: Few = 1
     """Hypotheses of a beam search; 1: greedy."""
     length_penalty: Annotated[str, Choice("attnlab.decoding.beam:LENGTH_PENALTIES")] = (
         "average"
@@ -158,9 +159,9 @@ class TranslationEvaluate(PredictSettings):
     """What the log-probability of a hypothesis is divided by."""
     alpha: NonNegative = 0.6
     """Exponent of the length penalty gnmt."""
-    ratio: NonNegative = 1.5
+    ratio: Annotated[float, Field(ge=0.0, le=100.0)] = 1.5
     """A translation has at most this many times its source's units, + 10."""
-    positions: Count = 5
+    positions: Few = 5
     """The most probable positions, which decoding takes the marginal over."""
     replace_unknown: bool = False
     """Replace <unk> by the source word of the largest weight."""
