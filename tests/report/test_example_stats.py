@@ -115,6 +115,7 @@ def classified(tmp_path):
     members = []
     for seed, right in enumerate(([1, 0, 0, 0], [1, 1, 1, 0])):
         folder = tmp_path / str(seed)
+        folder.mkdir()
         counts = {"accuracy": [[hit, 1] for hit in right]}
         runs.write_example_counts(folder, list("abcd"), counts)
         result = {"accuracy": sum(right) / 4}

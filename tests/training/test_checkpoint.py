@@ -309,7 +309,7 @@ def test_another_state_is_refused(tmp_path, change, message):
 
 def test_another_configuration_is_refused(tmp_path):
     Checkpoints(tmp_path, fingerprint="aaa").save(1, {"w": jnp.ones(3)})
-    with pytest.raises(ValueError, match="configuration aaa, this one is bbb"):
+    with pytest.raises(ValueError, match="config.json has .fingerprint aaa, not bbb"):
         Checkpoints(tmp_path, fingerprint="bbb").restore({"w": jnp.ones(3)})
 
 
