@@ -123,6 +123,7 @@ class FaultBench:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                preexec_fn=_heed_hangups,
             )
 
     def finish(self, process: subprocess.Popen) -> int:
@@ -152,6 +153,11 @@ class FaultBench:
                 if other.get(name) != value
             ]
         return wrong
+
+
+def _heed_hangups() -> None:
+    """SIGHUP ends a sweep, also where the bench itself runs under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def kill(process: subprocess.Popen) -> None:

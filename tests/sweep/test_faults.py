@@ -1,7 +1,9 @@
 """The bench of faults: that its pieces can find what they look for."""
 
 import csv
+import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -13,9 +15,17 @@ from attnlab.sweep import replica_groups
 from attnlab.sweep.local import hardware
 from attnlab.training.checkpoint import Checkpoints
 from benchmarks.faults import __main__ as bench_main
+from benchmarks.faults import trials
 from benchmarks.faults.damage import WAYS, Case, kinds, loads, outcomes, states
 from benchmarks.faults.kills import what
-from benchmarks.faults.sweeps import TIMES, FaultBench, Outcome, half_written, summary
+from benchmarks.faults.sweeps import (
+    ROOT,
+    TIMES,
+    FaultBench,
+    Outcome,
+    half_written,
+    summary,
+)
 
 
 def write_summary(root: Path) -> None:
@@ -131,9 +141,65 @@ def test_the_document_has_what_was_found(tmp_path, monkeypatch):
     assert "| `config.json` | said, mended |  |" in text
 
 
+def test_files_of_others_that_were_touched_are_counted(tmp_path):
+    trials.write(tmp_path, {"a/b.txt": "x", "c.txt": "y", "d.txt": "z", "folder/": ""})
+    os.mkfifo(tmp_path / "pipe")
+    before = trials.digests(tmp_path)
+    assert {*before} == {"a", "a/b.txt", "c.txt", "d.txt", "folder", "pipe"}
+    assert trials.changes(before, trials.digests(tmp_path)) == 0
+    (tmp_path / "c.txt").unlink()
+    (tmp_path / "d.txt").write_text("changed")
+    (tmp_path / "a" / "new.txt").write_text("new")
+    assert trials.changes(before, trials.digests(tmp_path)) == 3
+    named = trials.digests(tmp_path, ["a/b.txt", "c.txt"])
+    assert named == {"a/b.txt": before["a/b.txt"]}
+
+
+def test_a_refusal_is_one_line_with_status_2():
+    line = "sweep: runs/a holds config.json"
+    assert trials.ProgramEnd(2, [line]).refused("runs/a")
+    for status, lines in (
+        (1, [line]),
+        (None, [line]),
+        (2, []),
+        (2, [line, line]),
+        (2, ["another line"]),
+    ):
+        assert not trials.ProgramEnd(status, lines).refused("runs/a")
+
+
+def test_trials_that_went_wrong_are_named():
+    good = trials.Trial("a page, sweep", True, True, touched=0)
+    outcome = trials.outcome("others", [good, good._replace(name="a page, train")])
+    assert outcome == Outcome("others", 2, 2, 2, 0, 0, "a page, sweep, a page, train")
+    for wrong in ({"survived": False}, {"touched": 2}, {"lost": 1}):
+        bad = good._replace(name="steps", **wrong)
+        assert trials.outcome("others", [good, bad]).note == "WRONG: steps"
+    assert trials.outcome("x", [trials.Trial("a", True)]).touched is None
+
+
+def test_an_unfinished_run_has_its_earlier_checkpoints(bench):
+    _, other = bench
+    (run,) = trials.run_folders(other)
+    steps = Checkpoints(run / runs.CHECKPOINTS).steps
+    trials.unfinish(run)
+    assert Checkpoints(run / runs.CHECKPOINTS).steps == steps[:-1]
+    assert not (run / runs.RESULT).exists()
+
+
+def test_every_promise_names_tests_that_are_there():
+    text = bench_main.DOCUMENT.read_text(encoding="utf-8")
+    promises = text.partition("## What is promised")[2].partition("\n## ")[0]
+    for promise in re.split(r"^- ", promises, flags=re.MULTILINE)[1:]:
+        tests = re.findall(r"tests/[\w/*]+\.py", promise)
+        assert tests, promise
+        for name in tests:
+            assert list(ROOT.glob(name)), name
+
+
 @pytest.mark.slow
 def test_the_quick_bench_loses_nothing(tmp_path):
-    faults = ["kills", "rows", "finished"]
+    faults = ["kills", "rows", "finished", "ownership", "surroundings"]
     arguments = ["--quick", f"--workdir={tmp_path}", "--only", *faults]
     assert bench_main.main(arguments) == 0
     assert summary(tmp_path / "whole")
