@@ -258,7 +258,9 @@ def test_a_gold_set_may_be_called_gold(copied):
     assert run.error is None and run.result is not None
 
 
-@pytest.mark.parametrize("name", ["x\ny", "x\ry", "x\0y", "\ud800", 5, None, "a" * 2000])
+@pytest.mark.parametrize(
+    "name", ["x\ny", "x\ry", "x\0y", "\ud800", 5, None, "a" * 2000]
+)
 def test_what_is_no_name_names_no_row(name):
     with pytest.raises(ValueError, match="is no name"):
         runs.slug(name)
