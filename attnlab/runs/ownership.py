@@ -24,7 +24,8 @@ from attnlab.runs.files import (
     TEXTS,
     read_json,
 )
-from attnlab.runs.manifest import MANIFEST, read_manifest
+from attnlab.runs.lock import LOCK, read_owner
+from attnlab.runs.manifest import DAMAGED, MANIFEST, read_manifest
 from attnlab.runs.progress import PROGRESS
 
 # The files of a run; a task's vocabularies have names of their own before these ends.
@@ -88,8 +89,9 @@ def check_folder(folder: Path) -> None:
 
     Raises:
       ValueError: where it holds files of a run's names, or checkpoints, and nothing
-        that tells of a run; where it is a file; or where a folder or a pipe has the
-        name of one of its files, or a file that of its checkpoints.
+        that tells of a run; where it holds runs itself; where it is a file; or where a
+        folder or a pipe has the name of one of its files, or a file that of its
+        checkpoints.
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is no folder; choose another --workdir")
@@ -102,7 +104,18 @@ def check_folder(folder: Path) -> None:
     there = [path.name for path in own_files(folder)]
     if _has_content(folder / CHECKPOINTS):
         there.append(f"{CHECKPOINTS}{os.sep}")
-    if there and not _is_run(folder):
+    if _is_foreign(folder / LOCK):
+        there.append(LOCK)
+    if _is_run(folder):
+        return
+    below = [*folder.glob(f"*/{CONFIG}"), *folder.glob(f"*/*/{CONFIG}")]
+    for config in sorted(below):
+        if config.parent.name != DAMAGED and _is_run(config.parent):
+            raise ValueError(
+                f"{folder} holds runs, such as {config.parent}, which a run there "
+                "would hide from reports; choose another --workdir"
+            )
+    if there:
         raise ValueError(
             f"{folder} holds {', '.join(there)}, which no run of attnlab has written; "
             "nothing was changed: choose another --workdir"
@@ -134,12 +147,19 @@ def _odd_kind(folder: Path) -> list[str]:
     odd = [
         path.name
         for path in sorted(folder.iterdir())
-        if _is_name(path.name) and not path.is_file() and os.path.lexists(path)
+        if (_is_name(path.name) or path.name == LOCK)
+        and not path.is_file()
+        and os.path.lexists(path)
     ]
     checkpoints = folder / CHECKPOINTS
     if os.path.lexists(checkpoints) and not checkpoints.is_dir():
         odd.append(CHECKPOINTS)
     return odd
+
+
+def _is_foreign(lock: Path) -> bool:
+    """Whether a file has the name of a lock, and content that no owner has written."""
+    return lock.is_file() and bool(lock.stat().st_size) and read_owner(lock) is None
 
 
 def _has_content(folder: Path) -> bool:

@@ -72,6 +72,27 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path):
         rows.write_folders(plan(), tmp_path)
 
 
+@pytest.mark.parametrize("above", [".", "general"])
+def test_a_run_is_not_trained_above_others(tmp_path, above):
+    tiny_folder(tmp_path)
+    before = everything(tmp_path)
+    with pytest.raises(ValueError, match="holds runs, such as"):
+        runs.check_folder(tmp_path / above)
+    assert everything(tmp_path) == before
+
+
+def test_a_lock_of_somebody_else_is_refused(tmp_path):
+    folder = tmp_path / "general" / "0"
+    write(folder, {LOCK: "mine"})
+    with pytest.raises(ValueError, match="holds .lock, which no run"):
+        rows.write_folders(plan(), tmp_path)
+    assert everything(tmp_path) == {folder / LOCK: b"mine"}
+    (folder / LOCK).unlink()
+    os.mkfifo(folder / LOCK)
+    with pytest.raises(ValueError, match="holds .lock, which no run"):
+        rows.write_folders(plan(), tmp_path)
+
+
 @pytest.mark.parametrize("place", ["", "general"])
 def test_a_config_above_runs_is_refused(tmp_path, place):
     """A report would take it for the run, and see none of those below."""
