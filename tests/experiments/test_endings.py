@@ -129,7 +129,7 @@ def test_an_error_of_our_own_keeps_its_traceback(tmp_path, monkeypatch):
     import attnlab.runs
 
     file = tmp_path / "mine.py"
-    file.write_text("import attnlab.runs\nattnlab.runs.slug(None)\n")
+    file.write_text("import attnlab.runs\nattnlab.runs.find(None)\n")
     monkeypatch.setattr(sys, "argv", ["sweep", f"--config={file}"])
     monkeypatch.setattr(flags, "FLAGS", lambda words: words)
 

@@ -63,7 +63,7 @@ def test_a_run_prints_its_table_and_writes_its_files(quick, tmp_path, capsys):
     [
         (["--samples=79"], "samples is 79; must be at least 80"),
         (["--steps=0"], "train.steps is 0"),
-        (["--seed=-1"], "seed is -1; it must not be negative"),
+        (["--seed=-1"], "seed is -1; it must be greater than or equal to 0"),
         (
             ["--only=zz"],
             "no estimator's name contains 'zz'; names are made of expected",
