@@ -171,7 +171,8 @@ def _fate(
 def mentions_damage(words: str, folder: Path, place: str) -> bool:
     """Whether the sweep or the run's log speaks of damage in the run."""
     marks = ("damaged", "lost", "left out", "not finished", "again from")
-    log = (folder / place / "log.txt").read_text(errors="replace")
+    path = folder / place / "log.txt"  # runs in turn have that of the first one
+    log = path.read_text(errors="replace") if path.exists() else ""
     lines = [line for line in words.splitlines() if f"{place}:" in line]
     return any(mark in line for line in [*lines, log] for mark in marks)
 
