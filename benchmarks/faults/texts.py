@@ -99,8 +99,10 @@ def _begun(bench: FaultBench, text: Path) -> Path:
     if not trials.wait_for(begun, PATIENCE, process):
         raise RuntimeError(f"the runs have read no text: see {bench.log(folder)}")
     kill(process)
-    for checkpoints in folder.glob(f"*/*/{runs.CHECKPOINTS}"):
-        shutil.rmtree(checkpoints)  # where one run was faster than the other
+    for run in trials.run_folders(folder):
+        if (run / runs.RESULT).exists():  # it was faster than the other one
+            trials.unfinish(run)
+        shutil.rmtree(run / runs.CHECKPOINTS, ignore_errors=True)
     return folder
 
 
