@@ -57,7 +57,9 @@ def write_large(root: Path, many: int = 200, count: int = 1000) -> None:
     rng = np.random.default_rng(0)
     for number in range(KINDS):  # of weights; every row has one of them
         aligned = [pair._replace(weights=attend(pair, 0.2, 99, rng)) for pair in pairs]
-        runs.write_alignments(root / f".weights-{number}", {"test": aligned})
+        folder = root / f".weights-{number}"
+        folder.mkdir(parents=True)
+        runs.write_alignments(folder, {"test": aligned})
     for order in range(many):
         name = f"variant {order:03d}"
         folder = root / f"variant-{order:03d}" / "0"
