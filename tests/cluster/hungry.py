@@ -11,5 +11,5 @@ def get_config():
 
 
 def sweep(add):
-    add("large", hidden=3072)
+    add("large", hidden=4096)
     add("small")

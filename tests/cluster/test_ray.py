@@ -79,10 +79,10 @@ def test_interrupted_killed_and_lost_runs_go_on_and_end_as_on_this_machine(
 
 @pytest.fixture
 def little_memory(monkeypatch) -> None:
-    """Nodes that kill a worker once 4 GiB more of this machine are taken than now."""
+    """Nodes that kill a worker once 3 GiB more of this machine are taken than now."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     kib = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-    taken = kib["MemTotal"] - kib["MemAvailable"] + 4 * 2**20
+    taken = kib["MemTotal"] - kib["MemAvailable"] + 3 * 2**20
     monkeypatch.setenv("RAY_memory_usage_threshold", f"{taken / kib['MemTotal']:.4f}")
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
 
