@@ -9,7 +9,7 @@ from configs.translation import get_config as base
 
 FAULTY = {
     "raises": {"data.name": "files", "data.files.train": "nowhere.fr,nowhere.en"},
-    "not a number": {"train.learning_rate": 1e30, "train.clip": 0.0},
+    "not a number": {"train.learning_rate": 1e38, "train.clip": 0.0},
     "too large": {"model.hidden": 1_000_000, "model.encoder_hidden": 500_000},
     "killed for its memory": {"model.hidden": 6_000, "model.encoder_hidden": 3_000},
 }

@@ -134,8 +134,8 @@ def damages(
     for start in range(0, len(waiting), len(places)):
         folder = bench.copy(template, bench.folder / "damaged")
         bench.log(folder).unlink(missing_ok=True)
-        for path in folder.glob("*/*/log.txt"):
-            path.write_text("")
+        for place in places:  # runs in turn have their first one's log
+            (folder / place.relative_to(template) / runs.LOG).write_text("")
         batch = dict(zip(places, waiting[start : start + len(places)], strict=False))
         for place, cases in batch.items():
             there = kinds(folder / place.relative_to(template))
@@ -169,12 +169,16 @@ def _fate(
 
 
 def mentions_damage(words: str, folder: Path, place: str) -> bool:
-    """Whether the sweep or the run's log speaks of damage in the run."""
+    """Whether the sweep, the run's log or that of the runs before it in its process
+    speaks of damage in the run."""
     marks = ("damaged", "lost", "left out", "not finished", "again from")
-    path = folder / place / "log.txt"  # runs in turn have that of the first one
-    log = path.read_text(errors="replace") if path.exists() else ""
-    lines = [line for line in words.splitlines() if f"{place}:" in line]
-    return any(mark in line for line in [*lines, log] for mark in marks)
+    log = (folder / place / runs.LOG).read_text(errors="replace")
+    others = [
+        path.read_text(errors="replace") for path in folder.glob(f"*/*/{runs.LOG}")
+    ]
+    named = [line for line in words.splitlines() if f"{place}:" in line]
+    named += [line for text in others for line in text.splitlines() if place in line]
+    return any(mark in line for line in [*named, log] for mark in marks)
 
 
 def states(bench: FaultBench, folder: Path) -> dict[str, str]:
