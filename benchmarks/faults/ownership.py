@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attnlab import runs
+from attnlab.runs.lock import LOCK
 from attnlab.runs.ownership import NAMES
 from benchmarks.faults import trials
 from benchmarks.faults.sweeps import FaultBench, Outcome, summary
@@ -71,7 +72,7 @@ def ownership(bench: FaultBench, quick: bool) -> list[Outcome]:
     some = slice(2) if quick else slice(None)
     sweep, whole = trials.sweep, bench.whole
     projects = [*PROJECTS.items()][some]
-    names = sorted([*NAMES, "source.codec"])[some]
+    names = sorted([*NAMES, LOCK, "source.codec"])[some]
     groups = {
         "a workdir with files of others": [
             *(Place(name, None, "", files, sweep) for name, files in projects[:1]),
@@ -79,6 +80,7 @@ def ownership(bench: FaultBench, quick: bool) -> list[Outcome]:
             Place("in a row's folder", None, "global", PROJECTS["a model"], sweep),
             *(Place(name, None, RUN, files, sweep) for name, files in projects),
             *(Place(name, None, "one/0", files, one) for name, files in projects),
+            Place("runs below a run", whole, "", {}, trials.train),
         ],
         "checkpoints of another program": [
             Place("in a finished run", whole, RUN, PROJECTS["steps"], sweep),
