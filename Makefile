@@ -53,7 +53,8 @@ test-tasks: $(VENV)/.installed-test
 	$(PY) -m pytest -n 2 --dist loadfile tests/tasks tests/test_api.py
 
 test-services: $(VENV)/.installed-services
-	$(PY) -m pytest -m "cluster or browser or processes"
+	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder \
+	  -m "cluster or browser or processes"
 
 test-accelerators: .venv-accelerators/.installed
 	.venv-accelerators/bin/python -m pytest -n 2 -m accelerators tests/accelerators
