@@ -258,6 +258,22 @@ class AttentionSettings(Settings):
         return self
 
 
+class ChainSettings(AttentionSettings):
+    """An attention whose hard reads may follow one another, as a chain.
+
+    For estimator.learning chain; see `attnlab.estimators.chain`.
+    """
+
+    transition: Annotated[str, Choice("attnlab.attention.transitions:TRANSITIONS")] = (
+        "none"
+    )
+    """How the position of a hard read depends on that of the step before."""
+    reach: Few = 12
+    """Distances that a transition tells apart."""
+    null: Fraction = 0.0
+    """Probability that a step reads nothing, and stays where it is."""
+
+
 class PredictSettings(Settings):
     """How words or classes are predicted where a read is hard."""
 
@@ -374,6 +390,11 @@ class PredictingSettings(LearningSettings):
             raise ValueError(
                 "a soft read predicts by the expected value it learned with, not by "
                 f"evaluate.predict {predict}"
+            )
+        if self.estimator.learning == "chain" and predict not in ("", "marginal"):
+            raise ValueError(
+                "reads that follow one another predict by the marginal over their "
+                f"paths, not by evaluate.predict {predict}"
             )
         return self
 

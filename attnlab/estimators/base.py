@@ -9,6 +9,21 @@ import jax.numpy as jnp
 from attnlab.masking import safe_log
 
 
+class Transitions(NamedTuple):
+    """How the reads of steps follow one another; see `attnlab.estimators.chain`.
+
+    positions: [B, T, W] int, where the slots of a step stand in the source.
+    jumps: [B, S + 1, S], log potentials.
+    null: the probability that a step reads nothing.
+    null_log_probs: [B, T], log p(y | nothing is read), 0 at padding.
+    """
+
+    positions: jax.Array
+    jumps: jax.Array
+    null: float
+    null_log_probs: jax.Array
+
+
 class Steps(NamedTuple):
     """Target steps whose states are fixed: only what is read differs.
 
@@ -19,11 +34,15 @@ class Steps(NamedTuple):
     log_prob_at: slots [...] int -> log p(y | the value at that slot is read) [...].
     log_prob_under: reads [..., W] -> log p(y | values are read with these weights)
       [...].
+    log_probs: log p(y | a) [..., W] of all slots, where the model knows them at once.
+    transitions: where reads follow one another; None: each step is by itself.
     """
 
     probabilities: jax.Array
     log_prob_at: Callable[[jax.Array], jax.Array]
     log_prob_under: Callable[[jax.Array], jax.Array]
+    log_probs: jax.Array | None = None
+    transitions: Transitions | None = None
 
 
 def at_slots(steps: Steps, slots: jax.Array) -> jax.Array:
@@ -49,6 +68,8 @@ def at_every(steps: Steps) -> jax.Array:
     Returns:
       Nats [..., W].
     """
+    if steps.log_probs is not None:
+        return steps.log_probs
     slots = jnp.arange(steps.probabilities.shape[-1], dtype=jnp.int32)
     return at_slots(steps, jnp.broadcast_to(slots, steps.probabilities.shape))
 

@@ -83,7 +83,7 @@ def forward(chain: Chain) -> Forward:
     Returns:
       The Forward.
     """
-    ways = _ways(chain.jumps)
+    ways = ways_of(chain.jumps)
     size = chain.weights.shape[1]
     first = jnp.zeros(size + 1, ways.dtype).at[0].set(1)
 
@@ -110,7 +110,7 @@ def advance(
     Returns:
       (state after it [S + 1], log p(y_t | y_<t) [], prior [S]).
     """
-    prior = (1 - at.null) * _land(ways, state, at.weights)
+    prior = (1 - at.null) * land(ways, state, at.weights)
     waiting = at.null * state
     likely = jnp.where(prior > RARE, at.emissions, -jnp.inf)
     top = jnp.where(at.null > 0, at.null_emissions, -jnp.inf)
@@ -165,7 +165,7 @@ def viterbi(chain: Chain) -> jax.Array:
     Returns:
       Positions [T] int, NULL where nothing is read and at padding.
     """
-    ways = _ways(chain.jumps)
+    ways = ways_of(chain.jumps)
     size = chain.weights.shape[1]
     first = jnp.full(size + 1, -jnp.inf, ways.dtype).at[0].set(0)
 
@@ -205,7 +205,7 @@ def sample(rng: jax.Array, chain: Chain) -> jax.Array:
     Returns:
       Positions [T] int, NULL where nothing is read and at padding.
     """
-    ways = _ways(chain.jumps)
+    ways = ways_of(chain.jumps)
     states = forward(chain).states
     steps, size = chain.weights.shape
     # An argmax over noisy logarithms is a draw (Gumbel).
@@ -229,15 +229,31 @@ def sample(rng: jax.Array, chain: Chain) -> jax.Array:
     return positions
 
 
-def _ways(jumps: jax.Array) -> jax.Array:
-    """J, the largest of each row one."""
+def ways_of(jumps: jax.Array) -> jax.Array:
+    """J, scaled.
+
+    Args:
+      jumps: [S + 1, S], log potentials.
+
+    Returns:
+      Not negative [S + 1, S], the largest of each row one.
+    """
     jumps = wide(jumps)
     top = jax.lax.stop_gradient(jumps.max(axis=1, keepdims=True))
     return jnp.exp(jumps - jnp.where(jnp.isfinite(top), top, 0))
 
 
-def _land(ways: jax.Array, state: jax.Array, weights: jax.Array) -> jax.Array:
-    """sum_c state(c) J(c, s) w(s) / sum_s' J(c, s') w(s'): [S]."""
+def land(ways: jax.Array, state: jax.Array, weights: jax.Array) -> jax.Array:
+    """sum_c state(c) J(c, s) w(s) / sum_s' J(c, s') w(s').
+
+    Args:
+      ways: [S + 1, S], from `ways_of`.
+      state: [S + 1], of the last position.
+      weights: [S], of the step.
+
+    Returns:
+      Of the next position, if there is one: [S].
+    """
     norms = ways @ weights
     goes = norms > 0
     shares = jnp.where(goes, state / jnp.where(goes, norms, 1), 0)

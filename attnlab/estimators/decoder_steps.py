@@ -8,11 +8,13 @@ import numpy as np
 
 from attnlab.attention.alignment import dense
 from attnlab.attention.base import Params, SampleSpec
-from attnlab.estimators.base import Steps
-from attnlab.masking import distribution, length_mask
+from attnlab.estimators.base import Steps, Transitions
+from attnlab.masking import distribution, length_mask, zero_padding
 from attnlab.nn.decoder_model import Conditional
 from attnlab.nn.decoders import DecoderOutputs
 from attnlab.nn.losses import log_likelihoods
+from attnlab.nn.summed_readout import position_log_probs
+from attnlab.precision import wide_type
 
 Array = jax.Array | np.ndarray
 
@@ -155,8 +157,13 @@ def steps_of(
     """
     values, real = unrolled.values, real_steps(batch)
     probabilities = _somewhere(distribution(unrolled.weights))
+    at_once = nothing = None
+    if model.readout_form != "full":
+        at_once, nothing = _at_once(model, params, batch, unrolled, rng)
 
     def log_prob_at(slots):
+        if at_once is not None:
+            return jnp.take_along_axis(at_once, slots[..., None], axis=-1)[..., 0]
         contexts, seen = contexts_at(batch, unrolled, probabilities, slots)
         return read(model, params, batch, unrolled, contexts, seen, rng=rng)
 
@@ -165,7 +172,13 @@ def steps_of(
         contexts = jnp.einsum("bts,bsc->btc", alignment.astype(values.dtype), values)
         return read(model, params, batch, unrolled, contexts, real, rng=rng)
 
-    return Steps(probabilities, log_prob_at, log_prob_under)
+    transitions = None
+    if model.transition is not None:
+        if nothing is None:
+            nothing = _read_nothing(model, params, batch, unrolled, rng)
+        jumps = apply(model, params, values, method="jumps")
+        transitions = Transitions(unrolled.positions, jumps, model.null, nothing)
+    return Steps(probabilities, log_prob_at, log_prob_under, at_once, transitions)
 
 
 def contexts_at(
@@ -259,6 +272,57 @@ def infer(
         method="infer",
     )
     return _somewhere(q)
+
+
+def _read_nothing(
+    model: Conditional,
+    params: Params,
+    batch: TargetBatch,
+    unrolled: DecoderOutputs,
+    rng: jax.Array | None,
+) -> jax.Array:
+    """log p(target) [B, T] where a step reads nothing; zeros where all steps read."""
+    if not model.null:
+        return jnp.zeros(batch.target.shape, wide_type(unrolled.readouts.dtype))
+    null = apply(model, params, method="null_context")
+    contexts = jnp.broadcast_to(null[None, None], unrolled.contexts.shape)
+    return read(model, params, batch, unrolled, contexts, real_steps(batch), rng=rng)
+
+
+def _at_once(
+    model: Conditional,
+    params: Params,
+    batch: TargetBatch,
+    unrolled: DecoderOutputs,
+    rng: jax.Array | None,
+) -> tuple[jax.Array, jax.Array]:
+    """log p(target) of every slot [B, T, W], and where nothing is read [B, T]."""
+    values = unrolled.values
+    # Behind the positions: what a step reads that sees none, and what NULL is read as.
+    nowhere = jnp.zeros_like(values[:, :1])
+    null = nowhere
+    if model.null:
+        learned = apply(model, params, method="null_context")
+        null = jnp.broadcast_to(learned[None, None], nowhere.shape)
+    said, heard = apply(
+        model,
+        params,
+        unrolled.queries,
+        unrolled.embedded,
+        jnp.concatenate([values, nowhere, null], axis=1),
+        train=rng is not None,
+        rngs=None if rng is None else {"dropout": rng},
+        method="readout_parts",
+    )
+    kernel, bias = output_layer(model, params)
+    target = jnp.asarray(batch.target)
+    logs = position_log_probs(said, heard, kernel, bias, target)
+    logs = zero_padding(logs, real_steps(batch))
+    slots, size = logs[..., :-2], values.shape[1]
+    if unrolled.positions.shape[-1] != size:  # a window, gathered
+        places = jnp.clip(unrolled.positions, 0, size - 1)
+        slots = jnp.take_along_axis(slots, places, axis=-1)
+    return jnp.where(unrolled.weights > 0, slots, logs[..., -2:-1]), logs[..., -1]
 
 
 def _somewhere(p: jax.Array) -> jax.Array:

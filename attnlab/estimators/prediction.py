@@ -9,6 +9,11 @@ import jax.numpy as jnp
 from attnlab.attention.alignment import dense
 from attnlab.attention.base import Params, SampleSpec
 from attnlab.decoding import Decoded, beam, greedy
+from attnlab.estimators.base import Steps, at_every
+from attnlab.estimators.chain import forward
+from attnlab.estimators.chain import posterior as chain_posterior
+from attnlab.estimators.chain_rule import chain_of
+from attnlab.estimators.chain_search import chain_step
 from attnlab.estimators.decoder_steps import (
     TargetBatch,
     apply,
@@ -22,6 +27,7 @@ from attnlab.estimators.decoder_steps import (
 from attnlab.estimators.marginal import marginal, posterior
 from attnlab.estimators.rules import is_hard
 from attnlab.nn.decoder_model import Conditional
+from attnlab.nn.decoders import DecoderOutputs
 from attnlab.precision import wide_type
 from attnlab.settings import PredictingSettings
 
@@ -126,6 +132,8 @@ def teacher_forced(
     """
     unrolled = forced(model, params, batch)
     steps = steps_of(model, params, batch, unrolled)
+    if steps.transitions is not None:
+        return _chained(model, params, batch, unrolled, steps)
     size, width = unrolled.values.shape[1], unrolled.weights.shape[-1]
 
     def add(k: jax.Array, logs: jax.Array) -> jax.Array:
@@ -159,6 +167,41 @@ def teacher_forced(
     )
 
 
+def _chained(
+    model: Conditional,
+    params: Params,
+    batch: TargetBatch,
+    unrolled: DecoderOutputs,
+    steps: Steps,
+) -> Forced:
+    """The same of reads that follow one another.
+
+    "marginal" is the likelihood of the chain, and the weights are its priors, p(a_t = s
+    | y_<t): the other predictions go by them, too.
+    """
+    chain = chain_of(steps, real_steps(batch), at_every(steps))
+    passed = jax.vmap(forward)(chain)
+    priors = passed.priors
+    nothing = 1 - priors.sum(axis=-1)  # [B, T]
+    contexts = jnp.einsum("bts,bsc->btc", priors, unrolled.values)
+    if model.null:
+        null = apply(model, params, method="null_context")
+        contexts = contexts + nothing[..., None] * null[None, None]
+    contexts = contexts.astype(unrolled.contexts.dtype)
+    softly = read(model, params, batch, unrolled, contexts, real_steps(batch))
+    best = jnp.argmax(priors, axis=-1)[..., None]
+    greedily = jnp.take_along_axis(chain.emissions, best, axis=-1)[..., 0]
+    likelier = nothing > priors.max(axis=-1)
+    greedily = jnp.where(likelier, chain.null_emissions, greedily)
+    log_probs = {"expected": softly, "marginal": passed.log_probs, "argmax": greedily}
+    return Forced(
+        {name: -each.sum(axis=1) for name, each in log_probs.items()},
+        priors,
+        unrolled.aux["centre"],
+        jax.vmap(chain_posterior)(chain).positions,
+    )
+
+
 def search(
     model: Conditional,
     how: Search,
@@ -188,6 +231,9 @@ def search(
       Tokens [B, L], lengths [B], scores [B] and alignments [B, L, S].
     """
     memory, state = apply(model, params, source, lengths, method="start")
+    if model.transition is not None:
+        chained = chain_step(model, params, memory, state, how.positions)
+        return _searched(how, *chained, limits, longest, slots)
     size = memory.mask.shape[1]
 
     options: dict[str, object] = {"method": "step"}
@@ -201,6 +247,11 @@ def search(
         state, logits, aligned = apply(model, params, memory, state, tokens, **options)
         return state, logits, dense(aligned.weights, aligned.positions, size)
 
+    return _searched(how, step, memory, state, limits, longest, slots)
+
+
+def _searched(how: Search, step, memory, state, limits, longest, slots) -> Decoded:
+    """The best hypotheses of a step."""
     searched = greedy
     if how.beams > 1:
         searched = partial(
@@ -214,7 +265,7 @@ def search(
         step,
         memory,
         state,
-        batch=lengths.shape[0],
+        batch=limits.shape[0],
         max_length=longest,
         limits=limits,
         slots=slots,

@@ -82,6 +82,7 @@ class Rule(NamedTuple):
       where the rule can not do that.
     options: settings in `estimator` that it takes; "k" is `model.k`.
     needs_q: it needs the distribution of an inference network.
+    needs_transition: it needs steps that follow one another, `Steps.transitions`.
     enumerates: `estimator.samples` may be 0, for every position of a step.
     """
 
@@ -90,6 +91,7 @@ class Rule(NamedTuple):
     of_passes: Callable[[Passes, Context], jax.Array] | None = None
     options: tuple[str, ...] = ()
     needs_q: bool = False
+    needs_transition: bool = False
     enumerates: bool = False
 
     @property

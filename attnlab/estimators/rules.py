@@ -6,6 +6,7 @@
     hard       reinforce       expected or sampled  E_p log p(y | a), sampled
     hard       marginal        expected             log E_p p(y | a)
     hard       top-k           expected             the same over the k likeliest
+    hard       chain           expected             log E_p p(y | a), a a chain
     hard       elbo            expected             E_q log p(y | a) - KL(q || p)
     hard       gumbel          expected or sampled  log p(y | relaxed sample)
 
@@ -14,18 +15,20 @@ hard (Deng et al. 2018), or the sample (Xu et al. 2015).
 """
 
 from attnlab.attention.presets import READS
+from attnlab.estimators.chain_rule import CHAIN
 from attnlab.estimators.elbo import ELBO
 from attnlab.estimators.gumbel import GUMBEL
 from attnlab.estimators.marginal import MARGINAL
 from attnlab.estimators.reinforce import REINFORCE
 from attnlab.estimators.rule import Rule
 from attnlab.estimators.top_k import TOP_K
-from attnlab.settings import AttentionSettings, LearningSettings
+from attnlab.settings import AttentionSettings, ChainSettings, LearningSettings
 
 RULES: dict[str, Rule] = {
     "cross-entropy": Rule(reads=("soft", "top-k"), of_steps=None),
     "reinforce": REINFORCE,
     "marginal": MARGINAL,
+    "chain": CHAIN,
     "top-k": TOP_K,
     "elbo": ELBO,
     "gumbel": GUMBEL,
@@ -105,6 +108,7 @@ def check_objective(settings: LearningSettings) -> None:
         raise ValueError(
             f"model.score none leaves nothing for a {read} read; choose model.read soft"
         )
+    _check_chain(settings)
     if feed not in rule.feeds:
         others = [name for name, rule in RULES.items() if feed in rule.feeds]
         raise ValueError(
@@ -128,4 +132,22 @@ def check_objective(settings: LearningSettings) -> None:
         raise ValueError(
             f"estimator.coin is {chosen.coin}: it lets a sentence read expected values "
             f"instead of samples, and {learning} with {samples} samples draws none"
+        )
+
+
+def _check_chain(settings: LearningSettings) -> None:
+    """Checks that what makes a chain of reads and the rule chain go together."""
+    model, learning = settings.model, settings.estimator.learning
+    chained = RULES[learning].needs_transition
+    if isinstance(model, ChainSettings):
+        if not chained and (model.transition != "none" or model.null):
+            raise ValueError(
+                f"model.transition {model.transition} and model.null {model.null} are "
+                f"for estimator.learning chain, not for {learning}"
+            )
+    elif chained:
+        others = [name for name in LEARNING["hard"] if not RULES[name].needs_transition]
+        raise ValueError(
+            f"estimator.learning {learning} is for translation, not for "
+            f"{settings.task}; choose {', '.join(others)}"
         )

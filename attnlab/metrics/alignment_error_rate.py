@@ -168,7 +168,7 @@ def score(counts: np.ndarray) -> np.ndarray:
 # From weights to links
 
 
-def argmax_links(alignment: np.ndarray) -> set[Link]:
+def argmax_links(alignment: np.ndarray, *, null: bool = False) -> set[Link]:
     """One link for every target word: to the source word of largest weight.
 
     A row of zeros (the decoder looked at no word) gives no link; of equal weights the
@@ -176,6 +176,8 @@ def argmax_links(alignment: np.ndarray) -> set[Link]:
 
     Args:
       alignment: [T, S], words only.
+      null: what a row lacks to one is the probability that the word is linked to
+        nothing, and it gets no link where that is likelier than every position.
 
     Returns:
       Links (t, s).
@@ -184,7 +186,8 @@ def argmax_links(alignment: np.ndarray) -> set[Link]:
     if rows.shape[1] == 0:
         return set()
     best = rows.argmax(axis=1)
-    return {(t, int(s)) for t, s in enumerate(best) if rows[t, s] > 0.0}
+    least = np.maximum(1.0 - rows.sum(axis=1), 0.0) if null else np.zeros(len(rows))
+    return {(t, int(s)) for t, s in enumerate(best) if rows[t, s] > least[t]}
 
 
 def links(
@@ -193,6 +196,7 @@ def links(
     method: str = "argmax",
     threshold: float | None = None,
     shift: int = 0,
+    null: bool = False,
 ) -> set[Link]:
     """The links of an alignment by a named method.
 
@@ -205,6 +209,7 @@ def links(
         word off (Koehn and Knowles 2017; no query has seen the word it is about to
         produce), so AER is worth reporting at -1, 0 and 1. Links shifted off either end
         are dropped.
+      null: as in `argmax_links`.
 
     Returns:
       Links (t, s).
@@ -217,7 +222,7 @@ def links(
     if (threshold is not None) != (method == "threshold"):
         raise ValueError(f"method {method!r} with threshold {threshold}")
     if threshold is None:
-        linked = argmax_links(alignment)
+        linked = argmax_links(alignment, null=null)
     else:
         if threshold <= 0.0:
             raise ValueError(f"threshold {threshold} would link every pair; give > 0")

@@ -36,7 +36,8 @@ class BahdanauDecoder(nn.Module):
     s_0 = tanh(W_s * first backward annotation).
 
     See `Decoder` for the methods. inputs: E. hidden: H. values: C. readouts: R.
-    attention_hidden: of the score. summary: width of `Encoded.summary`.
+    attention_hidden: of the score. summary: width of `Encoded.summary`. readout_form:
+    "full", as above; "additive", a sum without maxout; "lexical", C_o c_i alone.
     """
 
     cell: Cell
@@ -47,6 +48,7 @@ class BahdanauDecoder(nn.Module):
     readouts: int
     attention_hidden: int
     summary: int
+    readout_form: str = "full"
 
     def setup(self):
         width = self.inputs + self.values
@@ -56,9 +58,11 @@ class BahdanauDecoder(nn.Module):
         glorot = glorot_uniform()
         self.first = self.param("start", glorot, (self.summary, self.hidden))
         self.first_bias = self.param("start_bias", zeros, (self.hidden,))
-        out = 2 * self.readouts  # maxout takes the larger of each two
-        self.from_state = self.param("readout_state", glorot, (self.hidden, out))
-        self.from_word = self.param("readout_word", glorot, (self.inputs, out))
+        # Maxout takes the larger of each two.
+        out = (2 if self.readout_form == "full" else 1) * self.readouts
+        if self.readout_form != "lexical":
+            self.from_state = self.param("readout_state", glorot, (self.hidden, out))
+            self.from_word = self.param("readout_word", glorot, (self.inputs, out))
         self.from_context = self.param("readout_context", glorot, (self.values, out))
         self.readout_bias = self.param("readout_bias", zeros, (out,))
 
@@ -147,9 +151,19 @@ class BahdanauDecoder(nn.Module):
         self, queries: jax.Array, embedded: jax.Array, contexts: jax.Array
     ) -> jax.Array:
         """See `Decoder.readout`."""
-        pairs = (
-            dense(queries, self.from_state, self.readout_bias)
-            + dense(embedded, self.from_word)
-            + dense(contexts, self.from_context)
-        )
+        if self.readout_form == "lexical":
+            return self.value_part(contexts)
+        pairs = self.state_part(queries, embedded) + dense(contexts, self.from_context)
+        if self.readout_form == "additive":
+            return pairs
         return pairs.reshape(*pairs.shape[:-1], self.readouts, 2).max(axis=-1)
+
+    def value_part(self, contexts: jax.Array) -> jax.Array:
+        """See `Decoder.value_part`."""
+        bias = self.readout_bias if self.readout_form == "lexical" else None
+        return dense(contexts, self.from_context, bias)
+
+    def state_part(self, queries: jax.Array, embedded: jax.Array) -> jax.Array:
+        """See `Decoder.state_part`."""
+        heard = dense(queries, self.from_state, self.readout_bias)
+        return heard + dense(embedded, self.from_word)

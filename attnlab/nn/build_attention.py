@@ -1,8 +1,9 @@
-"""The attention of a run's settings."""
+"""The attention of a run's settings, and the transition between its reads."""
 
 from attnlab.attention.base import Attention
 from attnlab.attention.presets import build, options_of
-from attnlab.settings import LearningSettings
+from attnlab.attention.transitions import TRANSITIONS, Transition
+from attnlab.settings import ChainSettings, LearningSettings
 
 
 def build_attention(settings: LearningSettings, fixed: str = "last") -> Attention:
@@ -27,3 +28,19 @@ def build_attention(settings: LearningSettings, fixed: str = "last") -> Attentio
     if model.score == "none":
         options["fixed"] = fixed  # follows from the encoder, so that it is no setting
     return build(*choices, **options)
+
+
+def transition_of(settings: LearningSettings) -> Transition | None:
+    """The transition that a model is built with.
+
+    Args:
+      settings: of the run.
+
+    Returns:
+      The Transition; None where reads do not follow one another.
+    """
+    model = settings.model
+    if settings.estimator.learning != "chain" or not isinstance(model, ChainSettings):
+        return None
+    make = TRANSITIONS[model.transition]
+    return make() if model.transition == "none" else make(model.reach)

@@ -1,14 +1,17 @@
 """A model that predicts a target word by word, but for its encoder."""
 
+from typing import cast
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax.nn.initializers import glorot_uniform, zeros
 
-from attnlab.attention.base import AttentionOutput, Memory, SampleSpec
+from attnlab.attention.base import AttentionOutput, Dims, Memory, SampleSpec
+from attnlab.attention.transitions import Transition
 from attnlab.masking import distribution, length_mask
 from attnlab.nn.cells import dense
-from attnlab.nn.decoders import Decoder, DecoderOutputs, State
+from attnlab.nn.decoders import Decoder, DecoderOutputs, State, SummedReadout
 from attnlab.nn.embedding import dropout, embed, embedding_init
 from attnlab.nn.inference_network import Inference
 
@@ -26,15 +29,25 @@ class Conditional(nn.Module, kw_only=True):
 
     target_size: V. embedding: E. tied: the vocabulary reads out with the embeddings.
     dropout: share that is dropped of embeddings and readouts.
+    readout_form: "full", "additive" or "lexical": what the decoder's readout is.
+    transition: between the positions of hard reads, where they follow one another.
+    null: the probability that such a step reads nothing; what it sees then is learned.
     """
 
     target_size: int
     embedding: int = 64
     tied: bool = False
     dropout: float = 0.0
+    readout_form: str = "full"
+    transition: Transition | None = None
+    null: float = 0.0
 
     def complete(
-        self, decode: Decoder, readouts: int, inferring: Inference | None = None
+        self,
+        decode: Decoder,
+        readouts: int,
+        inferring: Inference | None = None,
+        values: int = 0,
     ) -> None:
         """Set up the rest of the model: its embeddings and its vocabulary.
 
@@ -42,6 +55,7 @@ class Conditional(nn.Module, kw_only=True):
           decode: the decoder.
           readouts: width of what the vocabulary reads, R.
           inferring: the inference network, where the model learns by the ELBO.
+          values: C, width of what is read, where the model has a transition.
         """
         self.decode, self.inferring = decode, inferring
         size = (self.target_size, self.embedding)
@@ -50,6 +64,11 @@ class Conditional(nn.Module, kw_only=True):
             size = (readouts, self.target_size)
             self.kernel = self.param("vocabulary", glorot_uniform(), size)
         self.bias = self.param("vocabulary_bias", zeros, (self.target_size,))
+        if self.transition is not None:
+            dims = Dims(query=values, value=values, hidden=values)
+            self.moves = self.param("transition", self.transition.init, dims)
+            if self.null:
+                self.nothing = self.param("null", zeros, (values,))
 
     def start(
         self, source: jax.Array, source_lengths: jax.Array, *, train: bool = False
@@ -126,6 +145,79 @@ class Conditional(nn.Module, kw_only=True):
             memory, state, embedded, draw=draw
         )
         return state, self.logits(readout), aligned
+
+    def step_query(
+        self, memory: Memory, state: State, tokens: jax.Array
+    ) -> tuple[State, jax.Array, jax.Array, AttentionOutput]:
+        """One decoding step, without its words.
+
+        Args:
+          memory: from `start`.
+          state: of the step before, or from `start`.
+          tokens: the words before [B].
+
+        Returns:
+          The next state, query [B, Q], embedded words before [B, E], and the
+          attention's output.
+        """
+        embedded = embed(self.target_words, tokens)
+        state, query, _, aligned = self.decode.step(memory, state, embedded)
+        return state, query, embedded, aligned
+
+    def jumps(self, values: jax.Array) -> jax.Array:
+        """What the transition says of every two positions.
+
+        Args:
+          values: annotations of the source [B, S, C].
+
+        Returns:
+          Log potentials [B, S + 1, S], see `Transition`.
+
+        Raises:
+          ValueError: for a model without a transition.
+        """
+        if self.transition is None:
+            raise ValueError("this model was built without a transition")
+        each = jax.vmap(self.transition.log_potentials, in_axes=(None, 0))
+        return each(self.moves, values)
+
+    def null_context(self) -> jax.Array:
+        """What a step sees that reads nothing.
+
+        Returns:
+          The context [C].
+
+        Raises:
+          ValueError: for a model whose steps always read.
+        """
+        if not self.null:
+            raise ValueError("this model reads at every step: its null is 0")
+        return self.nothing
+
+    def readout_parts(
+        self,
+        queries: jax.Array,
+        embedded: jax.Array,
+        contexts: jax.Array,
+        *,
+        train: bool = False,
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """The two parts of readouts that are sums.
+
+        Args:
+          queries: [B, T, Q].
+          embedded: [B, T, E].
+          contexts: what may be read [B, N, C].
+          train: whether there is dropout, of each part by itself.
+
+        Returns:
+          Of contexts [B, N, R], and of states [B, T, R]; None for lexical readouts.
+        """
+        decode = cast(SummedReadout, self.decode)
+        read = self._drop(decode.value_part(contexts), train)
+        if self.readout_form == "lexical":
+            return read, None
+        return read, self._drop(decode.state_part(queries, embedded), train)
 
     def step_marginal(
         self, memory: Memory, state: State, tokens: jax.Array, *, positions: int

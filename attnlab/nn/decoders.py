@@ -152,6 +152,33 @@ class Decoder(Protocol):
         ...
 
 
+class SummedReadout(Protocol):
+    """What a decoder has whose readout may be a sum of two parts."""
+
+    def value_part(self, contexts: jax.Array) -> jax.Array:
+        """What the contexts add to a readout that is a sum.
+
+        Args:
+          contexts: [..., C].
+
+        Returns:
+          A part of readouts [..., R]; with readout_form "lexical" all of them.
+        """
+        ...
+
+    def state_part(self, queries: jax.Array, embedded: jax.Array) -> jax.Array:
+        """What the state and the word before add to a readout that is a sum.
+
+        Args:
+          queries: [..., Q].
+          embedded: [..., E].
+
+        Returns:
+          A part of readouts [..., R]; there is none with readout_form "lexical".
+        """
+        ...
+
+
 def attend(
     attention: Attention,
     params: Params,

@@ -37,7 +37,8 @@ class LuongDecoder(nn.Module):
 
     See `Decoder` for the methods. inputs: E. hidden: H. values: C. readouts: R.
     attention_hidden: of the score. bridge: whether the first state is a projection of
-    the encoder's last ones, as it must be where their widths differ.
+    the encoder's last ones, as it must be where their widths differ. readout_form:
+    "full", h~_t as above; "additive", without the tanh; "lexical", without h_t, too.
     """
 
     cell: Cell
@@ -51,6 +52,7 @@ class LuongDecoder(nn.Module):
     input_feeding: bool = True
     bridge: bool = False
     dropout: float = 0.0
+    readout_form: str = "full"
 
     def setup(self):
         # Without feeding, the first layer has no rows for the attentional vector.
@@ -63,7 +65,8 @@ class LuongDecoder(nn.Module):
         dims = Dims(query=self.hidden, value=self.values, hidden=self.attention_hidden)
         self.looking = self.param("attention", self.attention.init, dims)
         glorot = glorot_uniform()
-        combined = (self.values + self.hidden, self.readouts)
+        heard = 0 if self.readout_form == "lexical" else self.hidden
+        combined = (self.values + heard, self.readouts)
         self.combine = self.param("combine", glorot, combined)
         if self.bridge:
             size = (self.values, self.hidden)
@@ -220,6 +223,18 @@ class LuongDecoder(nn.Module):
         self, queries: jax.Array, embedded: jax.Array | None, contexts: jax.Array
     ) -> jax.Array:
         """See `Decoder.readout`."""
-        del embedded  # Luong's readout sees the last word through h_t alone
+        if self.readout_form == "lexical":
+            return self.value_part(contexts)
+        if self.readout_form == "additive":
+            return self.value_part(contexts) + self.state_part(queries, embedded)
         joined = jnp.concatenate([contexts, queries], axis=-1)
         return jnp.tanh(dense(joined, self.combine))
+
+    def value_part(self, contexts: jax.Array) -> jax.Array:
+        """See `Decoder.value_part`."""
+        return dense(contexts, self.combine[: self.values])
+
+    def state_part(self, queries: jax.Array, embedded: jax.Array | None) -> jax.Array:
+        """See `Decoder.state_part`."""
+        del embedded  # Luong's readout sees the last word through h_t alone
+        return dense(queries, self.combine[self.values :])

@@ -46,3 +46,9 @@ def sweep(add):
         add("elbo, enumerated", read="hard", learning="elbo", samples=0, seed=seed)
         add("elbo, 1 sample", read="hard", learning="elbo", seed=seed)
         add("gumbel", read="hard", learning="gumbel", seed=seed)
+        # Readouts that are sums know the words of all positions by one matrix product.
+        summed = dict(read="hard", readout="additive", seed=seed)
+        add("exact marginal, additive", learning="marginal", **summed)
+        chain = dict(learning="chain", transition="jumps-by-word", null=0.2)
+        add("chain, additive", **summed | chain)
+        add("chain, lexical", **summed | chain | {"readout": "lexical"})

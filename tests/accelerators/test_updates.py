@@ -27,6 +27,13 @@ TASK_OF = {
     "tf-rnn-attention": "classification",
 }
 GUMBEL = {"read": "hard", "learning": "gumbel", "feed": "sampled"}
+CHAIN = {
+    "read": "hard",
+    "learning": "chain",
+    "transition": "jumps-by-word",
+    "null": 0.2,
+    "readout": "additive",
+}
 BFLOAT16 = {"train.compute": "bfloat16"}
 
 
@@ -55,6 +62,7 @@ _CASES = {
     ),
     "xu2015-soft, bfloat16": Case("captioning", {"preset": "xu2015-soft"} | BFLOAT16),
     "gumbel": Case("translation", SGD | GUMBEL),
+    "chain": Case("translation", CHAIN),
     "cloze": Case("cloze", {}),
     "memn2n": Case("memn2n", {}),
     "ntm": Case("ntm", {}),

@@ -121,7 +121,7 @@ def test_what_a_read_can_learn_by_follows_from_the_rules():
     assert LEARNING == {
         "soft": ("cross-entropy",),
         "top-k": ("cross-entropy",),
-        "hard": ("reinforce", "marginal", "top-k", "elbo", "gumbel"),
+        "hard": ("reinforce", "marginal", "chain", "top-k", "elbo", "gumbel"),
         "straight-through": ("gumbel",),
     }
     sampled = [name for name, rule in RULES.items() if "sampled" in rule.feeds]

@@ -74,6 +74,12 @@ def test_argmax_links():
     assert all(type(i) is int for link in aer.argmax_links(alignment) for i in link)
 
 
+def test_a_word_whose_null_is_likelier_has_no_link():
+    alignment = np.array([[0.5, 0.1], [0.3, 0.2], [0.0, 0.0]])
+    assert aer.links(alignment) == {(0, 0), (1, 0)}
+    assert aer.links(alignment, null=True) == {(0, 0)}
+
+
 def test_links_by_threshold():
     alignment = np.array([[0.1, 0.4, 0.5], [0.3, 0.3, 0.4]])
     result = aer.links(alignment, method="threshold", threshold=0.4)

@@ -148,8 +148,10 @@ def judge(
     """
     marks = [(pair.sure, pair.possible) for pair in gold]
     weights = [linked_rows(pair.mean, threshold) for pair in aligned]
-    forward = [_best(pair.forward) for pair in aligned]
-    backward = [reverse(_best(pair.backward.T)) for pair in aligned]
+    forward = [aer.argmax_links(pair.forward, null=True) for pair in aligned]
+    backward = [
+        reverse(aer.argmax_links(pair.backward.T, null=True)) for pair in aligned
+    ]
     ways: dict[str, Sequence[LinkSet]] = {
         "forward": forward,
         "backward": backward,
@@ -207,15 +209,6 @@ def agreement(aligned: Sequence[Aligned]) -> float:
     both = sum(float((pair.forward * pair.backward).sum()) for pair in aligned)
     each = sum(float((pair.forward + pair.backward).sum()) for pair in aligned)
     return 2 * both / each if each else float("nan")
-
-
-def _best(posterior: np.ndarray) -> set[tuple[int, int]]:
-    """The likeliest position of each row, if NULL is not likelier."""
-    if not posterior.size:
-        return set()
-    null = 1 - posterior.sum(axis=1, keepdims=True)
-    likelier = posterior.max(axis=1, keepdims=True) > null
-    return aer.argmax_links(np.where(likelier, posterior, 0.0))
 
 
 def score_text(

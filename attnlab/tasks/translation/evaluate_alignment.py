@@ -1,6 +1,7 @@
 """AER and attention statistics of forced alignments against gold links."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from attnlab import runs
@@ -45,13 +46,14 @@ def judge(
       The alignments, and what they are worth.
     """
     forced = translator.forced_alignments(params, gold)
+    links_of = partial(aer.links, null=translator.null)
     weights = [alignment.weights for alignment in forced]
     posterior = [alignment.posterior for alignment in forced]
-    links = [aer.links(rows) for rows in weights]
+    links = [links_of(rows) for rows in weights]
     pooled = agreement(links, gold)
 
     def shifted(shift: int) -> float:
-        return agreement([aer.links(rows, shift=shift) for rows in weights], gold).aer
+        return agreement([links_of(rows, shift=shift) for rows in weights], gold).aer
 
     numbers = {
         "aer": pooled.aer,
@@ -61,7 +63,7 @@ def judge(
         "aer_shift_-1": shifted(-1),
         "aer_shift_1": shifted(1),
         "aer_short": agreement(links, gold, longest=SHORT).aer,
-        "aer_posterior": agreement([aer.links(rows) for rows in posterior], gold).aer,
+        "aer_posterior": agreement([links_of(rows) for rows in posterior], gold).aer,
         "attention_entropy": attention_stats.entropy(weights),
         "mass_on_gold": attention_stats.mass_on_gold(
             weights, [pair.possible for pair in gold]
@@ -176,7 +178,9 @@ def _links(
     direction: Direction, pairs: Sequence[Pair | GoldPair], kind: str
 ) -> list[LinkSet]:
     translator, params = direction
-    return [aer.links(rows) for rows in translator.align(params, pairs, kind)]
+    null = translator.null
+    aligned = translator.align(params, pairs, kind)
+    return [aer.links(rows, null=null) for rows in aligned]
 
 
 def _both(

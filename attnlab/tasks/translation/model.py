@@ -69,6 +69,7 @@ class Seq2Seq(Conditional, kw_only=True):
             values=annotations,
             readouts=self.readouts,
             attention_hidden=self.attention_hidden,
+            readout_form=self.readout_form,
             name="decoder",
         )
         if self.decoder == "luong":
@@ -93,7 +94,7 @@ class Seq2Seq(Conditional, kw_only=True):
             )
         size = (self.source_size, self.embedding)
         self.source_words = self.param("source_embedding", embedding_init, size)
-        self.complete(decode, self.readouts, inferring)
+        self.complete(decode, self.readouts, inferring, annotations)
 
     def parameters(self) -> None:
         """See `Conditional.parameters`."""

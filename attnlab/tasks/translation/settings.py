@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from attnlab.settings import (
-    AttentionSettings,
+    ChainSettings,
     Choice,
     Count,
     DataSettings,
@@ -72,7 +72,7 @@ class TranslationData(DataSettings):
         return cast(Corpus, super().load())
 
 
-class TranslationModel(AttentionSettings):
+class TranslationModel(ChainSettings):
     """Encoder, decoder and the attention between them."""
 
     preset: Annotated[str, Choice("attnlab.attention.presets:PRESETS", "")] = ""
@@ -99,6 +99,10 @@ class TranslationModel(AttentionSettings):
     """Width of the hidden layer of the scores that have one."""
     readouts: Count = 64
     """Width of what the vocabulary reads, R."""
+    readout: Literal["full", "additive", "lexical"] = "full"
+    """What the vocabulary reads: full, the paper's own; additive, a sum of what is read
+    and of the state, without tanh or maxout; lexical, what is read alone. The last two
+    know the words of all positions by one matrix product."""
     reverse_source: bool = False
     """Read the source from its end; for encoder uni."""
     input_feeding: bool = True

@@ -10,7 +10,7 @@ from attnlab.estimators.objective import (
     make_loss,
 )
 from attnlab.estimators.prediction import Search, prediction
-from attnlab.nn.build_attention import build_attention
+from attnlab.nn.build_attention import build_attention, transition_of
 from attnlab.nn.cells import cell_named
 from attnlab.nn.init_params import init_params, with_frequencies
 from attnlab.task import Task
@@ -72,6 +72,9 @@ def build_model(
         tied=model.tied,
         dropout=model.dropout,
         inference=settings.estimator.learning == "elbo",
+        readout_form=model.readout,
+        transition=transition_of(settings),
+        null=model.null,
     )
 
 

@@ -98,6 +98,7 @@ class Translator:
         self.model, self.source, self.target = model, source, target
         self.batch_size, self.edges = batch_size, tuple(edges)
         self.predict, self.feed = predict, feed
+        self.null = model.null > 0  # whether a target word may be of no source word
         # Compiled when first called, and again for every width.
         pass_of = partial(predicting.teacher_forced, model, Prediction(predict, feed))
         self._forced = jit(pass_of, runs="seldom")

@@ -27,6 +27,8 @@ GOLD = [CROSSED._replace(possible=CROSSED.sure), LONG]
 class Fixed:
     """A translator whose alignments are given: {(source, target, kind): weights}."""
 
+    null = False
+
     def __init__(self, prior, posterior):
         self.weights = {"prior": prior, "posterior": posterior}
 
