@@ -1,10 +1,15 @@
 """The records of parallel text: a pair, a pair with gold links, a whole corpus."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 Link = tuple[int, int]
 """(t, s): target word t is a translation of source word s, both counted from 0."""
+
+
+Symbols = tuple[str, ...]
+NO_REFERENCES: Mapping[Symbols, tuple[Symbols, ...]] = MappingProxyType({})
 
 
 class Pair(NamedTuple):
@@ -36,6 +41,10 @@ class Corpus(NamedTuple):
     set's name starts with `silver_` where a program, not a person or the grammar, made
     the links: call a figure against it agreement, not AER. `notes` say what was left
     out of the files.
+
+    Where `symbols` is true the pairs are strings, such as letters and phonemes, and not
+    sentences. `references` then has all right targets of a source of dev and test that
+    has several, its pair's first.
     """
 
     name: str
@@ -47,3 +56,5 @@ class Corpus(NamedTuple):
     target_language: str
     about: str
     notes: tuple[str, ...] = ()
+    symbols: bool = False
+    references: Mapping[Symbols, tuple[Symbols, ...]] = NO_REFERENCES

@@ -15,11 +15,8 @@ from attnlab.tasks import TASKS, spec
 # In the real folder, and read by no loader or test of ours.
 UNUSED = (
     "README.md",
-    "cmudict/*",
     "movie_reviews/*",
     "multi30k/image_splits/*",
-    "nettalk/*",
-    "sigmorphon2016_german/*",
     "tanaka_en-ja/*",
 )
 SUM = "0" * 64
