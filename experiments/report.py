@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--order-by",
-        choices=("perplexity", "bleu", "aer"),
+        choices=("perplexity", "bleu", "aer", "error_rate", "accuracy"),
         default="perplexity",
         help="score that --order is about (%(default)s)",
     )

@@ -26,6 +26,7 @@ METRICS: dict[str, Metric] = {
     "bleu": Metric("BLEU", 1, +1),
     "accuracy": Metric("accuracy %", 1, +1, 100.0),
     "exact": Metric("exact %", 1, +1, 100.0),  # outputs right in every word
+    "error_rate": Metric("error rate %", 2, -1, 100.0),  # edits a reference symbol
     "aer": Metric("AER", 3, -1),
     "aer_posterior": Metric("AER post.", 3, -1),
     "aer_forward": Metric("AER fwd.", 3, -1),

@@ -15,6 +15,10 @@ SILVER = "silver_"  # begins the names of gold sets that a program made
 
 # What a column's title leaves open, by its key.
 MEANINGS = {
+    "error_rate": (
+        "Error rate: edits to the closest reference, in hundredths of its symbols; "
+        "accuracy: outputs without an edit."
+    ),
     "aer_posterior": "AER post.: links by argmax of p(position | target word).",
     "perplexity_argmax": (
         "By argmax: the perplexity where every step reads its most probable position "

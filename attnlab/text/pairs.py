@@ -43,8 +43,8 @@ class Corpus(NamedTuple):
     out of the files.
 
     Where `symbols` is true the pairs are strings, such as letters and phonemes, and not
-    sentences. `references` then has all right targets of a source of dev and test that
-    has several, its pair's first.
+    sentences: they are judged by error rate and accuracy, too. `references` then has
+    all right targets of a source of dev and test that has several, its pair's first.
     """
 
     name: str

@@ -1,4 +1,7 @@
-"""BLEU, perplexity and AER of a translation model, and the files that they rest on."""
+"""The scores of a translation model, and the files that they rest on.
+
+BLEU, perplexity and AER; of strings also error rate and accuracy.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +17,7 @@ from attnlab.metrics import attention_stats
 from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.bleu_score import Bleu
 from attnlab.tasks.translation.evaluate_alignment import judge
+from attnlab.tasks.translation.evaluate_strings import judge_strings
 from attnlab.tasks.translation.settings import TranslationEvaluate, TranslationSettings
 from attnlab.tasks.translation.translator import Translation, Translator
 from attnlab.text.pairs import Corpus, Pair
@@ -102,7 +106,7 @@ def evaluate_run(
       params: its parameters.
       corpus: its corpus.
       folder: the run's folder, which gets sources, references, hypotheses, losses and
-        alignments.
+        alignments; of strings also the counts of each.
 
     Returns:
       What result.json says of them. `perplexity_<name>` of hard reads are by each way
@@ -124,6 +128,8 @@ def evaluate_run(
         "perplexity": text.perplexity,
         "perplexity_bound": translator.predict,
     }
+    if corpus.symbols:
+        results |= judge_strings(text.translations, corpus, folder)
     hard, local = is_hard(settings.model), is_local(settings.model)
     # A hard read can predict in several ways, so that runs are compared by each; a soft
     # one learned to predict by its expected value alone.

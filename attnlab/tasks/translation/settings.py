@@ -138,7 +138,9 @@ class TranslationTrain(DecoderTrainSettings):
 
     token_budget: Size = 0
     """If set: padded tokens of a batch's wider side, instead of `batch_size`."""
-    stop_on: Literal["bleu", "perplexity"] = "bleu"
+    stop_on: Literal["bleu", "perplexity", "error_rate", "accuracy"] = "bleu"
+    """The development score that chooses the best checkpoint; error_rate and accuracy
+    are there for corpora of strings."""
 
     @property
     def rows(self) -> int | None:

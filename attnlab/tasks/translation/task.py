@@ -25,6 +25,11 @@ from attnlab.tasks.translation.data import (
     unknown_words,
 )
 from attnlab.tasks.translation.evaluate import evaluate_run, score_text
+from attnlab.tasks.translation.evaluate_strings import (
+    SCORES,
+    string_counts,
+    string_scores,
+)
 from attnlab.tasks.translation.model import Seq2Seq
 from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.tasks.translation.translator import Translator
@@ -32,7 +37,7 @@ from attnlab.text import vocabularies
 from attnlab.text.batching import EDGES
 from attnlab.text.subwords import Codec
 
-# Of every run; evaluate_run adds those of hard reads and of gold sets.
+# Of every run; evaluate_run adds those of strings, of hard reads and of gold sets.
 TEXT_SCORES = ("bleu", "bleu_signature", "perplexity", "perplexity_bound")
 
 
@@ -134,7 +139,11 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
         # Greedy whatever the settings: how a beam searches does not choose checkpoints.
         quick = Search(positions=settings.evaluate.positions)
         scores = score_text(translator, params, dev, settings.evaluate, quick)
-        return {"perplexity": scores.perplexity, "bleu": scores.bleu.score}
+        numbers = {"perplexity": scores.perplexity, "bleu": scores.bleu.score}
+        if not corpus.symbols:
+            return numbers
+        counts = string_counts(scores.translations, dev, corpus)
+        return numbers | string_scores(counts)
 
     def finish(params: Params, folder: Path) -> dict[str, object]:
         trained = {
@@ -152,7 +161,7 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
         batches,
         validate,
         finish,
-        scores=("bleu", "perplexity"),
+        scores=("bleu", "perplexity", *(SCORES if corpus.symbols else ())),
         estimator_state=initial_estimator_state(),
         notes=[
             *corpus.notes,
