@@ -36,6 +36,10 @@ from pydantic_core.core_schema import CoreSchema, no_info_after_validator_functi
 VERSION = 4
 """Of the settings in a config.json; `attnlab.runs.config` reads older ones."""
 
+MONOTONIC = ("monotonic", "mocha")
+"""Normalizers that walk on from where the last step stopped: the names in
+`attnlab.attention.monotonic.MONOTONIC`."""
+
 RUN_KEYS = ("version", "row", "slug", "order", "places")
 """What a config.json has beside settings: which row of which sweep it is."""
 
@@ -229,10 +233,11 @@ class AttentionSettings(Settings):
     """How well a query matches a key; none is a fixed context instead of attention."""
     window: Annotated[str, Choice("attnlab.attention.presets:WINDOWS")] = "global"
     """Which positions may be looked at."""
-    normalizer: Annotated[str, Choice("attnlab.attention.presets:NORMALIZERS")] = (
-        "softmax"
-    )
-    """How scores become weights."""
+    normalizer: Annotated[
+        str, Choice("attnlab.attention.presets:NORMALIZERS", *MONOTONIC)
+    ] = "softmax"
+    """How scores become weights; monotonic and mocha go on from where the last step
+    stopped."""
     read: Annotated[str, Choice("attnlab.attention.presets:READS")] = "soft"
     """What is taken at those weights; a hard read learns as `estimator` says."""
     k: Count = 5
@@ -245,6 +250,8 @@ class AttentionSettings(Settings):
     """The score also sees how much weight each position has had."""
     max_length: Count = 50
     """Positions that the location score has parameters for."""
+    chunk: Count = 2
+    """mocha: positions up to where a step stops that its softmax is over."""
 
     @model_validator(mode="after")
     def _check_coverage(self) -> Self:
@@ -255,6 +262,16 @@ class AttentionSettings(Settings):
                 raise ValueError(
                     f"model.coverage is for scores that see keys, not for {self.score}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_walk(self) -> Self:
+        walks = self.normalizer in MONOTONIC and self.score != "none"
+        if walks and self.window != "global":
+            raise ValueError(
+                f"model.normalizer {self.normalizer} walks over the whole sentence: it "
+                f"takes model.window global, not {self.window}"
+            )
         return self
 
 

@@ -13,9 +13,11 @@ import pytest
 from pydantic import Field, model_validator
 
 from attnlab import parsing
+from attnlab.attention import presets
 from attnlab.attention.presets import SCORES
 from attnlab.parsing import allowed, config_dict, fields_of, near, parse, section_of
 from attnlab.settings import (
+    MONOTONIC,
     RUN_KEYS,
     AttentionSettings,
     Choice,
@@ -411,12 +413,13 @@ def test_described_arguments():
     [
         ("model.score", "bilinear", "'dot', .*'uniform', 'none'"),
         ("model.window", "localp", "'global', 'local-m', 'local-p'"),
-        ("model.normalizer", "max", "'softmax', 'sparsemax', 'entmax-1.5'"),
+        ("model.normalizer", "max", "'softmax', .*'entmax-1.5', 'monotonic', 'mocha'"),
         ("model.read", "firm", "'soft', 'top-k', 'hard', 'straight-through'"),
         ("model.gaussian", "on", "'after', 'before'"),
         ("model.half_width", 0, "1"),
         ("model.max_length", 0, "1"),
         ("model.k", 0, "1"),
+        ("model.chunk", 0, "1"),
         ("estimator.learning", "em", "'cross-entropy', 'reinforce', .*'gumbel'"),
         ("estimator.baseline", "mean", "'none', 'moving-average'"),
         ("estimator.credit", "word", "'step', 'to-go', 'sentence'"),
@@ -434,6 +437,13 @@ def test_the_sentence_of_every_setting():
     for record in (AttentionSettings, EstimatorSettings, TrainSettings):
         for path, field in fields_of(record):
             assert field.description and field.description[-1] in ".:", path
+
+
+def test_the_settings_know_all_monotonic_attentions():
+    assert tuple(presets.MONOTONIC) == MONOTONIC
+    local = {"task": "any", "model": {"normalizer": "mocha", "window": "local-p"}}
+    with pytest.raises(ValueError, match="^model.normalizer mocha .*window .*local-p"):
+        parse(LearningSettings, local)
 
 
 def test_cross_checks_have_no_path_but_their_own_words():

@@ -8,7 +8,8 @@
     output.context, output.weights, output.positions, output.carry
 
 All of it without a batch axis: `jax.vmap` over sentences. One file a choice: `scores`,
-`windows` (local-m and local-p), `normalizers`, `reads`; `compose` puts them together.
+`windows` (local-m and local-p), `normalizers`, `reads`; `compose` puts them together,
+and `monotonic` where a step goes on from where the last one stopped.
 """
 
 import sys
@@ -29,6 +30,7 @@ from attnlab.attention.base import (
 )
 from attnlab.attention.compose import attention
 from attnlab.attention.fixed_context import fixed_context
+from attnlab.attention.monotonic import MONOTONIC
 from attnlab.attention.presets import (
     NORMALIZERS,
     PRESETS,
@@ -41,6 +43,7 @@ from attnlab.attention.presets import (
 )
 
 __all__ = [
+    "MONOTONIC",
     "NORMALIZERS",
     "PRESETS",
     "READS",

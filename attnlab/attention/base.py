@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import jax
 
 Params = dict[str, Any]  # a pytree of arrays; {} where nothing is learned
-Carry = jax.Array | tuple[()]  # () where a step does not need the steps before it
+# What a step needs of the steps before it; () where that is nothing.
+Carry = jax.Array | tuple[jax.Array, ...]
 
 
 class Dims(NamedTuple):

@@ -6,14 +6,16 @@ To add a score, window, normalizer or read: write its function, add a line here.
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from attnlab.attention import normalizers, reads, scores, windows
 from attnlab.attention.base import Attention, Normalizer, Read, Score, Window
 from attnlab.attention.compose import attention
 from attnlab.attention.fixed_context import fixed_context
+from attnlab.attention.monotonic import MONOTONIC
 
 Option = str | int | float | bool
+Made = TypeVar("Made")
 
 # Factories, whose arguments are the options that a choice takes; all have defaults.
 SCORES: dict[str, Callable[..., Score]] = {
@@ -60,35 +62,42 @@ def build(
       score: a name in SCORES; "none" is no attention at all but a fixed context, and
         ignores the other three.
       window: a name in WINDOWS.
-      normalizer: a name in NORMALIZERS.
+      normalizer: a name in NORMALIZERS, or in MONOTONIC, which take window global.
       read: a name in READS.
       **options: arguments of the factories of these choices, as `options_of` lists
         them: half_width of local windows (10), gaussian of local-p ("after" or "before"
         the normalizer), coverage for scores that see keys (the score also sees how much
         weight each position has had), max_length of location (50), k of top-k (5),
-        fixed of "none" ("last", "first", "both" or "mean").
+        chunk of mocha (2), online of monotonic and mocha (stop for certain, once they
+        are trained), fixed of "none" ("last", "first", "both" or "mean").
 
     Returns:
       The Attention. Make it once, outside jitted code: each compiles anew.
 
     Raises:
-      ValueError: for an unknown name, an option that none of the choices takes, or a
-        value that its choice refuses.
+      ValueError: for an unknown name, an option that none of the choices takes, a
+        value that its choice refuses, or a local window under a monotonic attention.
     """
     takes = options_of(score, window, normalizer, read)
     for option, value in options.items():
         if option not in takes:
-            raise ValueError(_not_taken(option, value, [score, window, read]))
+            chosen = [score, window, *{normalizer} & MONOTONIC.keys(), read]
+            raise ValueError(_not_taken(option, value, chosen))
     if score == "none":
-        return fixed_context(**_arguments(fixed_context, options))
-    make_score, make_window, make_read = SCORES[score], WINDOWS[window], READS[read]
-    chosen = make_score(**_arguments(make_score, options))
-    return attention(
-        scores.with_coverage(chosen) if options.get("coverage") else chosen,
-        make_window(**_arguments(make_window, options)),
-        NORMALIZERS[normalizer],
-        make_read(**_arguments(make_read, options)),
-    )
+        return _made(fixed_context, options)
+    chosen = _made(SCORES[score], options)
+    if options.get("coverage"):
+        chosen = scores.with_coverage(chosen)
+    chosen_read = _made(READS[read], options)
+    if normalizer in MONOTONIC:
+        if window != "global":
+            raise ValueError(
+                f"normalizer {normalizer!r} walks over the whole sentence: it takes "
+                f"window 'global', not {window!r}"
+            )
+        return _made(MONOTONIC[normalizer], options)(chosen, chosen_read)
+    chosen_window = _made(WINDOWS[window], options)
+    return attention(chosen, chosen_window, NORMALIZERS[normalizer], chosen_read)
 
 
 def options_of(
@@ -102,7 +111,7 @@ def options_of(
     Args:
       score: a name in SCORES, or "none".
       window: a name in WINDOWS.
-      normalizer: a name in NORMALIZERS, none of which has options.
+      normalizer: a name in NORMALIZERS, none of which has options, or in MONOTONIC.
       read: a name in READS.
 
     Returns:
@@ -115,7 +124,7 @@ def options_of(
     for kind, name, names in (
         ("score", score, [*SCORES, "none"]),
         ("window", window, WINDOWS),
-        ("normalizer", normalizer, NORMALIZERS),
+        ("normalizer", normalizer, [*NORMALIZERS, *MONOTONIC]),
         ("read", read, READS),
     ):
         if name in PRESETS:
@@ -132,7 +141,9 @@ def options_of(
     if score == "none":
         return _names(fixed_context)
     coverage = {"coverage"} if SCORES[score]().has_keys else set()
-    factories = (SCORES[score], WINDOWS[window], READS[read])
+    factories = [SCORES[score], WINDOWS[window], READS[read]]
+    if normalizer in MONOTONIC:
+        factories.append(MONOTONIC[normalizer])
     return coverage.union(*map(_names, factories))
 
 
@@ -140,9 +151,10 @@ def _names(factory: Callable[..., object]) -> set[str]:
     return set(inspect.signature(factory).parameters)
 
 
-def _arguments(factory: Callable[..., object], options: Mapping) -> dict:
+def _made(factory: Callable[..., Made], options: Mapping) -> Made:
+    """What a factory makes of those of the options that it takes."""
     names = _names(factory)
-    return {name: value for name, value in options.items() if name in names}
+    return factory(**{name: options[name] for name in options if name in names})
 
 
 def _not_taken(option: str, value: Option, chosen: list[str]) -> str:
@@ -155,6 +167,7 @@ def _not_taken(option: str, value: Option, chosen: list[str]) -> str:
     takers = {
         "score": [name for name in [*SCORES, "none"] if option in options_of(name)],
         "window": [name for name in WINDOWS if option in _names(WINDOWS[name])],
+        "normalizer": [n for n in MONOTONIC if option in _names(MONOTONIC[n])],
         "read": [name for name in READS if option in _names(READS[name])],
     }
     would = [f"{kind} {', '.join(names)}" for kind, names in takers.items() if names]
@@ -169,7 +182,7 @@ def _not_taken(option: str, value: Option, chosen: list[str]) -> str:
 def _all() -> list[str]:
     """Every option of some choice, in alphabetical order."""
     names = {"coverage"} | _names(fixed_context)
-    for table in (SCORES, WINDOWS, READS):
+    for table in (SCORES, WINDOWS, MONOTONIC, READS):
         names |= set().union(*map(_names, table.values()))
     return sorted(names)
 

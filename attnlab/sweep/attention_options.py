@@ -15,7 +15,7 @@ SECTION = "model"
 AXES = {
     "score": presets.SCORES,
     "window": presets.WINDOWS,
-    "normalizer": presets.NORMALIZERS,
+    "normalizer": presets.NORMALIZERS | presets.MONOTONIC,
     "read": presets.READS,
 }
 OPTIONS = tuple(name for name in AttentionSettings.model_fields if name not in AXES)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from attnlab.attention import (
+    MONOTONIC,
     NORMALIZERS,
     SCORES,
     WINDOWS,
@@ -41,6 +42,14 @@ SETTINGS += [
     {"score": score, "window": window, "coverage": True}
     for score, window in itertools.product(["additive", "general"], WINDOWS)
 ]
+SETTINGS += [
+    {"score": score, "window": "global", "normalizer": "mocha"}
+    for score in ("general", "additive", "location", "uniform")
+]
+SETTINGS += [
+    {"score": "general", "window": "global", "normalizer": "monotonic"},
+    {"score": "additive", "window": "global", "normalizer": "mocha", "coverage": True},
+]
 
 
 def name(settings):
@@ -49,6 +58,14 @@ def name(settings):
 
 BY_NAME = {name(settings): settings for settings in SETTINGS}
 every = pytest.mark.parametrize("variant", BY_NAME)
+
+
+def walks(variant):
+    return BY_NAME[variant].get("normalizer") in MONOTONIC
+
+
+def recurs(variant):
+    return walks(variant) or "coverage" in BY_NAME[variant]
 
 
 def both(test):
@@ -101,12 +118,12 @@ TARGET = random.normal(size=DIMS.value).astype("float32")
 
 
 def read(attention, params, queries, sentence, step):
-    """What this step reads, and the next too if the score needs coverage."""
+    """What this step reads, and the next too if that depends on it."""
     memory = attention.prepare(params, *sentence)
     carry = attention.start(memory)
     steps = []
-    needs_coverage = jax.tree.leaves(carry) != []
-    for later, query in enumerate(queries if needs_coverage else queries[:1]):
+    recurrent = jax.tree.leaves(carry) != []
+    for later, query in enumerate(queries if recurrent else queries[:1]):
         aligned = attention.apply(params, query, memory, step=step + later, carry=carry)
         carry = aligned.carry
         steps.append(aligned)
@@ -144,7 +161,7 @@ def test_shapes(variant, size):
     steps, _, _ = ran(variant, size)
     is_local = BY_NAME[variant]["window"] != "global"
     width = 2 * HALF_WIDTH + 1 if is_local and size == LONG else size
-    count = 2 if "coverage" in BY_NAME[variant] else 1
+    count = 2 if recurs(variant) else 1
     assert steps.context.shape == (4, count, DIMS.value)
     assert steps.weights.shape == steps.positions.shape == (4, count, width)
     assert steps.positions.dtype == np.int32
@@ -160,7 +177,7 @@ def test_weights_are_a_distribution_over_real_positions(variant, size):
     sums = alignment.sum(-1)
     assert (sums <= 1 + 1e-6).all()
     assert (sums[:NONE] > 0).all()
-    if BY_NAME[variant]["window"] != "local-p":
+    if BY_NAME[variant]["window"] != "local-p" and not walks(variant):
         np.testing.assert_allclose(sums[:NONE], 1, rtol=1e-5)
     assert (alignment.swapaxes(1, 2)[~sentences(size).mask] == 0).all()
     if BY_NAME[variant]["score"] == "location":
@@ -227,20 +244,23 @@ def test_compiled_once_and_batched_is_plain(variant, size):
 
 
 @every
-def test_steps_depend_on_each_other_only_if_the_score_needs_coverage(variant):
+def test_steps_depend_on_each_other_only_by_coverage_and_where_they_stopped(variant):
     for size in SIZES:
         steps, alignment, _ = ran(variant, size)
-        if "coverage" in BY_NAME[variant]:
-            np.testing.assert_allclose(steps.carry[:, -1], alignment.sum(1), rtol=1e-5)
-        else:
+        if not recurs(variant):
             assert steps.carry == ()
+        stops = steps.carry[0] if walks(variant) else alignment
+        np.testing.assert_allclose(stops.sum(-1), alignment.sum(-1), rtol=1e-5)
+        if "coverage" in BY_NAME[variant]:
+            coverage = steps.carry[1] if walks(variant) else steps.carry
+            np.testing.assert_allclose(coverage[:, -1], alignment.sum(1), rtol=1e-5)
 
 
 @every
 def test_steps_are_batched_where_they_make_one_matrix_product(variant):
     chosen = BY_NAME[variant]
     form_little = chosen["score"] not in ("additive", "concat", "concat-luong2015")
-    batched = form_little and "coverage" not in chosen
+    batched = form_little and not recurs(variant)
     attention, _ = built(variant)
     assert attention.batch_steps(SHORT) == batched
     assert attention.batch_steps(LONG) == (batched and chosen["window"] == "global")

@@ -80,7 +80,10 @@ def test_build_composes_what_the_names_say(rng, built, by_hand):
     [
         ({"score": "bilinear"}, "score 'bilinear'.* dot, .*cosine, uniform, none$"),
         ({"window": "localp"}, "window 'localp'.* global, local-m, local-p$"),
-        ({"normalizer": "max"}, "normalizer 'max'.* softmax, sparsemax, entmax-1.5$"),
+        (
+            {"normalizer": "max"},
+            "normalizer 'max'.* softmax, .*-1.5, monotonic, mocha$",
+        ),
         ({"read": "firm"}, "read 'firm'.* soft, top-k, hard, straight-through$"),
         ({"window": "local-m", "half_width": 0}, "half_width is 0"),
         ({"window": "local-p", "gaussian": "on"}, "gaussian 'on'.* after, before$"),

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from attnlab.settings import (
+    MONOTONIC,
     AttentionSettings,
     Choice,
     Count,
@@ -98,6 +99,12 @@ class MemN2NModel(AttentionSettings):
                 raise ValueError(
                     f"model.linear_start is {self.linear_start}; it takes model.window "
                     f"global without coverage, not {self.window}"
+                )
+            if self.normalizer in MONOTONIC:
+                raise ValueError(
+                    f"model.linear_start is {self.linear_start}; it leaves out a "
+                    f"normalizer, and model.normalizer {self.normalizer} is more: "
+                    "choose model.linear_start 0"
                 )
         return self
 

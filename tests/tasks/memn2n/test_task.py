@@ -231,6 +231,7 @@ HARD = {"model.read": "hard", "estimator.learning": "reinforce"}
         ({"model.linear_start": -1}, ["model.linear_start", "-1"]),
         ({"model.window": "local-m"}, ["model.linear_start", "local-m"]),
         ({"model.coverage": True}, ["model.linear_start", "coverage"]),
+        ({"model.normalizer": "mocha"}, ["model.linear_start", "mocha"]),
         ({"model.read": "hard"}, ["cross-entropy", "reinforce"]),
         ({"estimator.learning": "marginal"}, ["estimator.learning", "marginal"]),
         ({"estimator.learning": "gumbel"}, ["soft", "gumbel"]),
