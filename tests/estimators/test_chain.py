@@ -45,6 +45,7 @@ def path_log_probability(chain: Chain, path) -> float:
 
 def paths(chain: Chain):
     """Every path over the real steps, and its joint log-probability with y."""
+    chain = jax.device_get(chain)  # as a number out of a JAX array takes its time
     steps, size = int(chain.real.sum()), chain.weights.shape[1]
     for path in itertools.product(range(NULL, size), repeat=steps):
         yield path, path_log_probability(chain, path)
