@@ -53,8 +53,11 @@ test-tasks: $(VENV)/.installed-test
 	$(PY) -m pytest -n 2 --dist loadfile tests/tasks tests/test_api.py
 
 test-services: $(VENV)/.installed-services
-	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder \
-	  -m "cluster or browser or processes"
+	@echo '$(PY) -m pytest -m cluster, beside the others: it mostly waits'; \
+	$(PY) -m pytest -m cluster > $(VENV)/clusters.log 2>&1 & clusters=$$!; \
+	$(PY) -m pytest -m "browser or processes"; others=$$?; \
+	wait $$clusters; status=$$?; cat $(VENV)/clusters.log; \
+	[ $$others -eq 0 ] && [ $$status -eq 0 ]
 
 test-accelerators: .venv-accelerators/.installed
 	.venv-accelerators/bin/python -m pytest -n 2 -m accelerators tests/accelerators

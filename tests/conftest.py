@@ -84,20 +84,10 @@ def pytest_runtest_setup(item):
     jax.config.update("jax_debug_key_reuse", draws and CHECK_KEYS)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config, items):
-    """Let workers begin with the longest files, and one of them have all clusters.
-
-    Groups count with --dist loadgroup: clusters mostly wait, so that the other worker
-    has the machine, but two of them would take each other's memory for a fault.
-    """
+    """Let workers begin with the longest files."""
     if not hasattr(config, "workerinput"):
         return
-    for item in items:
-        cluster = item.get_closest_marker("cluster") is not None
-        item.add_marker(
-            pytest.mark.xdist_group("cluster" if cluster else str(item.path))
-        )
     ranks = {ROOT / "tests" / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
