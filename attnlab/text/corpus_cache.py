@@ -36,7 +36,8 @@ def load_or_draw(asked: str, draw: Callable[[], Corpus]) -> Corpus:
 
     Args:
       asked: for what, in words that another corpus does not share.
-      draw: makes the corpus; no word of it has a blank, and `train` is in memory.
+      draw: makes the corpus, of sentences and not of strings; no word of it has a
+        blank, and `train` is in memory.
 
     Returns:
       The corpus, equal to what `draw` returns.
@@ -73,7 +74,10 @@ def _packed(corpus: Corpus) -> Mapping[str, object]:
         for name, pairs in corpus.gold.items()
     }
     splits = {name: lines(getattr(corpus, name)) for name in ("train", "dev", "test")}
-    return corpus._asdict() | splits | {"gold": gold}
+    packed = corpus._asdict() | splits | {"gold": gold}
+    # What only strings have: without it, other versions read the same files.
+    del packed["symbols"], packed["references"]
+    return packed
 
 
 def _unpacked(packed: dict[str, Any]) -> Corpus:

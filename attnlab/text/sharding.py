@@ -78,9 +78,15 @@ def write_shards(
 
     Raises:
       ValueError: for a folder that is there already or that another process is writing,
-        and a text of which no pair is short enough.
+        a text of which no pair is short enough, and a corpus of strings, whose several
+        right targets shards would lose.
     """
     folder = Path(folder)
+    if corpus.symbols:
+        raise ValueError(
+            f"corpus {corpus.name!r} is of strings, and shards hold sentences: train "
+            "on it as it is"
+        )
     edges, longest = checked_widths(edges, shapes, longest)
     if megabytes <= 0:
         raise ValueError(f"megabytes is {megabytes}; it must be positive")

@@ -54,6 +54,13 @@ def write(corpus, folder, *, codecs=(CODEC, CODEC), batch_size=8, **options) -> 
     return Shards(folder)
 
 
+def test_strings_are_not_written_as_sentences(tmp_path):
+    strings = corpus_of([(2, 2)])._replace(symbols=True)
+    with pytest.raises(ValueError, match="corpus 'made' is of strings"):
+        write(strings, tmp_path / "shards")
+    assert not (tmp_path / "shards").exists()
+
+
 def stream(shards, seed=0, **size) -> StreamedBatches:
     size = {"batch_size": None, "token_budget": None} | (size or {"batch_size": 8})
     return StreamedBatches(shards, rows_rule(**size, longest=shards.longest), seed)
