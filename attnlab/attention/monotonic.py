@@ -39,6 +39,10 @@ from attnlab.precision import wide, wide_type
 # papers' r, from -1 to -4, is for sources up to many times longer than their targets.
 OFFSET = -1.0
 
+# Less is nothing. Reads other than soft divide by a step's sum, and the gradient of
+# that by its square; the sum falls from step to step where the sentence ends.
+LEAST = 1e-12
+
 Walk = Callable[[Score, Read], Attention]
 
 
@@ -112,7 +116,7 @@ def stopping(
       online: stop for certain where p >= 1/2, and nowhere else.
 
     Returns:
-      Probabilities [S] of sum at most one, zero where not valid.
+      Probabilities [S] of sum at most one, zero where not valid or below LEAST.
     """
     # both by a sigmoid: 1 - p would lose its digits where p is near 1
     p, passes = jax.nn.sigmoid(energies), jax.nn.sigmoid(-energies)
@@ -127,7 +131,8 @@ def stopping(
         return passed * passed_on, reached * passed_on + more
 
     _, reached = jax.lax.associative_scan(join, (arriving, last))
-    return p * reached
+    alpha = p * reached
+    return jnp.where(alpha >= LEAST, alpha, 0)
 
 
 def chunkwise(

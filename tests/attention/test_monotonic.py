@@ -272,6 +272,24 @@ def test_no_nan_is_formed_at_the_ends_of_float32():
                 assert np.isfinite(leaf).all()
 
 
+@pytest.mark.parametrize("read", ["top-k", "hard", "straight-through"])
+def test_a_sum_that_falls_to_nothing_has_a_finite_gradient(read):
+    """60 steps at the end of 4 words: what is left of 1 goes through all exponents."""
+    attention = build("uniform", normalizer="monotonic", read=read)
+    values, queries = VALUES[:4], jnp.ones((60, DIMS.query))
+
+    @jax.jit
+    @jax.grad
+    def slope(offset):
+        params = {"score": {}, "scale": jnp.array(1.0), "offset": offset}
+        mask = jnp.ones(4, bool)
+        reads = attend(attention, params, queries, values, mask, 4)
+        return jnp.sum(reads.context[:, 0])
+
+    slopes = [float(slope(offset)) for offset in (-6.0, -3.0, -1.0, 0.0)]
+    assert np.isfinite(slopes).all() and np.all(slopes)
+
+
 @pytest.mark.parametrize("name", MONOTONIC)
 def test_bfloat16_values_are_walked_over_in_float32(name):
     attention = build("general", normalizer=name)
