@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,55 +47,52 @@ def test_a_run_that_takes_more_memory_than_its_job_has_fails_alone(slurm, tmp_pa
 
 
 def sweep_of_three(
-    slurm: Slurm, workdir: Path, undisturbed: list[dict[str, str]], disturb, *words: str
+    slurm: Slurm,
+    workdir: Path,
+    undisturbed: list[dict[str, str]],
+    disturb: dict[int, Callable[[Run, int], None]],
+    *words: str,
 ) -> list[str]:
-    """A sweep of the row global, seed 1 of which is disturbed once it has learned.
+    """A sweep of the row global, some seeds of which are disturbed once they have
+    learned, by a function of the run and its process.
 
-    It has to go on from there, to the numbers of this machine. The lines that it said.
+    They have to go on from there, to the numbers of this machine. The lines that the
+    sweep said.
     """
     words = ("--executor=slurm", "--processes=2", "--only=global", *words)
     with Sweep(workdir, *words, environment=slurm.environment) as sweep:
-        run = sweep.learning("global-general/1")
-        process = run.process
-        assert process
-        disturb(run, process)
-        before = run.learned()
+        disturbed = []
+        for seed, function in disturb.items():
+            run = sweep.learning(f"global-general/{seed}")
+            process = run.process
+            assert process
+            function(run, process)
+            disturbed.append((run, run.learned()))
         sweep.finish()
     print(sweep.said())
-    assert run.went_on(before)
+    assert all(run.went_on(before) for run, before in disturbed)
     wanted = [line for line in undisturbed if line["row"] == "global (general)"]
     assert differences(summary(workdir), wanted) == []
     return sweep.said().splitlines()
 
 
 def test_a_run_whose_time_is_up_goes_on_in_another_job(slurm, undisturbed, tmp_path):
-    def disturb(run: Run, process: int) -> None:
+    def end_its_time(run: Run, process: int) -> None:
         os.kill(process, signal.SIGSTOP)  # so that it is not done before
         slurm("scontrol", "update", f"JobId={job_of(run)}", "TimeLimit=1")
         wait_for(lambda: run.process != process, 150, "the end of its minute")
 
     lines = sweep_of_three(
-        slurm, tmp_path / "sweep", undisturbed, disturb, "--retries=0"
+        slurm, tmp_path / "sweep", undisturbed, {1: end_its_time}, "--retries=0"
     )
     # Warned before the end of its time it queues anew: no try is lost.
     assert not [line for line in lines if line.startswith(("again", "FAILED"))]
 
 
-def test_a_run_that_hangs_is_ended_and_goes_on(slurm, undisturbed, tmp_path):
-    def disturb(run: Run, process: int) -> None:
-        os.kill(process, signal.SIGSTOP)
-        wait_for(lambda: run.process != process, 150, "its end")
-
-    words = ("--retries=1", "--silence=1")
-    lines = sweep_of_three(slurm, tmp_path / "sweep", undisturbed, disturb, *words)
-    again = [line for line in lines if line.startswith("again")]
-    assert again == ["again   global-general/1  after no progress for 1 min"]
-
-
-def test_a_run_that_is_suspended_goes_on_when_it_is_resumed(
+def test_a_suspended_run_is_waited_for_and_one_that_hangs_is_ended(
     slurm, undisturbed, tmp_path
 ):
-    def disturb(run: Run, process: int) -> None:
+    def suspend(run: Run, process: int) -> None:
         job = job_of(run)
         slurm("scontrol", "suspend", job)
         wait_for(lambda: state(process) == "T", 20, "the suspension")
@@ -102,7 +100,11 @@ def test_a_run_that_is_suspended_goes_on_when_it_is_resumed(
         assert run.process == process
         slurm("scontrol", "resume", job)
 
-    lines = sweep_of_three(
-        slurm, tmp_path / "sweep", undisturbed, disturb, "--retries=0"
-    )
-    assert not [line for line in lines if line.startswith(("again", "FAILED"))]
+    def hang(run: Run, process: int) -> None:
+        os.kill(process, signal.SIGSTOP)
+
+    words = ("--retries=1", "--silence=1")
+    disturb = {0: suspend, 1: hang}
+    lines = sweep_of_three(slurm, tmp_path / "sweep", undisturbed, disturb, *words)
+    said = [line for line in lines if line.startswith(("again", "FAILED"))]
+    assert said == ["again   global-general/1  after no progress for 1 min"]
