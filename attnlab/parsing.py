@@ -39,11 +39,43 @@ def parse(kind: type[Kind], config: Mapping[str, object]) -> Kind:
     to_json = getattr(config, "to_json", None)
     text = to_json() if to_json is not None else json.dumps(config)
     plain = {k: v for k, v in json.loads(text).items() if k not in RUN_KEYS}
+    undecodable = [
+        f"{path} is {value!r}; it must be UTF-8"
+        for path, value in _texts(plain)
+        if not is_utf8(value)
+    ]
+    if undecodable:
+        raise ValueError("\n".join(undecodable))
     try:
         return kind.model_validate_json(json.dumps(plain), strict=True)
     except ValidationError as error:
         lines = [_sentence(kind, plain, item) for item in error.errors()]
         raise ValueError("\n".join(dict.fromkeys(lines))) from None
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written: bytes of a command line that are not UTF-8 become
+    surrogates in Python, which no file takes.
+
+    Args:
+      text: of a setting, or of a path.
+
+    Returns:
+      False where it holds a surrogate.
+    """
+    return text.isprintable() or not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+def _texts(config: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a configuration by its dotted path."""
+    if isinstance(config, str):
+        yield path, config
+    elif isinstance(config, Mapping):
+        for name, value in config.items():
+            yield from _texts(value, f"{path}.{name}".removeprefix("."))
+    elif isinstance(config, Sequence):
+        for value in config:
+            yield from _texts(value, path)
 
 
 def _sentence(kind: type[Settings], config: Mapping, error: Mapping) -> str:

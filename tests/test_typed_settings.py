@@ -464,3 +464,8 @@ def test_settings_import_neither_jax_nor_ml_collections():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert ran.stdout.strip() == "set()"
+
+
+def test_bytes_that_are_not_utf8_name_their_setting():
+    with pytest.raises(ValueError, match=r"^train.stop_on is 'a\\udcff'; .* UTF-8$"):
+        parse(Whole, {"train": {"stop_on": "a\udcff"}})

@@ -99,7 +99,8 @@ def write_report(
     if failed:
         table = table._replace(notes=[*table.notes, *failed])
         texts |= _tables(table)
-    title = Path(root).resolve().name
+    # A folder's name may hold bytes that are not UTF-8, which no page can show.
+    title = Path(root).resolve().name.encode(errors="replace").decode()
     pictures = [
         (drawing.paths[0].relative_to(folder).as_posix(), drawing.caption)
         for drawing in drawings

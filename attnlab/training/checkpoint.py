@@ -31,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attnlab import runs
+from attnlab.parsing import is_utf8
 from attnlab.training import checkpoint_tree
 from attnlab.training.step import Pytree
 
@@ -77,7 +78,7 @@ class Checkpoints:
     the state may be donated right after. Reading changes nothing in the folder.
 
     Attributes:
-      folder: where they are.
+      folder: where they are; ValueError where its name is not UTF-8.
       keep_last: how many of the newest stay; ValueError where it is less than 1.
       fingerprint: ties the folder to a configuration (see `runs.fingerprint`):
         restoring what was saved under another one is a ValueError.
@@ -93,6 +94,11 @@ class Checkpoints:
         if keep_last < 1:
             raise ValueError(f"keep_last is {keep_last}; at least 1 has to stay")
         self.folder = Path(folder).absolute()  # Orbax takes absolute paths only
+        if not is_utf8(str(self.folder)):  # and none of other bytes
+            raise ValueError(
+                f"{str(self.folder)!r} is not UTF-8, as names of folders with "
+                "checkpoints must be; choose another folder"
+            )
         self.keep_last = keep_last
         self.fingerprint = fingerprint
         self._bad: set[int] = set()  # steps that there was a warning about

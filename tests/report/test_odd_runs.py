@@ -277,3 +277,9 @@ def test_a_mark_of_byte_order_inside_a_word_is_drawn(tmp_path):
     figure = figures.blank(1.0, 1.0)
     figure.text(0.5, 0.5, figures.plain("\ufeffword"))
     assert all(path.stat().st_size for path in figures.save(figure, tmp_path / "a"))
+
+
+def test_a_sweep_whose_name_is_not_utf8_is_reported(copied, tmp_path, undrawn):
+    root = copied.rename(tmp_path / os.fsdecode(b"a\xff"))
+    report.write_report(root)
+    assert (root / "report" / "index.html").is_file()

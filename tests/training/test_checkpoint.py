@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 import shutil
 import signal
 import subprocess
@@ -547,3 +548,11 @@ def test_the_manifest_is_plain_json(tmp_path):
     assert manifest["metric"] is None
     assert manifest["state"]["params/attention/w"] == "float32[2,3]"
     assert manifest["state"]["rng"] == "key<fry>[]"
+
+
+def test_a_folder_that_is_not_utf8_is_refused_before_anything_is_written(tmp_path):
+    folder = tmp_path / os.fsdecode(b"a\xff")
+    with pytest.raises(ValueError, match=r"a\\udcff.* UTF-8") as error:
+        Checkpoints(folder / "checkpoints")
+    assert "\n" not in str(error.value)
+    assert not folder.exists()
