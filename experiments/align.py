@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.arguments import Parser, path, text
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Align a sentence and plot it.
@@ -52,12 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m experiments.align",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--run", type=Path, required=True, help="a run folder")
+    parser.add_argument("--run", type=path, required=True, help="a run folder")
     parser.add_argument("--source", required=True, help="words, split at blanks")
     parser.add_argument("--target", default="", help="a translation to force")
     parser.add_argument(
@@ -68,9 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--beams", type=int, help="of the search; the run's by default")
     parser.add_argument("--title", default="", help="printed above the plot")
-    parser.add_argument("--font", help="font family of the plot, for CJK words")
     parser.add_argument(
-        "--out", type=Path, default=Path("alignment.png"), help=".png, .pdf, or both"
+        "--font", type=text, help="font family of the plot, for CJK words"
+    )
+    parser.add_argument(
+        "--out", type=path, default=Path("alignment.png"), help=".png, .pdf, or both"
     )
     return parser
 

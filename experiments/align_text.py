@@ -17,6 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.arguments import Parser, path
+
 if TYPE_CHECKING:
     from attnlab.sweep.run_folders import RunSpec
     from attnlab.tasks.alignment.trained import AlignedPair, TrainedAligner
@@ -75,9 +77,9 @@ def _check(options: argparse.Namespace) -> int:
         )
     if options.weights and options.gold:
         raise ValueError("--gold scores plain links; leave out --weights")
-    for path in (options.source, options.target, *filter(None, [options.gold])):
-        if not path.is_file():
-            raise FileNotFoundError(f"no file {path}")
+    for file in (options.source, options.target, *filter(None, [options.gold])):
+        if not file.is_file():
+            raise FileNotFoundError(f"no file {file}")
     # Read once before anything is learned, so that a broken line costs seconds.
     return sum(1 for _ in parallel_lines(options.source, options.target))
 
@@ -235,15 +237,15 @@ def _judge(options: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m experiments.align_text",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--source", type=Path, required=True, help="text, or its .gz")
-    parser.add_argument("--target", type=Path, required=True, help="its translation")
-    parser.add_argument("--out", type=Path, required=True, help="where links go")
-    parser.add_argument("--run", type=Path, help="an aligner to use, not trained anew")
+    parser.add_argument("--source", type=path, required=True, help="text, or its .gz")
+    parser.add_argument("--target", type=path, required=True, help="its translation")
+    parser.add_argument("--out", type=path, required=True, help="where links go")
+    parser.add_argument("--run", type=path, help="an aligner to use, not trained anew")
     parser.add_argument(
         "--sure",
         type=float,
@@ -258,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--weights", action="store_true", help="write s-t:0.987, the mean posterior"
     )
-    parser.add_argument("--gold", type=Path, help="Pharaoh links to be scored against")
+    parser.add_argument("--gold", type=path, help="Pharaoh links to be scored against")
     parser.add_argument("--steps", type=int, help="updates of the training")
     parser.add_argument("--seed", type=int, default=0, help="of the training (0)")
     return parser

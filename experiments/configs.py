@@ -2,7 +2,9 @@
 
 import errno
 import importlib.util
+import inspect
 import io
+import logging
 import os
 import re
 import signal
@@ -12,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from absl import app, flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 ROOT = Path(__file__).resolve().parent.parent
 # What is wrong with a file or a folder that somebody has named.
@@ -46,13 +49,54 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
     words = last_of_each(sys.argv)
 
     def parse_and_run() -> int | None:
-        for value in _config_values():
-            path = Path(value.split(":")[0])
-            if path.exists() and not path.is_file():  # a pipe would be waited for
-                raise app.UsageError(f"{path} is no file")
-        return main(flags.FLAGS(words)[1:])
+        if "config" in flags.FLAGS:
+            _check_when_read(flags.FLAGS["config"].parser)
+        arguments = flags.FLAGS(words)[1:]
+        _check_empty()
+        return main(arguments)
 
     return answer(parse_and_run, program)
+
+
+def _check_empty() -> None:
+    """Refuse a flag that is given and says nothing, as a variable of a shell that is
+    not set has it: it is not as if the flag were left out."""
+    for flag in flags.FLAGS.get_flags_for_module(sys.modules["__main__"]):
+        values = flag.value if isinstance(flag.value, list) else [flag.value]
+        if flag.present and flag.default != "" and "" in values:
+            raise app.UsageError(f"--{flag.name} is empty")
+
+
+def _check_when_read(parser: flags.ArgumentParser) -> None:
+    """Have a config file checked as it is read, before settings are put on top.
+
+    Args:
+      parser: of the flag --config, which is changed.
+    """
+    parse = parser.parse
+
+    def parse_checked(value: str) -> object:
+        if not value:
+            raise app.UsageError("--config is empty; give a file")
+        path = Path(value.split(":")[0])
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise app.UsageError(f"{path} is no file")
+        # Python says so without the name of the file.
+        if path.is_file() and b"\0" in path.read_bytes():
+            raise app.UsageError(f"{path} holds a NUL byte, as no Python file does")
+        logging.disable(logging.WARNING)  # ml_collections warns of None
+        try:
+            config = parse(value)
+        finally:
+            logging.disable(logging.NOTSET)
+        if path.is_file() and not isinstance(config, ConfigDict):
+            raise app.UsageError(
+                f"{path}: get_config() returned {config!r:.60}; it must return a "
+                "ConfigDict"
+            )
+        return config
+
+    parser.parse = parse_checked  # type: ignore[method-assign]
 
 
 def last_of_each(words: Sequence[str]) -> list[str]:
@@ -113,11 +157,18 @@ def answer(main: Callable[[], int | None], program: str) -> int:
     except flags.IllegalFlagValueError as error:
         # What a config file raises comes as its whole traceback.
         message = str(error).strip().splitlines()[-1].removeprefix("ValueError: ")
-        first = _first_of(error)
-        if type(first) is not ValueError:  # ours say what is wrong and where
-            message = _in_config(first) or message
+        chain = _chain(error)
+        if type(chain[0]) is not ValueError:  # ours say what is wrong and where
+            places = filter(None, map(_in_config, chain))
+            file = "" if len(str(error).splitlines()) < 2 else _config_file()
+            message = next(places, f"{file}: {message}".removeprefix(": "))
     except (flags.Error, app.UsageError) as error:
         message = str(error)
+    except SystemExit as error:
+        explanation = _in_config(error)
+        if explanation is None:  # argparse's, which has said why
+            raise
+        message = explanation
     except Exception as error:
         explanation = _explain(error) or _in_config(error)
         if explanation is None:
@@ -162,11 +213,17 @@ def _in_config(error: BaseException) -> str | None:
     return None
 
 
-def _first_of(error: BaseException) -> BaseException:
-    """The error in whose handling the others were raised."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
+def _chain(error: BaseException) -> list[BaseException]:
+    """The errors in whose handling this one was raised, the first one first."""
+    chain = [error]
+    while chain[-1].__context__ is not None:
+        chain.append(chain[-1].__context__)
+    return chain[::-1]
+
+
+def _config_file() -> str:
+    """The config file of the command line; "" without one."""
+    return next((value.split(":")[0] for value in _config_values()), "")
 
 
 def _config_values() -> list[str]:
@@ -267,3 +324,27 @@ def load_module(flag: flags.FlagHolder) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def sweep_of(module: ModuleType) -> Callable[..., Any]:
+    """The function of a config file that adds the rows.
+
+    Args:
+      module: the config file.
+
+    Returns:
+      Its `sweep`.
+
+    Raises:
+      app.UsageError: where there is none, or none that takes `add` alone.
+    """
+    sweep = getattr(module, "sweep", None)
+    if not callable(sweep):
+        raise app.UsageError(f"{module.__file__} has no sweep(add)")
+    try:
+        inspect.signature(sweep).bind(None)
+    except TypeError as error:
+        raise app.UsageError(
+            f"{module.__file__}: sweep must take one argument, add: {error}"
+        ) from None
+    return sweep

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.arguments import Parser, path, text
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print a table for each gold set.
@@ -80,12 +82,12 @@ def _place(text: str) -> tuple[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m experiments.evaluate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--run", type=Path, required=True, help="a run folder")
+    parser.add_argument("--run", type=path, required=True, help="a run folder")
     parser.add_argument(
         "--place",
         action="append",
@@ -95,10 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         help="where the run's files are now: data.files.gold=new/a,new/b; repeatable",
     )
     parser.add_argument(
-        "--reverse", type=Path, help="a run of the same corpus the other way round"
+        "--reverse", type=path, help="a run of the same corpus the other way round"
     )
     parser.add_argument(
         "--baseline",
+        type=text,
         metavar="MODEL",
         help="eflomal, fast_align, hmm, ibm1 or ibm2: takes minutes on a large corpus",
     )

@@ -12,7 +12,8 @@ report covers what is there and says what is missing.
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+
+from experiments.arguments import Parser, path, text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,21 +48,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m experiments.report",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--runs", type=Path, required=True, help="folder of a sweep, or of several"
+        "--runs", type=path, required=True, help="folder of a sweep, or of several"
     )
     parser.add_argument(
         "--baseline",
+        type=text,
         metavar="ROW",
         help="row to test the others against, by default the best of each column",
     )
     parser.add_argument(
         "--order",
+        type=text,
         metavar='"ROW <= ROW <= ..."',
         help="check that the scores of rows are in this order, pair by pair",
     )
@@ -71,8 +74,10 @@ def _parser() -> argparse.ArgumentParser:
         default="perplexity",
         help="score that --order is about (%(default)s)",
     )
-    parser.add_argument("--out", type=Path, help="where to write; RUNS/report if unset")
-    parser.add_argument("--font", help="font family of the figures, for CJK words")
+    parser.add_argument("--out", type=path, help="where to write; RUNS/report if unset")
+    parser.add_argument(
+        "--font", type=text, help="font family of the figures, for CJK words"
+    )
     return parser
 
 

@@ -21,7 +21,7 @@ from ml_collections import config_flags
 
 from attnlab.sweep.executors import EXECUTORS, make_executor
 from attnlab.sweep.jobs import Refused
-from experiments.configs import last_line, launch, load_module, working, wrote
+from experiments.configs import last_line, launch, load_module, sweep_of, working, wrote
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "A file with get_config() and sweep(add).", lock_config=True
@@ -112,8 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
     module = load_module(_CONFIG)
-    if not hasattr(module, "sweep"):
-        raise app.UsageError(f"{module.__file__} has no sweep(add)")
+    sweep = sweep_of(module)
     stem = Path(str(module.__file__)).stem
     workdir = Path(_WORKDIR.value or Path("runs") / stem)
 
@@ -123,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
 
             specs = rows.plan(
                 _CONFIG.value,
-                module.sweep,
+                sweep,
                 config_flags.get_override_values(flags.FLAGS["config"]),
             )
         specs = [spec for spec in specs if _ONLY.value in spec.row]

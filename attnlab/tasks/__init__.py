@@ -26,7 +26,7 @@ TASKS = {
 }
 
 
-def spec(name: str) -> TaskSpec:
+def spec(name: str | None) -> TaskSpec:
     """The TaskSpec of a task.
 
     Args:
@@ -59,7 +59,7 @@ def parse_settings(config: Mapping[str, Any]) -> TaskSettings:
     Raises:
       ValueError: a line for each setting that is wrong, see `attnlab.parsing.parse`.
     """
-    return parse(spec(config["task"]).settings, config)
+    return parse(spec(config.get("task")).settings, config)
 
 
 def make_task(settings: TaskSettings, folder: Path) -> Task:

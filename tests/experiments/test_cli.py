@@ -8,15 +8,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from absl import app
 
 from attnlab import runs
 from attnlab.report import table
 from attnlab.sweep import rows
 from attnlab.tasks import parse_settings
 from attnlab.training.start import THRESHOLDS
-from experiments import align, configs, report, train
+from experiments import align, align_text, configs, evaluate, report, train
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = "--config=configs/ablations/synthetic.py"
@@ -230,6 +232,78 @@ def test_a_config_file_with_a_bug_shows_where_it_is(program, tmp_path):
     done = program("train", f"--config={config}")
     assert done.returncode == 2
     assert f"{config}:2: AttributeError: 'NoneType'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("def get_config():\n    return 1\0\n", "{config} holds a NUL byte"),
+        ("def get_config():\n    pass\n", "{config}: get_config() returned None; it "),
+        ("def get_config():\n    return {'a': 1}\n", "returned {{'a': 1}}; it must"),
+        ("get_config = 5", "{config}: TypeError: 'int' object is not callable"),
+        ("def get_config(a):\n    pass\n", "{config}: TypeError: get_config() missing"),
+        ("import sys\nsys.exit()\n", "{config}:2: SystemExit"),
+        (
+            "from configs.ntm import get_config as first\ndef get_config():\n"
+            "    config = first()\n    config.train.steps = 'many'\n",
+            "{config}:4: TypeError: Could not override field 'steps'",
+        ),
+        (
+            "from ml_collections import ConfigDict\ndef get_config():\n"
+            "    return ConfigDict({'train': {'steps': 5}})\n",
+            "unknown task None; choose translation",
+        ),
+    ],
+    ids=["NUL", "None", "dict", "5", "argument", "exit", "type", "no task"],
+)
+def test_what_is_no_config_file_is_one_line(program, tmp_path, content, expected):
+    config = tmp_path / "mine.py"
+    config.write_text(content)
+    flags = [f"--config={config}", f"--workdir={tmp_path / 'w'}"]
+    done = program("train", *flags, "--config.train.steps=2")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert expected.format(config=config) in line
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("sweep", [lambda: None, lambda add, more: None, 5])
+def test_a_sweep_that_does_not_take_rows_names_its_file(sweep):
+    module = ModuleType("mine")
+    module.__dict__.update(sweep=sweep, __file__="mine.py")
+    with pytest.raises(app.UsageError, match="^mine.py.*add"):
+        configs.sweep_of(module)
+
+
+@pytest.mark.parametrize(
+    ("main", "flags"),
+    [
+        (report.main, ["--runs="]),
+        (report.main, ["--runs", ""]),
+        (report.main, ["--runs=a", "--out="]),
+        (align.main, ["--run=", "--source=a"]),
+        (evaluate.main, ["--run=a", "--reverse="]),
+        (align_text.main, ["--source=", "--target=a", "--out=b"]),
+    ],
+    ids=str,
+)
+def test_an_empty_path_is_one_line(capsys, main, flags):
+    with pytest.raises(SystemExit) as stop:
+        main(flags)
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "it is empty" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [("train", ["--workdir="]), ("sweep", ["--sbatch="]), ("shard", ["--out="])],
+)
+def test_an_empty_flag_is_one_line(program, name, flags):
+    config = SWEEP if name == "sweep" else TRAIN
+    done = program(name, config, *flags)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{name}: {flags[0].removesuffix('=')} is empty\n"
 
 
 def test_a_dry_run_lists_rows_and_writes_nothing(program, tmp_path):
