@@ -68,3 +68,16 @@ def wide_product(left: jax.Array, right: jax.Array) -> jax.Array:
     """
     dtype = wide_type(jnp.result_type(left, right))
     return jnp.matmul(left, right, preferred_element_type=dtype)
+
+
+def check_32_bits() -> None:
+    """Refuse a process in which JAX makes numbers of 64 bits: models are of 32.
+
+    Raises:
+      ValueError: where JAX_ENABLE_X64 is on.
+    """
+    if jax.config.read("jax_enable_x64"):
+        raise ValueError(
+            "JAX_ENABLE_X64 is on, and models are of 32 bits; unset it, or call "
+            "jax.config.update('jax_enable_x64', False)"
+        )

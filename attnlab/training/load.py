@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from attnlab import runs
+from attnlab.precision import check_32_bits
 from attnlab.tasks import spec
 from attnlab.training.checkpoint import Checkpoints
 from attnlab.training.optimizers import make_optimizer, make_schedule
@@ -44,9 +45,10 @@ def load(
     Raises:
       FileNotFoundError: where there is no run, or no checkpoint that can be read yet.
       ValueError: where a file is damaged, or the run has settings that this attnlab
-        does not know, or files of `places` are not those of the run: one line, which
-        names the file, the setting and its value.
+        does not know, or files of `places` are not those of the run, or
+        JAX_ENABLE_X64 is on: one line, which names the file, the setting and its value.
     """
+    check_32_bits()
     folder = Path(folder)
     config = read_run_config(folder, places)
     settings = config.settings

@@ -91,7 +91,7 @@ def run(
       FileNotFoundError: where there is no run.
       BusyRun: where another process trains it and `wait` is not set.
       NonFiniteLoss: where training diverged.
-      ValueError: for settings that do not work.
+      ValueError: for settings that do not work, and where JAX_ENABLE_X64 is on.
     """
     folder = Path(folder)
     with ExitStack() as stack:
@@ -104,6 +104,7 @@ def run(
             _reopen(folder)
             if (folder / runs.RESULT).exists():
                 return runs.check_result(folder)
+            _check_32_bits()
             stack.enter_context(_recorded(folder))
             return None
 
@@ -134,6 +135,13 @@ def run_in_turn(
         except Exception as error:  # of this run alone: the others go on
             failed[folder] = error
     return failed
+
+
+def _check_32_bits() -> None:
+    # Imported here, as it brings JAX, which a finished run does without.
+    from attnlab.precision import check_32_bits
+
+    check_32_bits()
 
 
 def _unchanged(result: Result | None) -> Result | None:
@@ -172,6 +180,7 @@ def run_together(
         places = [folder for folder in places if not (folder / runs.RESULT).exists()]
         if not places:
             return failed
+        _check_32_bits()
         for folder in places:
             stack.enter_context(_recorded(folder))
         configs = {folder: read_run_config(folder) for folder in places}

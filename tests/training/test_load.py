@@ -11,7 +11,7 @@ from attnlab import runs
 from attnlab.sweep import rows
 from attnlab.training.checkpoint import Checkpoints
 from attnlab.training.load import load
-from attnlab.training.run import run
+from attnlab.training.run import run, run_together
 
 SETTINGS = {
     "data.copy.lengths": (1, 4),
@@ -162,3 +162,14 @@ def test_a_checkpoint_of_another_configuration_is_refused(copied):
     change(copied, lambda config: config["train"].update(learning_rate=0.5))
     line = message(copied, ValueError)
     assert load_fingerprint(copied) in line and str(copied) in line
+
+
+def test_64_bits_are_refused_by_name_before_anything_is_written(tmp_path):
+    ntm = pytest.importorskip("configs.ntm")  # a task can be removed
+    specs = rows.plan(ntm.get_config(), lambda add: add("machine", **SETTINGS))
+    (folder,) = rows.write_folders(specs, tmp_path)
+    with jax.enable_x64(True):
+        for use in (load, run, lambda folder: run_together([folder])):
+            with pytest.raises(ValueError, match="^JAX_ENABLE_X64 is on"):
+                use(folder)
+    assert not (folder / runs.ERROR).exists()
