@@ -47,8 +47,9 @@ RUN_KEYS = ("version", "row", "slug", "order", "places")
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
 # Of parts that are made one by one: layers, hops, heads, shapes of batches.
-Few = Annotated[int, Field(ge=1, le=1_000)]
-FewOrNone = Annotated[int, Field(ge=0, le=1_000)]
+MOST_FEW = 1_000
+Few = Annotated[int, Field(ge=1, le=MOST_FEW)]
+FewOrNone = Annotated[int, Field(ge=0, le=MOST_FEW)]
 # Of examples that are generated, and then held in memory.
 Examples = Annotated[int, Field(ge=1, le=10_000_000)]
 ExamplesOrNone = Annotated[int, Field(ge=0, le=10_000_000)]

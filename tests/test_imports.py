@@ -26,13 +26,14 @@ class Import(NamedTuple):
 
 
 _base = {"masking", "precision", "settings", "parsing", "task", "attention", "decoding"}
-_base |= {"metrics", "text", "corpora", "runs", "compilation"}
+_base |= {"metrics", "text", "corpora", "runs", "compilation", "arguments"}
 
 # part of attnlab/ -> the other parts it may import
 PARTS: dict[str, set[str]] = {
     "masking": set(),
     "precision": set(),
     "compilation": set(),
+    "arguments": set(),
     "settings": set(),
     "parsing": {"settings"},
     "metrics": set(),
@@ -53,7 +54,10 @@ PARTS: dict[str, set[str]] = {
         "nn",
     },
     "registry": {"settings", "parsing", "task", "corpora"},
-    "report": {"settings", "parsing", "task", "metrics", "runs", "corpora", "registry"},
+    "report": {
+        *("arguments", "settings", "parsing", "task", "metrics", "runs", "corpora"),
+        "registry",
+    },
     "tasks": _base | {"nn", "estimators", "report"},
     # wandb shows the figures of the report.
     "training": _base | {"nn", "registry", "report"},
@@ -68,6 +72,7 @@ PACKAGES: dict[str, set[str]] = {
     "settings": {"pydantic", "pydantic_core"},
     "parsing": {"pydantic", "ml_collections"},
     "task": set(),
+    "arguments": set(),
     "attention": {"jax", "flax"},
     "nn": {"jax", "numpy", "flax"},
     "estimators": {"jax", "numpy"},

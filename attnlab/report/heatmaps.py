@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LONGEST = 40  # letters of a word that a picture shows
 GOLD = "#F07D13"
+SLACK = 0.01  # of weights, beyond 0 and 1
 
 
 def plot_alignment(
@@ -48,8 +49,7 @@ def plot_alignment(
     pyplot is not used, and no setting of matplotlib is changed.
 
     Args:
-      weights: [T, S] in [0, 1]: row t = target word t, column s = source word s. Those
-        that are not finite are left blank.
+      weights: [T, S] in [0, 1]: row t = target word t, column s = source word s.
       source: S words.
       target: T words.
       sure: gold links (source, target), 0-based, as in the Pharaoh format; drawn as
@@ -64,16 +64,12 @@ def plot_alignment(
       The figure: a new one, which notebooks show, or that of `ax`.
 
     Raises:
-      ValueError: where the shape of the weights is not that of the words, a link is
-        outside of them, or the font is not installed.
+      ValueError: where the shape of the weights is not that of the words, a weight is
+        not in [0, 1], a link is outside of them, or the font is not installed.
     """
     weights = np.asarray(weights, float)
     shape = (len(target), len(source))
-    if weights.shape != shape or not weights.size:
-        raise ValueError(
-            f"weights have shape {weights.shape}, and {len(target)} target x "
-            f"{len(source)} source words ask for {shape}, each at least 1"
-        )
+    _check(weights, shape)
     # Turned: callers give (source, target), records hold (t, s).
     links = [frozenset((int(t), int(s)) for s, t in some) for some in (sure, possible)]
     for t, s in links[0] | links[1]:
@@ -89,6 +85,23 @@ def plot_alignment(
         if ax is None:
             return _with_room_for_words(heat_map(pair, title=title))
         return _draw_on(ax, pair, title)
+
+
+def _check(weights: np.ndarray, shape: tuple[int, int]) -> None:
+    """Refuse what is no alignment of T target and S source words."""
+    if weights.shape != shape or not weights.size:
+        raise ValueError(
+            f"weights have shape {weights.shape}, and {shape[0]} target x {shape[1]} "
+            f"source words ask for {shape}, each at least 1"
+        )
+    # Sums in bfloat16 may be a little more than one; nan is not in any range.
+    wrong = ~((weights >= -SLACK) & (weights <= 1 + SLACK))
+    if wrong.any():
+        t, s = map(int, np.argwhere(wrong)[0])
+        raise ValueError(
+            f"the weight of target word {t} and source word {s} is {weights[t, s]}; "
+            "weights must be in [0, 1]"
+        )
 
 
 def _with_room_for_words(figure: Figure) -> Figure:
@@ -130,7 +143,11 @@ def heat_map(pair: AlignedSentence, *, title: str = "", gold: bool = True) -> Fi
 
     Returns:
       The figure, with a color bar and a key to the marks.
+
+    Raises:
+      ValueError: where the weights are none of these words.
     """
+    _check(np.asarray(pair.weights), (len(pair.target), len(pair.source)))
     cell = _cell(len(pair.source), limit=0.21)
     figure, [[axes]] = _grid(pair, cell, rows=1, columns=1)
     image = _draw(axes, pair, cell, title, gold)
@@ -182,9 +199,14 @@ def panel(
       The figure.
 
     Raises:
-      ValueError: for no pair, or pairs of other words.
+      ValueError: for no pair, pairs of other words, or weights that are none of them.
     """
     first = _same_words(pairs)
+    for name, pair in pairs.items():
+        try:
+            _check(np.asarray(pair.weights), (len(pair.target), len(pair.source)))
+        except ValueError as error:
+            raise ValueError(f"{name!r}: {error}") from None
     images = len(pairs) + (gold is not None)
     columns = columns or _columns(images, len(first.source))
     cell = _cell(len(first.source) * columns, limit=0.16)

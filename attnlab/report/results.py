@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas
 
+from attnlab import arguments
 from attnlab.report.report import read_rows
 from attnlab.report.rows import NAMES, flatten, record
 
@@ -26,12 +27,13 @@ def results(folder: str | Path) -> pandas.DataFrame:
 
     Raises:
       FileNotFoundError: where `folder` is none.
-      ValueError: where it holds no runs.
+      ValueError: where it holds no runs, and for what is no path.
     """
+    folder = arguments.path("folder", folder)
     records, settings = [], []
     for row in read_rows(folder):
         for run in row.runs:
-            records.append(record(row, run, Path(folder)))
+            records.append(record(row, run, folder))
             values = flatten(run.config)
             settings.append({k: v for k, v in values.items() if k not in NOT_SETTINGS})
     scores = pandas.DataFrame(records)

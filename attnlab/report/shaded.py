@@ -55,7 +55,12 @@ def shaded(texts: Sequence[ShadedText], heaviest: float | None = None) -> Figure
 
     Returns:
       The figure, as wide as a page.
+
+    Raises:
+      ValueError: where a text has not a weight a word, at least 0 and finite.
     """
+    for text in texts:
+        _check(text)
     blocks = [lines(text.words) for text in texts]
     height = sum(HEAD + len(block) + GAP for block in blocks)
     figure = blank(COLUMNS * LETTER, height * LINE)
@@ -74,6 +79,22 @@ def shaded(texts: Sequence[ShadedText], heaviest: float | None = None) -> Figure
             top += 1
         top += GAP
     return figure
+
+
+def _check(text: ShadedText) -> None:
+    weights = np.asarray(text.weights)
+    if weights.shape != (len(text.words),):
+        raise ValueError(
+            f"{text.title!r}: weights have shape {weights.shape}, and there are "
+            f"{len(text.words)} words"
+        )
+    wrong = ~((weights >= 0) & np.isfinite(weights))
+    if wrong.any():
+        place = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f"{text.title!r}: the weight of word {place} is {weights[place]}; weights "
+            "must be at least 0 and finite"
+        )
 
 
 def lines(words: Sequence[str], columns: int = COLUMNS) -> list[list[Placed]]:

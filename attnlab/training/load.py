@@ -9,13 +9,12 @@ the task's folder.
 import os
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from attnlab import runs
+from attnlab import arguments, runs
 from attnlab.precision import check_32_bits
 from attnlab.tasks import spec
 from attnlab.training.checkpoint import Checkpoints
@@ -49,7 +48,9 @@ def load(
         JAX_ENABLE_X64 is on: one line, which names the file, the setting and its value.
     """
     check_32_bits()
-    folder = Path(folder)
+    folder = arguments.path("folder", folder)
+    if places is not None:
+        places = arguments.mapping("places", places)
     config = read_run_config(folder, places)
     settings = config.settings
     if places:

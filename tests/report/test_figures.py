@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from attnlab import runs
 from attnlab.report import curves, example_stats, figures, heatmaps, row_curves, rows
 from attnlab.report.figures import Bins
+from attnlab.report.shaded import ShadedText, shaded
 
 
 @pytest.fixture
@@ -95,6 +96,32 @@ def test_plot_alignment_names_both_shapes(shape):
     assert str(shape) in str(error.value) and "(3, 4)" in str(error.value)
 
 
+@pytest.mark.parametrize("weight", [np.nan, np.inf, -0.5, 1.5])
+def test_weights_that_are_none_are_named(pair, weight):
+    weights = np.array(pair.weights)
+    weights[1, 2] = weight
+    odd = pair._replace(weights=weights)
+    expected = f"target word 1 and source word 2 is {weight}"
+    for draw in (
+        lambda: heatmaps.plot_alignment(weights, pair.source, pair.target),
+        lambda: heatmaps.heat_map(odd),
+        lambda: heatmaps.panel({"one": pair, "two": odd}),
+    ):
+        with pytest.raises(ValueError, match=expected):
+            draw()
+
+
+def test_a_heat_map_of_another_shape_is_refused(pair):
+    with pytest.raises(ValueError, match=r"shape \(1, 1\)"):
+        heatmaps.heat_map(pair._replace(weights=np.zeros((1, 1))))
+
+
+@pytest.mark.parametrize("weights", [[0.5], [0.5, np.nan], [-0.1, 0.5], [[0.5, 0.5]]])
+def test_words_are_not_shaded_by_what_are_no_weights(weights):
+    with pytest.raises(ValueError, match="'title': .*weight"):
+        shaded([ShadedText("title", ("a", "b"), np.array(weights))])
+
+
 def test_plot_alignment_needs_words():
     with pytest.raises(ValueError, match=r"\(0, 0\)"):
         heatmaps.plot_alignment(np.zeros((0, 0)), (), ())
@@ -118,9 +145,9 @@ def test_plot_alignment_draws_on_the_axes_given(pair, tmp_path):
 
 def test_plot_alignment_leaves_weights_and_matplotlib_as_they_were(pair):
     before = dict(matplotlib.rcParams)
-    weights = np.array([[np.nan, 0.5]])
+    weights = np.array([[0.2, 0.5]])
     heatmaps.plot_alignment(weights, "ab", "x", font="DejaVu Serif")
-    np.testing.assert_array_equal(weights, [[np.nan, 0.5]])
+    np.testing.assert_array_equal(weights, [[0.2, 0.5]])
     assert dict(matplotlib.rcParams) == before
     with pytest.raises(ValueError, match="Nonesuch Sans"):
         heatmaps.plot_alignment(weights, "ab", "x", font="Nonesuch Sans")

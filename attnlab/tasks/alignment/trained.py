@@ -4,7 +4,7 @@ run = attnlab.load("runs/aligner/full/0")
 run.align("la maison bleue", "the blue house").links()
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from attnlab import arguments
 from attnlab.attention.base import Params
 from attnlab.metrics.links import reverse
 from attnlab.task import Loader
@@ -56,8 +57,13 @@ class AlignedPair(NamedTuple):
 
         Returns:
           Links (source index, target index) from 0, as in Pharaoh's format.
+
+        Raises:
+          ValueError: for another threshold.
         """
-        least = self.threshold if threshold is None else threshold
+        least = self.threshold
+        if threshold is not None:
+            least = arguments.share("threshold", threshold)
         return reverse(Aligned(self.forward, self.backward, 0.0).links(least))
 
 
@@ -92,8 +98,14 @@ class TrainedAligner:
 
         Returns:
           Both with their posteriors; a side without a word has no links.
+
+        Raises:
+          ValueError: for a side that is no text.
         """
-        pair = Pair(tuple(split_words(source)), tuple(split_words(target)))
+        pair = Pair(
+            tuple(split_words(arguments.text("source", source))),
+            tuple(split_words(arguments.text("target", target))),
+        )
         return next(self.align_all([pair]))
 
     def align_all(self, pairs: Iterable[Pair]) -> Iterator[AlignedPair]:
@@ -104,13 +116,32 @@ class TrainedAligner:
 
         Returns:
           An AlignedPair of each.
+
+        Raises:
+          ValueError: for pairs that are none, of texts for example.
         """
-        waiting = iter(pairs)
+        if isinstance(pairs, str | bytes | Pair) or not isinstance(pairs, Iterable):
+            raise ValueError(
+                f"pairs is {arguments.shown(pairs)}; it must be a list of Pairs"
+            )
+        waiting = map(_checked, pairs)
         while chunk := list(islice(waiting, AT_ONCE)):
             done = self.pair_aligner.align(self.params, chunk)
             threshold = self.settings.evaluate.threshold
             for pair, aligned in zip(chunk, done, strict=True):
                 yield AlignedPair(*pair, aligned.forward, aligned.backward, threshold)
+
+
+def _checked(pair: Pair) -> Pair:
+    if (
+        not isinstance(pair, tuple)
+        or len(pair) != 2
+        or any(
+            isinstance(words, str) or not isinstance(words, Sequence) for words in pair
+        )
+    ):
+        raise ValueError(f"{arguments.shown(pair)} is no Pair of words")
+    return Pair(*pair)
 
 
 def loader(settings: AlignmentSettings, folder: Path) -> Loader:

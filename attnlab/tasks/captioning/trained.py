@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnlab import arguments
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.nn.init_params import init_params
+from attnlab.runs.files import read_bytes
+from attnlab.settings import MOST_FEW
 from attnlab.task import Loader
 from attnlab.tasks.captioning.batches import Captioned, Pictures
 from attnlab.tasks.captioning.generate import Captioner, Description
@@ -112,12 +115,15 @@ class TrainedCaptioner:
           A caption for each, with its alignment.
 
         Raises:
-          ValueError: for a file that cannot be read, and an array of another shape.
+          FileNotFoundError: for a file that is not there.
+          ValueError: for a file that cannot be read, an array of another shape, what is
+            no picture, and beams that are not from 1 to 1,000.
         """
         items = [self._item(image) for image in _several(images)]
         search = search_of(self.settings.evaluate)
         if beams is not None:
-            search = search._replace(beams=beams)
+            most = arguments.whole("beams", beams, 1, MOST_FEW)
+            search = search._replace(beams=most)
         described = self.captioner.describe(self.params, items, search)
         return [self._caption(*pair) for pair in zip(items, described, strict=True)]
 
@@ -130,8 +136,11 @@ class TrainedCaptioner:
 
         Returns:
           The caption with its alignment; its score is its log-probability.
+
+        Raises:
+          ValueError: for a caption that is no text, and as `caption` does.
         """
-        words = tuple(split_words(caption))
+        words = tuple(split_words(arguments.text("caption", caption)))
         item = self._item(image)._replace(captions=(words,))
         (weights,) = self.captioner.align(self.params, [item], [words])
         nats, _ = self.captioner.losses(self.params, [item])
@@ -144,7 +153,7 @@ class TrainedCaptioner:
     def _item(self, image: Image) -> Captioned:
         shape = self.captioner.model.shape
         if isinstance(image, str | Path):
-            picture = read_picture(Path(image).read_bytes(), shape[0], str(image))
+            picture = read_picture(read_bytes(image), shape[0], str(image))
             # The model sees gray: the mean of the three colors.
             if shape[-1] == 1:
                 picture = picture.mean(axis=-1, keepdims=True).astype(np.uint8)
@@ -153,8 +162,13 @@ class TrainedCaptioner:
             # Pictures are uint8; an array of floats can only be features.
             given = image.dtype != np.uint8
             item = Captioned("", (), *((None, image) if given else (image, None)))
-        else:
+        elif isinstance(image, Captioned):
             item = image
+        else:
+            raise ValueError(
+                f"{arguments.shown(image)} is no picture; give a file, an array or a "
+                "picture of `pictures`"
+            )
         if item.seen.shape != shape:
             raise ValueError(
                 f"a picture of shape {item.seen.shape} is given, and the model is for "
@@ -168,7 +182,9 @@ def _several(images: Image | Sequence[Image]) -> Sequence[Image]:
         # Four axes are several pictures, [N, H, W, colors].
         return list(images) if images.ndim == 4 else [images]
     # A Captioned is a tuple, and one picture.
-    return [images] if isinstance(images, str | Path | Captioned) else images
+    if isinstance(images, str | Path | Captioned):
+        return [images]
+    return arguments.several("images", images, "a picture or a list of pictures")
 
 
 def loader(settings: CaptioningSettings, folder: Path) -> Loader:

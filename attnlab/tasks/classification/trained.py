@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from attnlab import runs
+from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.report.shaded import ShadedText, shade, shaded
@@ -115,10 +115,15 @@ class TrainedClassifier:
 
         Returns:
           What the classifier makes of it; of a list, a list.
+
+        Raises:
+          ValueError: for what is no text.
         """
         if isinstance(text, str | tuple):
-            return self._classify([text])[0]
-        return self._classify(text)
+            return self._classify([arguments.words("text", text)])[0]
+        what = "a text, a tuple of words, or a list of them"
+        texts = arguments.several("text", text, what)
+        return self._classify([arguments.words("text", each) for each in texts])
 
     def _classify(self, texts: Sequence[Text]) -> list[Classification]:
         tokenize = TOKENIZERS.get(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnlab import arguments
 from attnlab.attention.base import Params
 from attnlab.task import Loader
 from attnlab.tasks.cloze.batches import encode
@@ -106,10 +107,11 @@ class TrainedReader:
           The answer, the probabilities of all entities, and the attention weights.
 
         Raises:
-          ValueError: where there is no entity or no placeholder, and where there are
-            more entities than the model has slots for.
+          ValueError: for what is no text, where there is no entity or no placeholder,
+            and where there are more entities than the model has slots for.
         """
-        words, asked = _words(passage), _words(query)
+        words = _words(arguments.words("passage", passage))
+        asked = _words(arguments.words("query", query))
         question = ClozeQuestion("", words, asked, "")
         names, slots = question.entities, self.names.slots
         if not question.candidates:

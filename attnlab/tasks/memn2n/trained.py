@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from attnlab import arguments
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.task import Loader
@@ -112,11 +113,20 @@ class TrainedMemN2N:
           The answer with its probabilities and the weights of every hop.
 
         Raises:
-          ValueError: for a sentence longer than any that the run has seen, whose words
-            its encoding has no places for.
+          ValueError: for a story that is no list of sentences, and for a sentence
+            longer than any that the run has seen, whose words its encoding has no
+            places for.
         """
+        sentences = [
+            _words(arguments.words("story", sentence))
+            for sentence in arguments.several("story", story, "a list of sentences")
+        ]
         asked = StoryQuestion(
-            tuple(map(_words, story)), _words(question), "", frozenset(), ""
+            tuple(sentences),
+            _words(arguments.words("question", question)),
+            "",
+            frozenset(),
+            "",
         )
         for sentence in (*asked.story, asked.question):
             if len(sentence) > self.widths.words:

@@ -7,6 +7,7 @@ from typing import cast
 import jax
 import numpy as np
 
+from attnlab import arguments
 from attnlab.attention.base import Params
 from attnlab.task import Loader
 from attnlab.tasks.ntm.data import Problem, SequenceBatch, label, stream
@@ -14,6 +15,8 @@ from attnlab.tasks.ntm.lstm_baseline import StackedLSTM
 from attnlab.tasks.ntm.model import NTM, NTMOutputs
 from attnlab.tasks.ntm.settings import NTMSettings
 from attnlab.tasks.ntm.task import SequenceScores, build_model, judged, score
+
+MOST = 1_000_000  # items of a sequence, and sequences at once
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,16 @@ class TrainedMachine:
 
         Returns:
           logits [B, T, Y], reads [B, T, R, S] and writes [B, T, W, S].
+
+        Raises:
+          ValueError: for inputs of another shape.
         """
+        shape = np.shape(inputs)
+        if len(shape) != 3 or shape[-1] != self.problem.inputs or not all(shape):
+            raise ValueError(
+                f"inputs have shape {shape}; they must be numbers [B, T, "
+                f"{self.problem.inputs}]"
+            )
         outputs = jax.jit(self.model.apply)(self.params, inputs)
         return cast(NTMOutputs, jax.tree.map(np.asarray, outputs))
 
@@ -61,7 +73,21 @@ class TrainedMachine:
 
         Returns:
           inputs [B, T, X], targets [B, T, Y] and scored [B, T].
+
+        Raises:
+          ValueError: for a size of other numbers than those of `problem.test`, and rows
+            that are not from 1 to 1,000,000.
         """
+        first = self.problem.test[0]
+        whole = isinstance(size, tuple) and all(
+            isinstance(number, int) and 1 <= number <= MOST for number in size
+        )
+        if not whole or len(size) != len(first):
+            raise ValueError(
+                f"size is {arguments.shown(size)}; it must be a tuple of "
+                f"{len(first)} whole numbers from 1 to {MOST:,}, such as {first}"
+            )
+        rows = arguments.whole("rows", rows, 1, MOST)
         return self.problem.draw(stream("test", *size), rows, size)
 
     def scores(self, size: tuple[int, ...], rows: int = 100) -> dict[str, float]:
@@ -74,6 +100,9 @@ class TrainedMachine:
         Returns:
           bits a sequence, bits_per_item, wrong_bits, and exact, the share of sequences
           without a wrong bit, in [0, 1].
+
+        Raises:
+          ValueError: as `draw` does.
         """
         counts, _ = judged(self.model, self.params, self.draw(size, rows))
         return score(SequenceScores(*map(np.asarray, counts)))

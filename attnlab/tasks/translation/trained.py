@@ -14,12 +14,13 @@ from typing import NamedTuple, overload
 
 import numpy as np
 
-from attnlab import runs
+from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics.links import reverse
 from attnlab.nn.init_params import init_params
+from attnlab.settings import MOST_FEW
 from attnlab.task import Loader
 from attnlab.tasks.translation.data import read_codecs
 from attnlab.tasks.translation.evaluate import search_of
@@ -83,9 +84,10 @@ class AlignedTranslation(NamedTuple):
 
         Raises:
           ValueError: for another ending, a translation without a word, a font that is
-            not installed, and weights that are not finite.
+            not installed, and weights that are none of these words.
         """
-        ending = Path(path).suffix
+        path = arguments.path("path", path)
+        ending = path.suffix
         if ending not in ("", ".png", ".pdf"):
             raise ValueError(f"cannot write {ending!r}; choose .png, .pdf, or neither")
         if not self.target:
@@ -94,13 +96,11 @@ class AlignedTranslation(NamedTuple):
         # Imported late: matplotlib is slow, and most runs are loaded for their numbers.
         from attnlab.report import figures, heatmaps
 
-        if not np.isfinite(self.alignment).all():
-            raise ValueError("an alignment must be finite, this one has nan or inf")
         sentence = runs.AlignedSentence(self.source, self.target, self.alignment)
         formats = [ending.removeprefix(".")] if ending else ["png", "pdf"]
         with figures.font(font):
             figure = heatmaps.heat_map(sentence, title=title)
-            return figures.save(figure, Path(path).with_suffix(""), formats)
+            return figures.save(figure, path.with_suffix(""), formats)
 
 
 @dataclass(frozen=True)
@@ -151,14 +151,18 @@ class TrainedTranslation:
           sentence has an empty one.
 
         Raises:
-          ValueError: for what is no sentence, and for less than one beam.
+          ValueError: for what is no sentence, and for beams that are not from 1 to
+            1,000.
         """
-        sentences = [text] if isinstance(text, str) else list(text)
+        what = "a sentence or a list of sentences"
+        sentences = (
+            [text] if isinstance(text, str) else arguments.several("text", text, what)
+        )
         for sentence in sentences:
             if not isinstance(sentence, str):
                 raise ValueError(f"{sentence!r} is no sentence; give words as one text")
-        if beams is not None and beams < 1:
-            raise ValueError(f"beams is {beams}; a search has at least 1")
+        if beams is not None:
+            beams = arguments.whole("beams", beams, 1, MOST_FEW)
         words = [split_words(sentence) for sentence in sentences]
         search = search_of(self.settings.evaluate, beams)
         translations = self.translator.translate(self.params, words, search)
@@ -180,9 +184,12 @@ class TrainedTranslation:
           Both with their alignment [T, S].
 
         Raises:
-          ValueError: for another kind, and where a side has no word.
+          ValueError: for another kind, and where a side is no text or has no word.
         """
-        pair = Pair(tuple(split_words(source)), tuple(split_words(target)))
+        pair = Pair(
+            tuple(split_words(arguments.text("source", source))),
+            tuple(split_words(arguments.text("target", target))),
+        )
         if not (pair.source and pair.target):
             raise ValueError(f"a side of the pair is empty: {source!r}, {target!r}")
         weights = self.translator.align(self.params, [pair], kind)[0]

@@ -78,3 +78,20 @@ def test_a_picture_of_another_shape_is_named(captioner, image):
     with pytest.raises(ValueError) as caught:
         captioner.caption(image)
     assert str(shape) in str(caught.value) and "(16, 16, 1)" in str(caught.value)
+
+
+@pytest.mark.parametrize("images", [5, None, [5], {"a": 1}])
+def test_what_is_no_picture_is_named(captioner, images):
+    with pytest.raises(ValueError, match="picture"):
+        captioner.caption(images)
+
+
+@pytest.mark.parametrize("beams", [0, 1.5, "2", float("nan")])
+def test_beams_that_are_none_are_named(captioner, beams):
+    with pytest.raises(ValueError, match="^beams is "):
+        captioner.caption(captioner.pictures.test[0], beams=beams)
+
+
+def test_a_caption_that_is_no_text_is_named(captioner):
+    with pytest.raises(ValueError, match="^caption is 5"):
+        captioner.align(captioner.pictures.test[0], 5)

@@ -70,3 +70,9 @@ def test_an_unfinished_run_has_its_classes_from_the_corpus(opened, tmp_path):
     (tmp_path / "words.codec").write_bytes((folder / "words.codec").read_bytes())
     loader = spec("classification").loader(run.settings, tmp_path)
     assert loader.make(tmp_path, 1, run.params).classes == run.classes
+
+
+@pytest.mark.parametrize("text", [5, None, b"a", [5], (5,), {"a": 1}])
+def test_what_is_no_text_is_named(opened, text):
+    with pytest.raises(ValueError, match="^text is "):
+        opened[1].classify(text)

@@ -78,3 +78,11 @@ MANY = " ".join(f"@entity{n}" for n in range(20))
 def test_a_question_that_cannot_be_asked_is_named(reader, passage, query, named):
     with pytest.raises(ValueError, match=named):
         reader.answer(passage, query)
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"a", [5]])
+def test_a_question_that_is_no_text_is_named(reader, wrong):
+    with pytest.raises(ValueError, match="^passage is "):
+        reader.answer(wrong, "@placeholder came")
+    with pytest.raises(ValueError, match="^query is "):
+        reader.answer("@entity0 came .", wrong)

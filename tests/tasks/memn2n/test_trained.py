@@ -65,3 +65,14 @@ def test_its_reprs_are_short_and_it_is_drawn(opened):
     assert repr(run) == f"<memn2n on stories, step 7, {folder}>"
     assert answer.answer in repr(answer) and len(repr(answer)) < 200
     assert answer.plot("here").axes
+
+
+@pytest.mark.parametrize("story", [5, None, "John went home.", [5], [["a", 5]]])
+def test_a_story_that_is_no_list_of_sentences_is_named(opened, story):
+    with pytest.raises(ValueError, match="^story is "):
+        opened[1].answer(story, "where is john")
+
+
+def test_a_question_that_is_no_text_is_named(opened):
+    with pytest.raises(ValueError, match="^question is 5"):
+        opened[1].answer(["john went home"], 5)

@@ -43,3 +43,21 @@ def test_its_scores_are_the_runs(opened):
 def test_its_repr_is_short(opened):
     folder, _, run = opened
     assert repr(run) == f"<lstm on copy, step 7, {folder}>"
+
+
+@pytest.mark.parametrize("size", [5, None, (0,), (1.5,), (1, 2), ("5",), (2**63,)])
+def test_a_size_that_is_none_is_named(opened, size):
+    with pytest.raises(ValueError, match="^size is "):
+        opened[2].draw(size)
+
+
+@pytest.mark.parametrize("rows", [0, 1.5, "2", float("nan"), 2**63])
+def test_rows_that_are_no_number_are_named(opened, rows):
+    with pytest.raises(ValueError, match="^rows is "):
+        opened[2].scores((5,), rows=rows)
+
+
+@pytest.mark.parametrize("inputs", [5, None, np.zeros((2, 3)), np.zeros((1, 3, 2))])
+def test_inputs_of_another_shape_are_named(opened, inputs):
+    with pytest.raises(ValueError, match="^inputs have shape"):
+        opened[2](inputs)

@@ -184,7 +184,20 @@ def test_what_is_no_sentence_is_named(loaded, text):
         loaded.translate(text)
 
 
-@pytest.mark.parametrize("beams", [0, -1])
+@pytest.mark.parametrize("text", [5, None, b"a", {"a": 1}])
+def test_what_is_no_list_of_sentences_is_named(loaded, text):
+    with pytest.raises(ValueError, match="^text is "):
+        loaded.translate(text)
+
+
+def test_a_side_that_is_no_text_is_named(loaded):
+    with pytest.raises(ValueError, match="^source is 5"):
+        loaded.align(5, "a")
+    with pytest.raises(ValueError, match="^target is None"):
+        loaded.align("a", None)
+
+
+@pytest.mark.parametrize("beams", [0, -1, 1.5, "2", float("nan"), 2**63])
 def test_a_search_needs_a_beam(loaded, sources, beams):
     with pytest.raises(ValueError, match=f"beams is {beams}"):
         loaded.translate(sources[0], beams=beams)
@@ -192,7 +205,7 @@ def test_a_search_needs_a_beam(loaded, sources, beams):
 
 def test_weights_that_are_no_numbers_are_not_drawn(tmp_path):
     weights = np.array([[0.5, np.nan]])
-    with pytest.raises(ValueError, match="must be finite"):
+    with pytest.raises(ValueError, match="is nan; weights must be in"):
         AlignedTranslation(("a", "b"), ("c",), weights, 0.0).plot(tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
 
