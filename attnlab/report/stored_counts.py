@@ -3,18 +3,21 @@
 Counts are kept under the sha256 of the files that they come from (in the runs' own
 lists, `files.sha256`), p-values under that of the counts that were tested. So nothing
 there can be out of date: what has changed is looked for under another name, and not
-there. The file may be removed at any time; a damaged one is made anew.
+there. The file may be removed at any time; a damaged one is made anew. What has this
+name and was written by nobody's report stays as it is, and nothing is kept.
 """
 
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from attnlab.runs import Run, read_arrays, read_manifest, write_arrays
+from attnlab.runs.files import read_bytes
 
 NAME = ".report.npz"
 VERSION = 1  # to be raised when counts of the same files become other ones
@@ -104,6 +107,8 @@ class StoredCounts:
         same = self._asked.keys() == self._earlier.keys()
         if self.path is None or (same and self._tested == self._p_values):
             return
+        if not _is_own(self.path):
+            return
         text = json.dumps(self._tested, sort_keys=True).encode()
         arrays = {P_VALUES: np.frombuffer(text, np.uint8)}
         for key, parts in sorted(self._asked.items()):
@@ -111,6 +116,21 @@ class StoredCounts:
         # Somebody else's runs may be read only, and a report needs no such file.
         with contextlib.suppress(OSError):
             write_arrays(self.path, arrays)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a report has written a file, or there is none.
+
+    Of a damaged one the start tells: the archive's first array is that of p-values.
+    """
+    if not os.path.lexists(path):
+        return True
+    try:
+        start = read_bytes(path)[:100]
+    except (FileNotFoundError, ValueError):  # a folder, a pipe, a link to nothing
+        return False
+    name = f"{P_VALUES}.npy".encode()
+    return not start or (start[:2] == b"PK" and (len(start) < 100 or name in start))
 
 
 def _key(run: Run, kind: str, names: Sequence[str]) -> str:

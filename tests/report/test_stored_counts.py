@@ -131,6 +131,21 @@ def test_a_damaged_store_is_made_anew(copy, counted, content):
     assert (copy / NAME).read_bytes() == whole
 
 
+@pytest.mark.parametrize("kind", ["text", "archive", "folder"])
+def test_what_no_report_has_written_stays_as_it_is(copy, counted, kind):
+    path = copy / NAME
+    (copy / NAME).unlink(missing_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "text":
+        path.write_text("mine")
+    else:
+        runs.write_arrays(path, {"mine": np.arange(100)})
+    before = None if kind == "folder" else path.read_bytes()
+    store(copy)
+    assert path.is_dir() if before is None else path.read_bytes() == before
+
+
 def test_what_no_run_needs_any_more_goes(copy):
     store(copy)
     many = set(runs.read_arrays(copy / NAME))
