@@ -129,4 +129,6 @@ def opened_tar(path: str | Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(path) as archive:
             yield archive
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"{path} is not a whole archive: {error}") from None
+        # tarfile tells of every packing that it has tried, a line each.
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        raise ValueError(f"{path} is not a whole archive: {reason}") from None

@@ -138,3 +138,12 @@ def test_a_file_of_an_archive_that_would_fill_the_memory_is_refused(tmp_path):
         member.size = LARGEST + 1  # as its header may say
         with pytest.raises(ValueError, match="zeros unpacks to 0.5 GiB"):
             read_member(archive, member, path)
+
+
+def test_a_broken_archive_is_one_line(tmp_path):
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(b"\x1f\x8b no archive" * 50)
+    with pytest.raises(ValueError, match="a.tar.gz is not a whole archive: ") as error:
+        with opened_tar(path):
+            pass
+    assert "\n" not in str(error.value)
