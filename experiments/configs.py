@@ -236,6 +236,9 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = f" for {error.filename}" if error.filename else ""
         return f"no space left{place}; make room, and the same command goes on"
+    wrong = re.fullmatch(r'Invalid value "(.*)" for JAX flag (\w+)', str(error))
+    if wrong:  # of the environment, which JAX reads as it is imported
+        return _jax_variable(error, wrong[2].upper(), wrong[1])
     values = _config_values()
     missing = [value for value in values if not Path(value.split(":")[0]).is_file()]
     if missing:
@@ -261,6 +264,14 @@ def _explain(error: Exception) -> str | None:
             hint = f"; did you mean {'.'.join(parts)}?" if guess else ""
             return f"unknown setting {name!r}{hint}"
     return None
+
+
+def _jax_variable(error: Exception, name: str, value: str) -> str:
+    """A line on a variable of JAX; only the frame that refused it knows the choices."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    choices = frames[-1].f_locals.get("enum_values") if frames else None
+    hint = f"; choose {', '.join(map(repr, choices))}" if choices else ""
+    return f"{name} is {value!r}{hint}"
 
 
 @contextmanager

@@ -267,6 +267,19 @@ def test_what_is_no_config_file_is_one_line(program, tmp_path, content, expected
     assert not (tmp_path / "w").exists()
 
 
+def test_a_variable_of_jax_is_named_with_its_choices(capsys):
+    def refuse():
+        enum_values = ["default", "highest"]
+        assert enum_values
+        raise ValueError('Invalid value "no" for JAX flag jax_default_matmul_precision')
+
+    assert configs.answer(refuse, "train") == 2
+    expected = (
+        "train: JAX_DEFAULT_MATMUL_PRECISION is 'no'; choose 'default', 'highest'"
+    )
+    assert capsys.readouterr().err == f"{expected}\n"
+
+
 @pytest.mark.parametrize("sweep", [lambda: None, lambda add, more: None, 5])
 def test_a_sweep_that_does_not_take_rows_names_its_file(sweep):
     module = ModuleType("mine")
