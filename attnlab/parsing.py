@@ -15,7 +15,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from attnlab.settings import RUN_KEYS, Choice, Settings
+from attnlab.settings import MOST, RUN_KEYS, Choice, Settings
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -50,7 +50,22 @@ def parse(kind: type[Kind], config: Mapping[str, object]) -> Kind:
         return kind.model_validate_json(json.dumps(plain), strict=True)
     except ValidationError as error:
         lines = [_sentence(kind, plain, item) for item in error.errors()]
-        raise ValueError("\n".join(dict.fromkeys(lines))) from None
+        raise ValueError("\n".join(_joined(lines))) from None
+
+
+def _joined(lines: Sequence[str]) -> list[str]:
+    """The same lines, once each; what a value may be instead of several kinds is one
+    line: "train.devices is 0; it must be at least 1, or choose 'all'"."""
+    allowed: dict[str, list[str]] = {}  # by the setting and its value
+    for line in dict.fromkeys(lines):
+        # Unknown settings and those that do not go together are sentences of their own.
+        of, is_value, what = line.partition("; ")
+        head = of if is_value and " is " in of else line
+        allowed.setdefault(head, []).append(what if head == of else "")
+    return [
+        f"{head}; {', or '.join(whats)}" if any(whats) else head
+        for head, whats in allowed.items()
+    ]
 
 
 def is_utf8(text: str) -> bool:
@@ -97,6 +112,11 @@ def _sentence(kind: type[Settings], config: Mapping, error: Mapping) -> str:
         return message
     value = _value_at(config, places)
     message = message.removeprefix("Input should be ")
+    default = known[path].default if path in known else None
+    if error["type"] in ("tuple_type", "missing", "too_long"):
+        message = "it must be a list" + (f" such as {default!r}" if default else "")
+    if error["type"] == "dict_type" or message == "an object":
+        message = "it must be a mapping"
     if message.startswith(("a valid", "greater", "less", "finite", "one of")):
         message = f"it must be {message}"
     elif message.startswith("'"):
@@ -189,7 +209,7 @@ def allowed(field: FieldInfo) -> str:
         f"{text} {getattr(item, name)}"
         for item in field.metadata
         for name, text in bounds.items()
-        if getattr(item, name, None) is not None
+        if getattr(item, name, None) not in (None, MOST)  # of 32 bits: no choice
     ]
     return " ".join([_kind_name(field.annotation), ", ".join(words)]).strip()
 

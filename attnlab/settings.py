@@ -44,8 +44,15 @@ RUN_KEYS = ("version", "row", "slug", "order", "places")
 """What a config.json has beside settings: which row of which sweep it is."""
 
 # Types of settings that recur. Numbers are always finite.
-Count = Annotated[int, Field(ge=1)]
-Size = Annotated[int, Field(ge=0)]
+# Steps and the like are counted in 32 bits on a device.
+MOST = 2**31 - 1
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Size = Annotated[int, Field(ge=0, le=MOST)]
+# Of an axis of arrays: rows of a batch, units of a layer. Far more than fits anywhere,
+# and little enough for the product of two to be counted.
+MOST_UNITS = 1_000_000
+Units = Annotated[int, Field(ge=1, le=MOST_UNITS)]
+UnitsOrNone = Annotated[int, Field(ge=0, le=MOST_UNITS)]
 # Of parts that are made one by one: layers, hops, heads, shapes of batches.
 MOST_FEW = 1_000
 Few = Annotated[int, Field(ge=1, le=MOST_FEW)]
@@ -171,7 +178,7 @@ class TrainSettings(Settings):
 
     steps: Count = 1500
     """Updates of the parameters."""
-    batch_size: Count = 64
+    batch_size: Units = 64
     """Examples of an update."""
     devices: Count | Literal["all"] = 1
     """Devices of each process that share the rows of a batch."""

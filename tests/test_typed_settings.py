@@ -469,3 +469,28 @@ def test_settings_import_neither_jax_nor_ml_collections():
 def test_bytes_that_are_not_utf8_name_their_setting():
     with pytest.raises(ValueError, match=r"^train.stop_on is 'a\\udcff'; .* UTF-8$"):
         parse(Whole, {"train": {"stop_on": "a\udcff"}})
+
+
+@pytest.mark.parametrize("value", [10**12, 2**63, -1, 0])
+def test_sizes_of_arrays_are_bounded_by_name(value):
+    for name in ("batch_size", "halve_after", "warmup"):
+        given = value if name != "warmup" else value or -1
+        with pytest.raises(ValueError, match=f"^train.{name} is {given}; it must be "):
+            parse(Whole, {"train": {name: given}})
+
+
+@pytest.mark.parametrize("value", [5, [5], [1, 2, 3], "abc"])
+def test_what_is_no_pair_is_named_with_an_example(value):
+    with pytest.raises(ValueError) as error:
+        parse(Whole, {"part": {"lengths": value}})
+    assert str(error.value) == (
+        f"part.lengths is {value!r}; it must be a list such as (3, 6)"
+    )
+
+
+def test_kinds_that_a_setting_may_be_are_one_line():
+    with pytest.raises(ValueError) as error:
+        parse(Whole, {"part": {"devices": 0}})
+    (line,) = str(error.value).splitlines()
+    assert line.startswith("part.devices is 0; it must be ")
+    assert "or equal to 1, or " in line and "'all'" in line

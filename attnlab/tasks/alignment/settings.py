@@ -2,7 +2,10 @@
 
 from typing import Annotated, Literal, cast
 
+from pydantic import Field
+
 from attnlab.settings import (
+    MOST,
     Choice,
     Count,
     DataSettings,
@@ -12,14 +15,17 @@ from attnlab.settings import (
     Positive,
     Settings,
     Share,
-    Size,
     TaskSettings,
     TrainSettings,
+    Units,
+    UnitsOrNone,
     Widths,
     with_corpora,
 )
 from attnlab.text.pairs import Corpus
 from attnlab.text.parallel_corpora import CORPORA
+
+Vocabulary = Annotated[int, Field(ge=5, le=MOST)]  # four special tokens and a word
 
 
 @with_corpora(CORPORA)
@@ -29,9 +35,9 @@ class AlignmentData(DataSettings):
     file_options = {"files": ("train", "dev", "test", "gold")}
 
     name: str = "synthetic"
-    source_vocabulary: Count = 50_000
+    source_vocabulary: Vocabulary = 50_000
     """Largest size, the four special tokens included."""
-    target_vocabulary: Count = 50_000
+    target_vocabulary: Vocabulary = 50_000
     """Largest size, the four special tokens included."""
     min_count: Count = 3
     """Times that a word must occur in training to be in a vocabulary."""
@@ -55,7 +61,7 @@ class AlignmentModel(Settings):
     """Two directions of the same kind: what a word is made of, and which word follows
     which."""
 
-    embedding: Count = 64
+    embedding: Units = 64
     """Width of the word embeddings, E."""
     transition: Annotated[str, Choice("attnlab.attention.transitions:TRANSITIONS")] = (
         "jumps-by-word"
@@ -67,7 +73,7 @@ class AlignmentModel(Settings):
     """Probability that a word is a translation of nothing; 0: none is."""
     neighbors: FewOrNone = 1
     """Words on either side that change what a source word says; 0: none."""
-    spelling: Size = 128
+    spelling: UnitsOrNone = 128
     """Width of the features of how words are spelled, the same in both languages; 0:
     words are known by their numbers alone."""
     random_spelling: bool = False
@@ -79,8 +85,8 @@ class AlignmentModel(Settings):
 class AlignmentTrain(TrainSettings):
     """How parameters are learned."""
 
-    batch_size: Count = 64
-    token_budget: Size = 2048
+    batch_size: Units = 64
+    token_budget: UnitsOrNone = 2048
     """If set: padded tokens of a batch's wider side, instead of `batch_size`."""
     learning_rate: Positive = 5e-3
     candidates: Count = 1024
@@ -99,7 +105,7 @@ class AlignmentTrain(TrainSettings):
 class AlignmentEvaluate(Settings):
     """How links are chosen and judged."""
 
-    sentences: Count = 64
+    sentences: Units = 64
     """Rows of an evaluation batch."""
     edges: Widths = (24, 48)
     """Widths that sentences are padded to."""

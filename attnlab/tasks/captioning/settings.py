@@ -15,6 +15,7 @@ from attnlab.settings import (
     Fraction,
     NonNegative,
     PredictSettings,
+    Units,
     with_corpora,
 )
 from attnlab.tasks.captioning.batches import Pictures
@@ -68,15 +69,15 @@ class CaptioningModel(AttentionSettings):
     annotations: Literal["conv", "given"] = "conv"
     """What is attended to: the cells of a small convolutional network that is trained
     along, or the features that the data hold."""
-    channels: tuple[Count, ...] = (32, 64)
+    channels: tuple[Units, ...] = (32, 64)
     """Widths of the convolutions, each of which halves the picture."""
     cell: Annotated[str, Choice("attnlab.nn.cells:CELLS")] = "lstm"
     """The decoder's recurrent cell."""
-    embedding: Count = 64
+    embedding: Units = 64
     """Width of the words' embeddings, and of the readout."""
-    hidden: Count = 64
+    hidden: Units = 64
     """Units of the decoder."""
-    attention_hidden: Count = 64
+    attention_hidden: Units = 64
     """Units inside the score."""
     gate: bool = True
     """Whether the decoder scales each context by a gate, a scalar."""
@@ -112,7 +113,7 @@ class CaptioningTrain(DecoderTrainSettings):
 class CaptioningEvaluate(PredictSettings):
     """How captions are generated and judged."""
 
-    pictures: Count = 64
+    pictures: Units = 64
     """Rows of an evaluation batch."""
     dev_pictures: Count = 200
     """Pictures of the development set that are judged during training."""

@@ -18,6 +18,7 @@ from attnlab.settings import (
     PredictSettings,
     Size,
     TrainSettings,
+    Units,
     with_corpora,
 )
 from attnlab.tasks.classification.corpora import CORPORA
@@ -69,11 +70,11 @@ class ClassificationModel(AttentionSettings):
     """The recurrent cell."""
     layers: Few = 1
     """Layers of the encoder."""
-    embedding: Count = 32
+    embedding: Units = 32
     """Width of the word embeddings, E."""
-    hidden: Count = 32
+    hidden: Units = 32
     """Width of the encoder, a direction."""
-    attention_hidden: Count = 32
+    attention_hidden: Units = 32
     """Width of the hidden layer of the scores that have one."""
     dropout: Fraction = 0.2
     """Share of entries that are dropped, of the pooled vector and between layers."""
@@ -125,7 +126,7 @@ class ClassificationTrain(TrainSettings):
 class ClassificationEvaluate(PredictSettings):
     """How the classifier is judged."""
 
-    sentences: Count = 250
+    sentences: Units = 250
     """Rows of an evaluation batch."""
     dev_sentences: Count = 2_000
     """Sentences of the development set that are evaluated in training, the first."""

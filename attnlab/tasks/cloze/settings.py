@@ -16,6 +16,7 @@ from attnlab.settings import (
     Settings,
     Size,
     TrainSettings,
+    Units,
     with_corpora,
 )
 from attnlab.tasks.cloze.corpora import CORPORA
@@ -81,13 +82,13 @@ class ClozeModel(AttentionSettings):
     """The recurrent cell."""
     layers: Few = 1
     """Layers of the encoders, or of the deep LSTM."""
-    embedding: Count = 64
+    embedding: Units = 64
     """Width of the words' embeddings."""
-    hidden: Count = 64
+    hidden: Units = 64
     """Units of a direction of an encoder, or of a layer of the deep LSTM."""
-    attention_hidden: Count = 64
+    attention_hidden: Units = 64
     """Units inside the score."""
-    readouts: Count = 64
+    readouts: Units = 64
     """Width of the readout both."""
     dropout: Fraction = 0.1
     """Share of embeddings and readouts that are dropped."""
@@ -105,7 +106,7 @@ class ClozeTrain(TrainSettings):
     """How parameters are learned."""
 
     steps: Count = 2000
-    batch_size: Count = 32
+    batch_size: Units = 32
     learning_rate: Positive = 3e-3
     warmup: Size = 100
     stop_on: Literal["accuracy", "loss", "pointing"] = "accuracy"
@@ -114,7 +115,7 @@ class ClozeTrain(TrainSettings):
 class ClozeEvaluate(Settings):
     """How the reader is judged."""
 
-    questions: Count = 250
+    questions: Units = 250
     """Rows of an evaluation batch."""
 
 

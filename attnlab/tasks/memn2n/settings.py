@@ -27,6 +27,7 @@ from attnlab.settings import (
     Settings,
     Size,
     TrainSettings,
+    Units,
     with_corpora,
 )
 from attnlab.tasks.memn2n.batches import Stories
@@ -63,7 +64,7 @@ class MemN2NModel(AttentionSettings):
     """How well the question matches a memory; any but none."""
     hops: Few = 3
     """Reads of the memory, one after the other."""
-    width: Count = 20
+    width: Units = 20
     """Numbers of an embedded word, E."""
     memory: Count = 50
     """Sentences that a story keeps, the latest."""
@@ -84,7 +85,7 @@ class MemN2NModel(AttentionSettings):
     empty_slots: bool = True
     """Places of the memory without a sentence take part, as in the released code; else
     they are masked."""
-    hidden: Count = 64
+    hidden: Units = 64
     """Units of the baseline."""
 
     @model_validator(mode="after")
@@ -130,7 +131,7 @@ class MemN2NTrain(TrainSettings):
 
     steps: Count = 3_360
     """Updates of the parameters: 120 epochs of 900 questions."""
-    batch_size: Count = 32
+    batch_size: Units = 32
     """Questions of an update."""
     optimizer: Literal["adam", "sgd", "adadelta", "rmsprop"] = "sgd"
     """The optimizer, optax's."""
@@ -163,7 +164,7 @@ class MemN2NTrain(TrainSettings):
 class MemN2NEvaluate(Settings):
     """How answers are judged."""
 
-    questions: Count = 250
+    questions: Units = 250
     """Questions of an evaluation batch."""
     shown: Size = 100
     """Test questions whose weights are written into the run folder."""

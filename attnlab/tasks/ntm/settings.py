@@ -15,6 +15,7 @@ from attnlab.settings import (
     Size,
     TaskSettings,
     TrainSettings,
+    Units,
     with_corpora,
 )
 from attnlab.tasks.ntm.data import PROBLEMS, Problem
@@ -57,15 +58,15 @@ class NTMModel(Settings):
     """ntm, or lstm: stacked LSTM layers without a memory, the baseline."""
     controller: Literal["lstm", "feed-forward"] = "lstm"
     """What emits the heads."""
-    hidden: Count = 100
+    hidden: Units = 100
     """Units of the controller."""
     layers: Few = 1
     """Layers of the baseline."""
-    units: Count = 256
+    units: Units = 256
     """Units of each layer of the baseline."""
-    slots: Count = 128
+    slots: Units = 128
     """Rows of the memory, S."""
-    width: Count = 20
+    width: Units = 20
     """Numbers in a row of the memory, C."""
     read_heads: Few = 1
     """Heads that read."""
@@ -86,7 +87,7 @@ class NTMTrain(TrainSettings):
 
     steps: Count = 6000
     """Updates of the parameters."""
-    batch_size: Count = 16
+    batch_size: Units = 16
     """Sequences of an update."""
     learning_rate: Positive = 1e-3
     """The highest learning rate of the schedule."""
@@ -104,7 +105,7 @@ class NTMTrain(TrainSettings):
 class NTMEvaluate(Settings):
     """How the machine is judged."""
 
-    sequences: Count = 200
+    sequences: Units = 200
     """Sequences of the development set, and of each size tested."""
 
 

@@ -78,8 +78,8 @@ def make_codecs(settings: TranslationSettings, corpus: Corpus) -> tuple[Codec, C
         sources = [pair.source for pair in corpus.train]
         targets = [pair.target for pair in corpus.train]
         return (
-            Subwords.train(sources, data.source_vocabulary),
-            Subwords.train(targets, data.target_vocabulary),
+            _subwords(sources, data.source_vocabulary, "source"),
+            _subwords(targets, data.target_vocabulary, "target"),
         )
     sizes = data.source_vocabulary, data.target_vocabulary
     source, target = Vocabulary.build_both(corpus.train, sizes, data.min_count)
@@ -87,6 +87,13 @@ def make_codecs(settings: TranslationSettings, corpus: Corpus) -> tuple[Codec, C
         vocabularies.not_empty(source, data.min_count, "source"),
         vocabularies.not_empty(target, data.min_count, "target"),
     )
+
+
+def _subwords(sentences: list, size: int, side: str) -> Subwords:
+    try:
+        return Subwords.train(sentences, size)
+    except ValueError as error:
+        raise ValueError(f"data.{side}_vocabulary is {size}: {error}") from None
 
 
 def unknown_words(corpus: Corpus, source: Codec, target: Codec) -> list[str]:

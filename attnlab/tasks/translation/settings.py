@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from attnlab.settings import (
+    MOST,
     ChainSettings,
     Choice,
     Count,
@@ -17,12 +18,15 @@ from attnlab.settings import (
     NonNegative,
     PredictSettings,
     Share,
-    Size,
+    Units,
+    UnitsOrNone,
     Widths,
     with_corpora,
 )
 from attnlab.text.pairs import Corpus
 from attnlab.text.parallel_corpora import CORPORA
+
+Vocabulary = Annotated[int, Field(ge=5, le=MOST)]  # four special tokens and a word
 
 
 @with_corpora(CORPORA)
@@ -38,9 +42,9 @@ class TranslationData(DataSettings):
     name: str = "synthetic"
     units: Literal["words", "subwords"] = "words"
     """What a sentence is cut into: words, or pieces of SentencePiece."""
-    source_vocabulary: Count = 10_000
+    source_vocabulary: Vocabulary = 10_000
     """Largest size, the four special tokens included."""
-    target_vocabulary: Count = 10_000
+    target_vocabulary: Vocabulary = 10_000
     """Largest size, the four special tokens included."""
     min_count: Count = 1
     """Times that a word must occur in training to be in a vocabulary."""
@@ -88,16 +92,16 @@ class TranslationModel(ChainSettings):
     """Directions that the source is read in."""
     layers: Few = 1
     """Layers of the encoder and of the decoder; bahdanau's decoder has one."""
-    embedding: Count = 64
+    embedding: Units = 64
     """Width of the word embeddings, E."""
-    hidden: Count = 64
+    hidden: Units = 64
     """Width of the decoder, H."""
-    encoder_hidden: Size = 0
+    encoder_hidden: UnitsOrNone = 0
     """Width of the encoder, a direction; 0: as `hidden`. The score dot needs half of
     that, or encoder uni."""
-    attention_hidden: Count = 64
+    attention_hidden: Units = 64
     """Width of the hidden layer of the scores that have one."""
-    readouts: Count = 64
+    readouts: Units = 64
     """Width of what the vocabulary reads, R."""
     readout: Literal["full", "additive", "lexical"] = "full"
     """What the vocabulary reads: full, the paper's own; additive, a sum of what is read
@@ -136,7 +140,7 @@ class TranslationModel(ChainSettings):
 class TranslationTrain(DecoderTrainSettings):
     """How parameters are learned."""
 
-    token_budget: Size = 0
+    token_budget: UnitsOrNone = 0
     """If set: padded tokens of a batch's wider side, instead of `batch_size`."""
     stop_on: Literal["bleu", "perplexity", "error_rate", "accuracy"] = "bleu"
     """The development score that chooses the best checkpoint; error_rate and accuracy
@@ -151,7 +155,7 @@ class TranslationTrain(DecoderTrainSettings):
 class TranslationEvaluate(PredictSettings):
     """How translations are searched and judged."""
 
-    sentences: Count = 128
+    sentences: Units = 128
     """Rows of an evaluation batch; half as many hypotheses are searched at once."""
     edges: Widths = ()
     """Widths that sentences are padded to; (): `data.edges`, or 24 and 48."""
