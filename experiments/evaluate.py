@@ -13,8 +13,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from experiments.arguments import Parser, path, text
+
+if TYPE_CHECKING:
+    from attnlab.text.pairs import Corpus
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     prepare_process()
     import attnlab
+    from attnlab.tasks.translation.data import unknown_words
     from attnlab.tasks.translation.evaluate_alignment import Direction, compare, render
     from attnlab.tasks.translation.trained import TrainedTranslation
     from experiments.configs import last_line
@@ -58,6 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                     f"translate back; it goes from {other.source_language} to "
                     f"{other.target_language}"
                 )
+        for each, of in ((run, "--run"), (reverse, "--reverse")):
+            if each is not None:
+                gold = gold_of(corpus, turned=each is reverse)
+                codecs = each.translator.source, each.translator.target
+                for line in unknown_words(gold, *codecs):
+                    last_line(f"{of}: {line}")
         tables = compare(
             corpus.gold,
             Direction(run.translator, run.params),
@@ -72,6 +83,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def gold_of(corpus: "Corpus", turned: bool) -> "Corpus":
+    """The gold sets of a corpus without its other texts.
+
+    Args:
+      corpus: of a run.
+      turned: for a model that translates back: source and target change places.
+
+    Returns:
+      The corpus.
+    """
+    gold = corpus.gold
+    if turned:
+        gold = {
+            name: [
+                pair._replace(source=pair.target, target=pair.source) for pair in pairs
+            ]
+            for name, pairs in gold.items()
+        }
+    return corpus._replace(train=[], dev=[], test=[], gold=gold)
 
 
 def _place(text: str) -> tuple[str, str]:
