@@ -95,7 +95,7 @@ class Whole(Settings):
         ("lengths", [6, 3], "least, most"),
         ("lengths", [0, 3], "greater than or equal to 1"),
         ("lengths", [3], "."),
-        ("lengths", "3", "array"),
+        ("lengths", "3", "list such as (3, 6)"),
         ("edges", [1, 2.5], "integer"),
         ("devices", 0, "greater than or equal to 1"),
         ("devices", "some", "'all'"),
