@@ -2,7 +2,9 @@
 
 Text that is cut has its words between ASCII blanks and tabs, as the tools have it that
 made gold links for it. Every other sign is part of a word: no-break and ideographic
-blanks, marks of direction, U+2028. (A line ends at a newline alone, see `read_text`.)
+blanks, marks of direction, U+2028, U+FEFF. At the start of a file alone U+FEFF is the
+mark of its byte order, which is no part of the text. (A line ends at a newline alone,
+see `read_text`.)
 """
 
 import re

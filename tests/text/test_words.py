@@ -12,6 +12,7 @@ from attnlab.tasks.classification.imdb import words_of as review_words
 from attnlab.tasks.cloze.questions import read_questions
 from attnlab.tasks.memn2n.babi import words_of as story_words
 from attnlab.text.files import files
+from attnlab.text.read_text import read_lines
 from attnlab.text.streams import PairStream
 from attnlab.text.subwords import Subwords
 from attnlab.text.vocabulary import SPECIALS, Vocabulary
@@ -134,3 +135,10 @@ def test_such_a_vocabulary_is_read_again(tmp_path):
     vocabulary = Vocabulary.build([["a", *SPECIALS]])
     vocabulary.save(tmp_path / "a.codec")
     assert Vocabulary.load(tmp_path / "a.codec").words == vocabulary.words
+
+
+def test_a_mark_of_byte_order_is_one_at_the_start_of_a_file_alone(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("\ufeffa b\ufeff\n\ufeffc\n".encode())
+    lines = [split_words(line) for line in read_lines(path)]
+    assert lines == [["a", "b\ufeff"], ["\ufeffc"]]
