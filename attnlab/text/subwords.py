@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from attnlab.runs.files import read_bytes
 from attnlab.text.vocabulary import (
     BOS,
     EOS,
@@ -247,6 +248,6 @@ def load_codec(path: str | Path) -> Vocabulary | Subwords:
     Raises:
       ValueError: naming a file that is neither.
     """
-    with open(path, "rb") as file:
-        start = file.read(len(HEADER))  # ASCII: as many bytes as letters
+    # ASCII: as many bytes as letters. A pipe is refused, and not waited for.
+    start = read_bytes(path)[: len(HEADER)]
     return Vocabulary.load(path) if start == HEADER.encode() else Subwords.load(path)

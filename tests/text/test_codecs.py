@@ -1,5 +1,7 @@
 """Vocabulary and Subwords through one battery, then each alone."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -153,3 +155,9 @@ def test_bad_subword_arguments_are_named():
         Subwords.train(SENTENCES, 60, kind="wordpiece")
     with pytest.raises(ValueError, match="cannot train 5 subwords: .*smaller than"):
         Subwords.train(SENTENCES, 5)
+
+
+def test_a_pipe_is_no_vocabulary_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "source.codec")
+    with pytest.raises(ValueError, match="source.codec is no file"):
+        load_codec(tmp_path / "source.codec")
