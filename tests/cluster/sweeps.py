@@ -56,7 +56,7 @@ class Sweep:
     def interrupt(self) -> None:
         """As Ctrl-C does it."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(timeout=60) == 130, self.said()
+        assert self.process.wait(timeout=ENOUGH) == 130, self.said()
         assert "interrupted; the same command goes on" in self.said()
 
     def learning(self, place: str) -> "Run":
