@@ -55,11 +55,12 @@ def apply(root: Path, name: str, lines: list[str]) -> None:
 RECIPES = recipes()
 
 
-def test_the_six_recipes_are_there():
+def test_the_seven_recipes_are_there():
     names = [recipe.title for recipe in RECIPES]
     assert names == [
         "A score",
         "An option of a score",
+        "A transition between hard reads",
         "A learning rule",
         "A task",
         "A corpus",

@@ -11,6 +11,7 @@ exp(log_potentials[c, s]) w_t(s).
 To add one, write a factory here and a line in `TRANSITIONS`.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -160,6 +161,24 @@ TRANSITIONS: dict[str, Callable[..., Transition]] = {
     "jumps-by-word": jumps_by_word,
     "monotonic": monotonic,
 }
+
+
+def make_transition(name: str, **options: int) -> Transition:
+    """The transition of a name.
+
+    Args:
+      name: in TRANSITIONS.
+      **options: arguments of factories, such as reach; those that this one takes count.
+
+    Returns:
+      The Transition.
+
+    Raises:
+      ValueError: for a value that it refuses.
+    """
+    make = TRANSITIONS[name]
+    takes = inspect.signature(make).parameters
+    return make(**{option: options[option] for option in options if option in takes})
 
 
 def _distances(size: int, reach: int) -> jax.Array:

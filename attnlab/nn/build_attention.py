@@ -2,7 +2,7 @@
 
 from attnlab.attention.base import Attention
 from attnlab.attention.presets import build, options_of
-from attnlab.attention.transitions import TRANSITIONS, Transition
+from attnlab.attention.transitions import Transition, make_transition
 from attnlab.settings import ChainSettings, LearningSettings
 
 
@@ -42,5 +42,4 @@ def transition_of(settings: LearningSettings) -> Transition | None:
     model = settings.model
     if settings.estimator.learning != "chain" or not isinstance(model, ChainSettings):
         return None
-    make = TRANSITIONS[model.transition]
-    return make() if model.transition == "none" else make(model.reach)
+    return make_transition(model.transition, reach=model.reach)

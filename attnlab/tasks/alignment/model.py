@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attnlab.attention.base import Dims, Params
-from attnlab.attention.transitions import TRANSITIONS, Transition
+from attnlab.attention.transitions import make_transition
 from attnlab.estimators.chain import Chain
 from attnlab.masking import length_mask, zero_padding
 from attnlab.nn.cells import dense
@@ -51,7 +51,7 @@ def make_aligner(settings: AlignmentModel) -> Aligner:
     Returns:
       The Aligner.
     """
-    transition = _transition(settings)
+    transition = make_transition(settings.transition, reach=settings.reach)
     width, spelling = settings.embedding, settings.spelling
     seen = (2 * settings.neighbors + 1) * width
 
@@ -172,8 +172,3 @@ def _shift(array: jax.Array, by: int) -> jax.Array:
 
 def _drop(rng: jax.Array | None, array: jax.Array, share: float) -> jax.Array:
     return array if rng is None or not share else dropout(rng, array, share)
-
-
-def _transition(settings: AlignmentModel) -> Transition:
-    make = TRANSITIONS[settings.transition]
-    return make() if settings.transition == "none" else make(settings.reach)
