@@ -298,7 +298,7 @@ def test_a_sweep_that_does_not_take_rows_names_its_file(sweep):
         (evaluate.main, ["--run=a", "--reverse="]),
         (align_text.main, ["--source=", "--target=a", "--out=b"]),
     ],
-    ids=str,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value.__module__,
 )
 def test_an_empty_path_is_one_line(capsys, main, flags):
     with pytest.raises(SystemExit) as stop:
