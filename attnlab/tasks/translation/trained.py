@@ -36,13 +36,16 @@ class AlignedTranslation(NamedTuple):
 
     source: S words. target: T words. alignment [T, S]: row t are the weights over the
     source words that chose target word t. score: the log-probability, divided by the
-    length penalty where a beam searched; nan where the translation was given.
+    length penalty where a beam searched; nan where the translation was given. null:
+    whether the model can say a word of nothing (`model.null` above 0), of which the
+    probability is what a row lacks to one.
     """
 
     source: tuple[str, ...]
     target: tuple[str, ...]
     alignment: np.ndarray
     score: float
+    null: bool = False
 
     def __str__(self) -> str:
         return " ".join(self.target)
@@ -65,9 +68,10 @@ class AlignedTranslation(NamedTuple):
         """The most attended source word of each target word.
 
         Returns:
-          Links (source index, target index) from 0, as in Pharaoh's format.
+          Links (source index, target index) from 0, as in Pharaoh's format; with `null`
+          none of a target word that is likelier said of nothing than of any word.
         """
-        return reverse(aer.argmax_links(self.alignment))
+        return reverse(aer.argmax_links(self.alignment, null=self.null))
 
     def plot(
         self, path: str | Path, *, title: str = "", font: str | None = None
@@ -166,7 +170,8 @@ class TrainedTranslation:
         words = [split_words(sentence) for sentence in sentences]
         search = search_of(self.settings.evaluate, beams)
         translations = self.translator.translate(self.params, words, search)
-        aligned = [AlignedTranslation(*translation) for translation in translations]
+        null = self.translator.null
+        aligned = [AlignedTranslation(*each, null=null) for each in translations]
         return aligned[0] if isinstance(text, str) else aligned
 
     def align(
@@ -193,7 +198,8 @@ class TrainedTranslation:
         if not (pair.source and pair.target):
             raise ValueError(f"a side of the pair is empty: {source!r}, {target!r}")
         weights = self.translator.align(self.params, [pair], kind)[0]
-        return AlignedTranslation(pair.source, pair.target, weights, float("nan"))
+        null, score = self.translator.null, float("nan")
+        return AlignedTranslation(pair.source, pair.target, weights, score, null)
 
 
 def loader(settings: TranslationSettings, folder: Path) -> Loader:

@@ -1,5 +1,8 @@
 """attnlab.load: translate, align and plot with the checkpoint of a run."""
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,6 +68,23 @@ def test_rows_of_an_alignment_sum_to_one_and_links_are_their_largest(loaded, sou
     np.testing.assert_allclose(actual.alignment.sum(axis=1), 1.0, rtol=1e-4)
     largest = {(int(s), t) for t, s in enumerate(actual.alignment.argmax(axis=1))}
     assert actual.links() == largest
+
+
+def test_a_word_that_is_likelier_of_nothing_has_no_link():
+    weights = np.array([[0.5, 0.2], [0.3, 0.2], [0.0, 0.0]])  # lack 0.3, 0.5 and 1
+    pair = AlignedTranslation(("a", "b"), ("x", "y", "z"), weights, 0.0)
+    assert pair.links() == {(0, 0), (0, 1)}
+    assert pair._replace(null=True).links() == {(0, 0)}
+
+
+def test_a_model_says_whether_words_may_be_of_nothing(loaded, sources):
+    assert not loaded.align(sources[0], "a b").null
+    assert not loaded.translate(sources[0]).null
+    translator = copy.copy(loaded.translator)
+    translator.null = True
+    chain = dataclasses.replace(loaded, translator=translator)
+    assert chain.align(sources[0], "a b", kind="posterior").null
+    assert chain.translate(sources[0]).null
 
 
 def test_the_posterior_reads_the_target_word_too(loaded, folder):
