@@ -1,9 +1,6 @@
 """Alignments as heat maps: one with its gold links, or one sentence under all variants.
 
-Gray with white = 1 on black = 0, as in Bahdanau et al. 2014 (Fig. 3) and Luong et al.
-2015 (Fig. 7): the images can be laid beside the papers' own, the zeros of a local
-window or of sparsemax stay plainly black, and gray leaves color free to mean one
-thing, the gold links, which no map of many hues would.
+What they are drawn with, and why in gray, is in `heat_map_parts.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnlab.report import figures
-from attnlab.report.figures import WIDTH, blank, plain, styled
+from attnlab.report.figures import blank, plain, styled
+from attnlab.report.heat_map_parts import (
+    cell_size,
+    color_bar,
+    label_words,
+    mark,
+    show,
+)
 from attnlab.runs import AlignedSentence
 
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-LONGEST = 40  # letters of a word that a picture shows
 GOLD = "#F07D13"
 SLACK = 0.01  # of weights, beyond 0 and 1
 
@@ -148,10 +151,10 @@ def heat_map(pair: AlignedSentence, *, title: str = "", gold: bool = True) -> Fi
       ValueError: where the weights are none of these words.
     """
     _check(np.asarray(pair.weights), (len(pair.target), len(pair.source)))
-    cell = _cell(len(pair.source), limit=0.21)
+    cell = cell_size(len(pair.source), limit=0.21)
     figure, [[axes]] = _grid(pair, cell, rows=1, columns=1)
     image = _draw(axes, pair, cell, title, gold)
-    _bar(figure, axes, image)
+    color_bar(figure, axes, image)
     if gold and pair.possible:
         _mark_legend(axes, bool(pair.possible - pair.sure))
     # Notebooks ask for this; matplotlib itself has pictures for pyplot's figures only.
@@ -163,10 +166,10 @@ def _draw(
     axes: Axes, pair: AlignedSentence, cell: float, title: str, gold: bool = True
 ) -> AxesImage:
     """Weights, words at the sides, marks of `cell` inches, and a title."""
-    image = _show(axes, pair.weights)
-    _words(axes, pair, cell, left=True, top=True)
+    image = show(axes, pair.weights)
+    label_words(axes, pair.source, pair.target, cell)
     if gold:
-        _mark(axes, pair, cell)
+        _mark_gold(axes, pair, cell)
     if title:
         axes.set_title(plain(title), pad=5, loc="left")
     return image
@@ -209,26 +212,28 @@ def panel(
             raise ValueError(f"{name!r}: {error}") from None
     images = len(pairs) + (gold is not None)
     columns = columns or _columns(images, len(first.source))
-    cell = _cell(len(first.source) * columns, limit=0.16)
+    cell = cell_size(len(first.source) * columns, limit=0.16)
     rows = math.ceil(images / columns)
     figure, grid = _grid(first, cell, rows=rows, columns=columns)
     places = [axes for row in grid for axes in row]
     drawn = []
     for axes, (title, pair) in zip(places, pairs.items(), strict=False):
-        drawn.append(_show(axes, pair.weights))
+        drawn.append(show(axes, pair.weights))
         axes.set_title(plain(title), pad=4, fontsize=7.5)
         if marks:
-            _mark(axes, pair, cell)
+            _mark_gold(axes, pair, cell)
     if gold is not None:
         # Black, on which gold links alone are seen.
-        _show(places[images - 1], np.zeros_like(first.weights))
+        show(places[images - 1], np.zeros_like(first.weights))
         places[images - 1].set_title(plain(gold), pad=4, fontsize=7.5)
         _fill_gold(places[images - 1], first)
     for place, axes in enumerate(places[:images]):
-        _words(axes, first, cell, left=place % columns == 0, top=place < columns)
+        source = first.source if place < columns else ()
+        target = first.target if place % columns == 0 else ()
+        label_words(axes, source, target, cell)
     for axes in places[images:]:  # the last line of a grid may not be full
         axes.remove()
-    _bar(figure, places[columns - 1], drawn[-1])
+    color_bar(figure, places[columns - 1], drawn[-1])
     if gold is not None or marks:
         _mark_legend(places[images - 1], bool(first.possible - first.sure))
     return figure
@@ -262,57 +267,9 @@ def _columns(images: int, words: int) -> int:
     return max(1, min(square, int(6.0 / (0.08 * max(words, 1)))))
 
 
-def _cell(words: int, limit: float) -> float:
-    """Inches for a word, so that `words` of them fit into the text width."""
-    return min(limit, (WIDTH - 0.8) / max(words, 1))
-
-
-def _show(axes: Axes, weights: np.ndarray) -> AxesImage:
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#555555")
-    shape = np.shape(weights)
-    # The middle of cell (t, s) is at (s, t), where marks and labels are put.
-    extent = (-0.5, shape[1] - 0.5, shape[0] - 0.5, -0.5)
-    return axes.imshow(
-        weights, cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent
-    )
-
-
-def _words(
-    axes: Axes, pair: AlignedSentence, cell: float, *, left: bool, top: bool
-) -> None:
-    """Words as tick labels: the source above, the target at the left."""
-    size = min(7.5, 72 * cell * 0.86)  # points; letters no taller than a cell
-    source = [plain(_cut(word)) for word in pair.source] if top else []
-    target = [plain(_cut(word)) for word in pair.target] if left else []
-    look: dict[str, Any] = {"fontsize": size}
-    axes.set_xticks(range(len(source)), source, rotation=90, **look)
-    axes.set_yticks(range(len(target)), target, **look)
-    axes.tick_params(length=0, pad=2, top=top, labeltop=top, bottom=False)
-    axes.tick_params(labelbottom=False)
-
-
-def _cut(word: str) -> str:
-    """A word that a picture can show: not longer, and without halves of letters."""
-    word = word.encode(errors="replace").decode()
-    return word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"
-
-
-def _mark(axes: Axes, pair: AlignedSentence, cell: float) -> None:
-    side = 72 * cell * 0.42  # points
-    sure, possible = sorted(pair.sure), sorted(pair.possible - pair.sure)
-    for links, face in ((sure, GOLD), (possible, "none")):
-        axes.scatter(
-            [s for _, s in links],
-            [t for t, _ in links],
-            s=(side * (0.85 if face == GOLD else 1.0)) ** 2,
-            marker="s",
-            facecolor=face,
-            edgecolor=GOLD,
-            linewidth=1.0,
-        )
+def _mark_gold(axes: Axes, pair: AlignedSentence, cell: float) -> None:
+    mark(axes, pair.sure, cell, color=GOLD, filled=True)
+    mark(axes, pair.possible - pair.sure, cell, color=GOLD, filled=False)
 
 
 def _fill_gold(axes: Axes, pair: AlignedSentence) -> None:
@@ -358,18 +315,6 @@ def _mark_legend(axes: Axes, possible: bool) -> None:
         borderpad=0.3,
         borderaxespad=0.2,
     )
-
-
-def _bar(figure: Figure, axes: Axes, image: AxesImage) -> None:
-    """A color bar of fixed breadth at the right of `axes`."""
-    box = axes.get_position()
-    width, height = figure.get_size_inches()
-    tall = min(1.0, max(0.42, box.height * height * 0.6)) / height  # room for numbers
-    place = (box.x1 + 0.1 / width, box.y1 - tall, 0.08 / width, tall)
-    bar = figure.colorbar(image, cax=figure.add_axes(place), ticks=[0, 0.5, 1])
-    bar.ax.tick_params(labelsize=7, length=2, pad=2)
-    bar.outline.set_linewidth(0.4)
-    bar.ax.set_title("weight", fontsize=7, pad=4, loc="left")
 
 
 def _same_words(pairs: Mapping[str, AlignedSentence]) -> AlignedSentence:
