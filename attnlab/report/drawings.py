@@ -73,7 +73,8 @@ class Drawings:
         """Save a figure, unless the same one is there.
 
         One that cannot be drawn costs itself and a line in `failed`. What keeps all
-        from being written (a full disk) is an error.
+        from being written (a full disk) is an error. A second figure of a name, of
+        another task's rows, is numbered.
 
         Args:
           figure: to save, or a call that draws it, or curves.
@@ -107,6 +108,7 @@ class Drawings:
         self, figure: Figure | partial[Figure] | RowCurves, name: str, caption: str
     ) -> None:
         chart = frame = None
+        name = self._unused(name)
         if isinstance(figure, RowCurves):
             frame = self._frame(figure, name)
             chart = chart_of(figure, Frame(**frame["frame"]))
@@ -123,6 +125,13 @@ class Drawings:
         self._record[name] = {"key": key, "files": files, "frame": frame}
         paths = [self.folder / file for file in files]
         self.drawn.append(Drawing(paths, caption, chart))
+
+    def _unused(self, name: str) -> str:
+        free, number = name, 1
+        while free in self._record:
+            number += 1
+            free = f"{name}-of-task-{number}"
+        return free
 
     def _files(self, key: str, name: str) -> dict[str, str] | None:
         """The digests of the files of an equal figure, if they are still so."""

@@ -51,6 +51,14 @@ def test_equal_data_is_not_drawn_again(tmp_path, saved):
         assert old.chart == new.chart
 
 
+def test_figures_of_one_name_do_not_replace_each_other(tmp_path, saved):
+    calls = [("one", by_length(a=[1.0, 2.0])), ("one", by_length(b=[1.0, 2.0]))]
+    first, second = draw(tmp_path, *calls)
+    assert saved == ["one", "one-of-task-2"]
+    assert not {*first.paths} & {*second.paths}
+    assert all(path.exists() for path in [*first.paths, *second.paths])
+
+
 def test_other_data_files_and_fonts_are_drawn_again(tmp_path, saved):
     draw(tmp_path, ("one", by_length(a=[1.0, 2.0])))
     for change in (
