@@ -4,13 +4,11 @@ run = attnlab.load("runs/hansards/local-p-general/0")
 run.translate("la chambre se réunit à deux heures").plot("alignment.png")
 """
 
-import html
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 
@@ -20,6 +18,7 @@ from attnlab.estimators.objective import initial_estimator_state
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics.links import reverse
 from attnlab.nn.init_params import init_params
+from attnlab.report import heatmaps, pair_pictures
 from attnlab.settings import MOST_FEW
 from attnlab.task import Loader
 from attnlab.tasks.translation.data import read_codecs
@@ -29,6 +28,9 @@ from attnlab.tasks.translation.task import build_translator
 from attnlab.tasks.translation.translator import Translator
 from attnlab.text.pairs import Pair
 from attnlab.text.words import split_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class AlignedTranslation(NamedTuple):
@@ -55,14 +57,7 @@ class AlignedTranslation(NamedTuple):
 
     def _repr_html_(self) -> str:
         """The heat map of the alignment, as a notebook shows it."""
-        if not self.target:
-            return html.escape(repr(self))
-        from attnlab.report import heatmaps
-
-        sentence = runs.AlignedSentence(self.source, self.target, self.alignment)
-        picture = io.StringIO()
-        heatmaps.heat_map(sentence).savefig(picture, format="svg")
-        return picture.getvalue()
+        return pair_pictures.as_html(self._picture, repr(self), self._problem())
 
     def links(self) -> set[tuple[int, int]]:
         """The most attended source word of each target word.
@@ -90,21 +85,15 @@ class AlignedTranslation(NamedTuple):
           ValueError: for another ending, a translation without a word, a font that is
             not installed, and weights that are none of these words.
         """
-        path = arguments.path("path", path)
-        ending = path.suffix
-        if ending not in ("", ".png", ".pdf"):
-            raise ValueError(f"cannot write {ending!r}; choose .png, .pdf, or neither")
-        if not self.target:
-            source = " ".join(self.source)
-            raise ValueError(f"the translation of {source!r} is empty: nothing to plot")
-        # Imported late: matplotlib is slow, and most runs are loaded for their numbers.
-        from attnlab.report import figures, heatmaps
+        draw = partial(self._picture, title)
+        return pair_pictures.save(draw, path, reason=self._problem(), font=font)
 
+    def _problem(self) -> str | None:
+        return pair_pictures.problem(self.source, self.target, self.alignment)
+
+    def _picture(self, title: str = "") -> "Figure":
         sentence = runs.AlignedSentence(self.source, self.target, self.alignment)
-        formats = [ending.removeprefix(".")] if ending else ["png", "pdf"]
-        with figures.font(font):
-            figure = heatmaps.heat_map(sentence, title=title)
-            return figures.save(figure, path.with_suffix(""), formats)
+        return heatmaps.heat_map(sentence, title=title)
 
 
 @dataclass(frozen=True)
