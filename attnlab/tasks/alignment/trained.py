@@ -1,7 +1,9 @@
 """A trained aligner: `attnlab.load(folder)`.
 
 run = attnlab.load("runs/aligner/full/0")
-run.align("la maison bleue", "the blue house").links()
+pair = run.align("la maison bleue", "the blue house")
+pair.links()
+pair.plot("pair.png")
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,8 @@ import numpy as np
 from attnlab import arguments
 from attnlab.attention.base import Params
 from attnlab.metrics.links import reverse
+from attnlab.report import pair_pictures
+from attnlab.report.two_directions import two_directions
 from attnlab.task import Loader
 from attnlab.tasks.alignment.evaluate import Aligned, PairAligner
 from attnlab.tasks.alignment.settings import AlignmentSettings
@@ -24,6 +28,9 @@ from attnlab.tasks.alignment.task import CODECS, init_params, make_pair_aligner
 from attnlab.text import vocabularies
 from attnlab.text.pairs import Pair
 from attnlab.text.words import split_words
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 AT_ONCE = 1024  # pairs of a stream that are aligned together
 
@@ -65,6 +72,37 @@ class AlignedPair(NamedTuple):
         if threshold is not None:
             least = arguments.share("threshold", threshold)
         return reverse(Aligned(self.forward, self.backward, 0.0).links(least))
+
+    def _repr_html_(self) -> str:
+        """Both directions and their mean, as a notebook shows them."""
+        return pair_pictures.as_html(self._picture, repr(self), self._problem())
+
+    def plot(
+        self, path: str | Path, *, title: str = "", font: str | None = None
+    ) -> list[Path]:
+        """Draw both directions with their NULL, and their mean with its links.
+
+        Args:
+          path: where to; .png or .pdf, or without an ending both.
+          title: of the figure.
+          font: an installed font family that has the letters of the words.
+
+        Returns:
+          The files written.
+
+        Raises:
+          ValueError: for another ending, a side without a word, a font that is not
+            installed, and posteriors that are not finite.
+        """
+        draw = partial(self._picture, title)
+        return pair_pictures.save(draw, path, reason=self._problem(), font=font)
+
+    def _problem(self) -> str | None:
+        posteriors = self.forward, self.backward
+        return pair_pictures.problem(self.source, self.target, *posteriors)
+
+    def _picture(self, title: str = "") -> "Figure":
+        return two_directions(*self, title=title)
 
 
 @dataclass(frozen=True)
