@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.report import curves, example_stats, report, rows
+from attnlab.report import curves, example_stats, report, rows, sentence_pairs
 from attnlab.report.drawings import RECORD
-from attnlab.tasks.translation import plots
 from experiments.report import main
 
 
@@ -47,19 +46,21 @@ def test_report_has_tables_figures_and_a_page(written):
 def test_sentences_are_chosen_by_gold_alone(sweep):
     grouped = rows.group(runs.find(sweep))
     stats = {row.name: example_stats.read(row) for row in grouped}
-    first, second = plots.chosen(grouped, stats)
+    first, second = sentence_pairs.chosen(grouped, stats)
     assert list(first) == [row.name for row in grouped]
     assert len({(pair.source, pair.target) for pair in first.values()}) == 1
     pairs = stats["global (dot)"].alignments[0].pairs
-    crossings = sorted((plots._crossings(pair) for pair in pairs), reverse=True)
-    assert plots._crossings(first["global (dot)"]) == crossings[0]
-    assert plots._crossings(second["global (dot)"]) == crossings[1]
+    crossings = sorted(
+        (sentence_pairs._crossings(pair) for pair in pairs), reverse=True
+    )
+    assert sentence_pairs._crossings(first["global (dot)"]) == crossings[0]
+    assert sentence_pairs._crossings(second["global (dot)"]) == crossings[1]
 
 
 def test_crossings_of_a_reversed_sentence():
     links = frozenset((t, 3 - t) for t in range(4))
     pair = runs.AlignedSentence(("a",) * 4, ("b",) * 4, np.eye(4), links, links)
-    assert plots._crossings(pair) == 6
+    assert sentence_pairs._crossings(pair) == 6
 
 
 def test_half_a_sweep_is_reported_as_such(tmp_path, write_run, pairs, capsys):

@@ -1,4 +1,4 @@
-"""Figures of word alignment: AER by reordering distance."""
+"""Figures of word alignment: AER by reordering distance, alignments."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,13 @@ from attnlab.report import curves
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.row_curves import aer_by_distance
 from attnlab.report.rows import Row
+from attnlab.report.sentence_pairs import draw_pairs
 from attnlab.report.task_plots import Add
+
+NOTE = (
+    "Weights are the mean of both posteriors; the row of a target word that is linked "
+    "to nothing is black."
+)
 
 
 def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> None:
@@ -25,3 +31,4 @@ def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> No
             "AER by reordering distance |t - s| of a link (target word t, source word "
             "s): mean and standard deviation over seeds.",
         )
+    draw_pairs(rows, stats, add, note=NOTE)

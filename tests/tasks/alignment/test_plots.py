@@ -1,10 +1,15 @@
-"""Pictures of an aligner's pairs."""
+"""Pictures of an aligner's pairs: of one, and side by side in a report."""
 
 import numpy as np
 import pytest
 
+from attnlab import runs
+from attnlab.report import example_stats, rows
+from attnlab.report.page import sentences as page
 from attnlab.report.two_directions import lacking, two_directions
+from attnlab.tasks import spec
 from attnlab.tasks.alignment.trained import AlignedPair
+from tests.report.conftest import sentences, write_run
 
 FORWARD = np.array([[0.9, 0.1, 0.0], [0.1, 0.2, 0.1]])
 BACKWARD = np.array([[0.8, 0.0, 0.0], [0.1, 0.8, 0.2]])
@@ -106,3 +111,44 @@ def test_other_endings_and_fonts_are_refused(tmp_path, name, options, value):
     with pytest.raises(ValueError, match=value):
         PAIR.plot(tmp_path / name, **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """The folder of two aligners that nobody trained, and their rows."""
+    root = tmp_path_factory.mktemp("aligners")
+    for order, name in enumerate(("full", "no null")):
+        folder = write_run(root, name, 0, order, sentences(30))
+        config = runs.read_json(folder / runs.CONFIG)
+        task = {"task": "alignment", "version": 2}
+        runs.write_json(folder / runs.CONFIG, config | task)
+    return root, rows.group([rows.checked(run) for run in runs.find(root)])
+
+
+def test_a_report_shows_pairs_under_all_rows_with_gold(sweep):
+    _, made = sweep
+    stats = {row.name: example_stats.read(row) for row in made}
+    drawn = {}
+
+    def add(figure, name, caption):
+        drawn[name] = figure
+
+    spec("alignment").plots(made, stats, add)
+    assert set(drawn) == {
+        "aer-by-distance",
+        "alignments-1",
+        "alignments-2",
+        "alignment-full",
+        "alignment-no-null",
+    }
+    figure = drawn["alignments-1"]()
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert [title.split("   AER")[0] for title in titles] == ["full", "no null", "gold"]
+    assert len(figure.axes[2].patches)  # the gold links
+
+
+def test_the_page_has_the_sentences_of_all_rows(sweep, tmp_path):
+    _, made = sweep
+    (group,), sets_of, _ = page.write(tmp_path, made)
+    assert group["name"] == "test" and group["count"] == 15
+    assert sets_of == {"full": ["test"], "no-null": ["test"]}
