@@ -90,22 +90,18 @@ def two_directions(
     if stacked:
         cell = cell_size(len(source) + 1, limit=0.16)
     figure, axes = _places(panels, cell, stacked)
-    image = None
-    for place, (panel, grid) in enumerate(zip(panels, axes, strict=True)):
-        image = _draw(grid, panel, cell)
+    images = [_draw(*each, cell) for each in zip(axes, panels, strict=True)]
+    for place, (panel, (words, *_)) in enumerate(zip(panels, axes, strict=True)):
         first = place == 0
-        label_words(
-            grid[0],
-            source if first or not stacked else (),
-            target if first or stacked else (),
-            cell,
-        )
+        across = source if first or not stacked else ()
+        down = target if first or stacked else ()
+        label_words(words, across, down, cell)
         above = f"{title}\n" if title and first else ""
-        grid[0].set_title(plain(above + panel.title), pad=4, loc="left", fontsize=7.5)
-    linked = np.argwhere(mean >= threshold).tolist()
-    mark(axes[2][0], [(t, s) for t, s in linked], cell, color=LINK, filled=True)
-    assert image is not None  # there are three
-    color_bar(figure, axes[0 if stacked else 2][-1 if stacked else 0], image)
+        words.set_title(plain(above + panel.title), pad=4, loc="left", fontsize=7.5)
+    links = [(t, s) for t, s in np.argwhere(mean >= threshold).tolist()]
+    mark(axes[2][0], links, cell, color=LINK, filled=True)
+    # Beside what ends furthest at the right and highest.
+    color_bar(figure, axes[0][-1] if stacked else axes[2][0], images[-1])
     return figure
 
 
