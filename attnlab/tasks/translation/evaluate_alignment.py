@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from attnlab import runs
 from attnlab.attention.base import Params
 from attnlab.metrics import alignment_error_rate as aer
@@ -43,7 +45,8 @@ def judge(
       hard: keep a draw of each of the model's reads.
 
     Returns:
-      The alignments, and what they are worth.
+      The alignments, in which words that are likelier of nothing have no weights, and
+      what they are worth.
     """
     forced = translator.forced_alignments(params, gold)
     links_of = partial(aer.links, null=translator.null)
@@ -74,7 +77,7 @@ def judge(
         runs.AlignedSentence(
             tuple(pair.source),
             tuple(pair.target),
-            alignment.weights,
+            linkable(alignment.weights, translator.null),
             pair.sure,
             pair.possible,
             alignment.centres if local else None,
@@ -83,6 +86,23 @@ def judge(
         for pair, alignment in zip(gold, forced, strict=True)
     ]
     return aligned, {name: float(value) for name, value in numbers.items()}
+
+
+def linkable(weights: np.ndarray, null: bool) -> np.ndarray:
+    """Weights whose argmax links a target word to nothing where that is likelier.
+
+    Args:
+      weights: [T, S].
+      null: whether what a row lacks to one is the probability of no source word.
+
+    Returns:
+      The weights, with zeros in the rows of such words.
+    """
+    if not null:
+        return weights
+    linked = {t for t, _ in aer.argmax_links(weights, null=True)}
+    rows = np.array([t in linked for t in range(len(weights))], bool)
+    return np.where(rows[:, None], weights, 0)
 
 
 def agreement(

@@ -79,6 +79,19 @@ def test_judge_of_known_weights():
     assert aligned[0].centres is None and aligned[0].samples is None
 
 
+def test_words_likelier_of_nothing_have_no_link_and_no_weights():
+    few = [[0.3, 0.1], [0.7, 0.3]]  # the first word is of nothing at 0.6
+    chain = Fixed({2: few, 21: LAST}, {2: few, 21: LAST})
+    plain = judge(chain, "parameters", GOLD)[1]
+    chain.null = True
+    aligned, numbers = judge(chain, "parameters", GOLD)
+    assert plain["recall"] == numbers["recall"]  # its link (0, 0) was wrong
+    assert plain["precision"] < numbers["precision"]
+    np.testing.assert_allclose(aligned[0].weights, [[0, 0], [0.7, 0.3]])
+    links = compare({"set": GOLD}, Direction(chain, "parameters"))["set"]
+    assert links["forward, posterior"][0].precision == numbers["precision"]
+
+
 def test_judge_keeps_the_centres_of_windows_and_the_draws_of_hard_reads():
     (pair, _), _ = judge(FORWARD, "parameters", GOLD, local=True)
     assert pair.centres is not None and pair.centres.tolist() == [0, 1]
