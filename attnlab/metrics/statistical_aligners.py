@@ -1,7 +1,8 @@
 """Statistical word aligners (sil-thot's), the baseline of attention's alignments."""
 
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from attnlab.metrics.links import Link, reverse
 from attnlab.metrics.symmetrization import SYMMETRIZATIONS
@@ -51,31 +52,98 @@ def align(
       ValueError: for an unknown model or symmetrization, or iterations below 1.
       ImportError: without the package sil-thot.
     """
-    thot = _thot()
-    if model not in ALIGNERS:
-        raise ValueError(f"unknown aligner {model!r}; choose {', '.join(ALIGNERS)}")
+    check([model])
     if symmetrize is not None and symmetrize not in SYMMETRIZATIONS:
         choices = ", ".join(SYMMETRIZATIONS)
         raise ValueError(f"unknown symmetrization {symmetrize!r}; choose {choices}")
+    if symmetrize is None:
+        return _aligned(training, pairs, model, iterations, seed)
+    both = align_both(training, pairs, model=model, iterations=iterations, seed=seed)
+    combine = SYMMETRIZATIONS[symmetrize]
+    return [combine(a, b) for a, b in zip(both.forward, both.backward, strict=True)]
+
+
+class BothDirections(NamedTuple):
+    """The links of an aligner that was trained twice.
+
+    forward: links (t, s) of N pairs, at most one a target word. backward: links (t, s),
+    at most one a source word. seconds: of the processor, all its cores together, that
+    training and aligning took.
+    """
+
+    forward: list[set[Link]]
+    backward: list[set[Link]]
+    seconds: float
+
+
+def align_both(
+    training: Sequence[Sequence],
+    pairs: Sequence[Sequence],
+    *,
+    model: str = "eflomal",
+    iterations: int | None = None,
+    seed: int = 0,
+) -> BothDirections:
+    """The links of `align` and those of a second model, trained in reverse.
+
+    Args:
+      training: more pairs to train on.
+      pairs: N, to be aligned.
+      model: a name in ALIGNERS.
+      iterations: as of `align`.
+      seed: as of `align`.
+
+    Returns:
+      The links of both, and how long they took.
+
+    Raises:
+      ValueError: for an unknown model, or iterations below 1.
+      ImportError: without the package sil-thot.
+    """
+    began = time.process_time()
+    forward = _aligned(training, pairs, model, iterations, seed)
+    turned = [_turned(training), _turned(pairs)]
+    backward = _aligned(*turned, model, iterations, seed)
+    return BothDirections(
+        forward, [reverse(links) for links in backward], time.process_time() - began
+    )
+
+
+def check(models: Sequence[str]) -> None:
+    """Refuse what would else be noticed only after the first model's training.
+
+    Args:
+      models: that are to be trained.
+
+    Raises:
+      ValueError: for one that is not in ALIGNERS.
+      ImportError: without the package sil-thot.
+    """
+    _thot()
+    for model in models:
+        if model not in ALIGNERS:
+            raise ValueError(f"unknown aligner {model!r}; choose {', '.join(ALIGNERS)}")
+
+
+def _turned(pairs: Sequence[Sequence]) -> list[tuple[Words, Words]]:
+    return [(pair[1], pair[0]) for pair in pairs]
+
+
+def _aligned(
+    training: Sequence[Sequence],
+    pairs: Sequence[Sequence],
+    model: str,
+    iterations: int | None,
+    seed: int,
+) -> list[set[Link]]:
+    """One direction's links (t, s) of each pair."""
+    check([model])
     if iterations is not None and iterations < 1:
         raise ValueError(f"iterations must be at least 1, got {iterations}")
     train: list[tuple[Words, Words]]
     train = [(list(pair[0]), list(pair[1])) for pair in (*training, *pairs)]
-    test = train[len(training) :]
-
-    def run(train: list[tuple[Words, Words]], test: list[tuple[Words, Words]]):
-        aligner = getattr(thot, ALIGNERS[model])()
-        return _run(aligner, train, test, iterations, seed)
-
-    forward = run(train, test)
-    if symmetrize is None:
-        return forward
-    backward = run([(t, s) for s, t in train], [(t, s) for s, t in test])
-    combine = SYMMETRIZATIONS[symmetrize]
-    return [
-        combine(links, reverse(reversed_links))
-        for links, reversed_links in zip(forward, backward, strict=True)
-    ]
+    aligner = getattr(_thot(), ALIGNERS[model])()
+    return _run(aligner, train, train[len(training) :], iterations, seed)
 
 
 def _run(

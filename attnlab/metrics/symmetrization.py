@@ -174,6 +174,24 @@ SYMMETRIZATIONS = {
 }
 
 
+def every_symmetrization(
+    forward: Sequence[LinkSet], backward: Sequence[LinkSet]
+) -> dict[str, list[set[Link]]]:
+    """All ways to combine two directions, of a corpus.
+
+    Args:
+      forward: links (t, s) of N sentences.
+      backward: links (t, s) of the same sentences.
+
+    Returns:
+      Links (t, s) of N sentences, by the names in SYMMETRIZATIONS.
+    """
+    return {
+        name: [join(a, b) for a, b in zip(forward, backward, strict=True)]
+        for name, join in SYMMETRIZATIONS.items()
+    }
+
+
 def _final(
     links: set[Link], forward: Iterable[Link], backward: Iterable[Link], free: str
 ) -> set[Link]:

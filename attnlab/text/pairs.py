@@ -8,6 +8,8 @@ Link = tuple[int, int]
 """(t, s): target word t is a translation of source word s, both counted from 0."""
 
 
+SHORT = 20  # source words: gold pairs that are no longer than most training text is
+
 Symbols = tuple[str, ...]
 NO_REFERENCES: Mapping[Symbols, tuple[Symbols, ...]] = MappingProxyType({})
 

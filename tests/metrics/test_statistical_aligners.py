@@ -5,7 +5,7 @@ import pytest
 
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics.links import reverse
-from attnlab.metrics.statistical_aligners import ALIGNERS, align
+from attnlab.metrics.statistical_aligners import ALIGNERS, align, align_both
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,17 @@ def test_symmetrized_links_are_more_precise(corpus):
     turned = [(target, source) for source, target in pairs]
     back = align(turned, turned[:99], symmetrize="intersection", **options)
     assert [reverse(links) for links in back] == both
+
+
+def test_both_directions_are_those_of_two_models(corpus):
+    pairs, _ = corpus
+    both = align_both(pairs[:200], pairs[:50], model="ibm1")
+    assert both.forward == align(pairs[:200], pairs[:50], model="ibm1")
+    turned = [(target, source) for source, target in pairs]
+    backward = align(turned[:200], turned[:50], model="ibm1")
+    assert both.backward == [reverse(links) for links in backward]
+    assert both.forward != both.backward
+    assert 0 < both.seconds < 60
 
 
 def test_eflomal_is_reproducible_and_pairs_without_words_have_no_links(corpus):

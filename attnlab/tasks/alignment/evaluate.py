@@ -13,8 +13,8 @@ from attnlab.attention.base import Params
 from attnlab.compilation import jit
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics import attention_stats
-from attnlab.metrics.links import LinkSet, reverse
-from attnlab.metrics.symmetrization import SYMMETRIZATIONS
+from attnlab.metrics.links import Link, LinkSet, reverse
+from attnlab.metrics.symmetrization import every_symmetrization
 from attnlab.tasks.alignment.batches import (
     AlignmentBatch,
     Side,
@@ -148,23 +148,14 @@ def judge(
     """
     marks = [(pair.sure, pair.possible) for pair in gold]
     weights = [linked_rows(pair.mean, threshold) for pair in aligned]
-    forward = [aer.argmax_links(pair.forward, null=True) for pair in aligned]
-    backward = [
-        reverse(aer.argmax_links(pair.backward.T, null=True)) for pair in aligned
-    ]
+    forward, backward = direction_links(aligned)
     ways: dict[str, Sequence[LinkSet]] = {
         "forward": forward,
         "backward": backward,
         "threshold": [pair.links(threshold) for pair in aligned],
-        "product": [
-            aer.links(
-                pair.forward * pair.backward, method="threshold", threshold=PRODUCT
-            )
-            for pair in aligned
-        ],
+        "product": product_links(aligned),
     }
-    for name, join in SYMMETRIZATIONS.items():
-        joined = [join(a, b) for a, b in zip(forward, backward, strict=True)]
+    for name, joined in every_symmetrization(forward, backward).items():
         ways[name.replace("-", "_")] = joined
     pooled = aer.corpus_agreement([aer.links(rows) for rows in weights], marks)
     numbers = {"aer": pooled.aer, "precision": pooled.precision}
@@ -180,6 +171,40 @@ def judge(
         for pair, rows in zip(gold, weights, strict=True)
     ]
     return sentences, {name: float(value) for name, value in numbers.items()}
+
+
+def direction_links(
+    aligned: Sequence[Aligned],
+) -> tuple[list[set[Link]], list[set[Link]]]:
+    """The links of either direction alone, as those of other aligners are.
+
+    Args:
+      aligned: of N pairs.
+
+    Returns:
+      Links (t, s) of N pairs, at most one a target word; and at most one a source word.
+      A word has none where NULL is likelier than every position.
+    """
+    forward = [aer.argmax_links(pair.forward, null=True) for pair in aligned]
+    backward = [
+        reverse(aer.argmax_links(pair.backward.T, null=True)) for pair in aligned
+    ]
+    return forward, backward
+
+
+def product_links(aligned: Sequence[Aligned]) -> list[set[Link]]:
+    """The links whose product of both posteriors reaches PRODUCT.
+
+    Args:
+      aligned: of N pairs.
+
+    Returns:
+      Links (t, s) of N pairs.
+    """
+    return [
+        aer.links(pair.forward * pair.backward, method="threshold", threshold=PRODUCT)
+        for pair in aligned
+    ]
 
 
 def linked_rows(mean: np.ndarray, threshold: float) -> np.ndarray:

@@ -12,11 +12,9 @@ from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics import attention_stats, statistical_aligners
 from attnlab.metrics.alignment_error_rate import Agreement
 from attnlab.metrics.links import LinkSet, reverse
-from attnlab.metrics.symmetrization import SYMMETRIZATIONS
+from attnlab.metrics.symmetrization import every_symmetrization
 from attnlab.tasks.translation.translator import Translator
-from attnlab.text.pairs import GoldPair, Pair
-
-SHORT = 20  # source words: the gold pairs that are no longer than the training text
+from attnlab.text.pairs import SHORT, GoldPair, Pair
 
 
 def judge(
@@ -144,17 +142,17 @@ def compare(
     forward: Direction,
     backward: Direction | None = None,
     training: Sequence[Pair] = (),
-    aligner: str | None = None,
+    aligners: Sequence[str] = (),
 ) -> dict[str, Scores]:
-    """Every way to get links: each direction, both combined, and an aligner.
+    """Every way to get links: each direction, both combined, and other aligners.
 
     Args:
       gold: gold sets by name.
       forward: translates the source.
       backward: translates from the target to the source.
-      training: what the aligner learns from, beside the text of the gold pairs.
-      aligner: a model of `attnlab.metrics.statistical_aligners`, trained once in each
-        direction.
+      training: what aligners learn from, beside the text of the gold pairs.
+      aligners: models of `attnlab.metrics.statistical_aligners`, each trained once in
+        each direction.
 
     Returns:
       Scores by gold set.
@@ -167,27 +165,20 @@ def compare(
     # All sets at once, so that every model runs, and an aligner learns, once.
     pairs = [pair for part in gold.values() for pair in part]
     links: dict[str, Sequence[LinkSet]] = {}
-    if aligner is not None:  # first: an unknown name costs nothing
+    if aligners:  # first: an unknown name costs nothing
+        statistical_aligners.check(aligners)
+    for aligner in aligners:
         # Transductive, as such aligners are used: the gold pairs' text is learned too.
-        turned = [_turned(pair) for pair in (*training, *pairs)]
-        theirs = statistical_aligners.align(
-            turned, turned[len(training) :], model=aligner
-        )
-        ours = statistical_aligners.align(training, pairs, model=aligner)
-        links |= _both(aligner, ours, _reversed(theirs))
+        both = statistical_aligners.align_both(training, pairs, model=aligner)
+        links |= _both(aligner, both.forward, both.backward)
     for kind in ("prior", "posterior"):
         ours = _links(forward, pairs, kind)
         if backward is None:
             links[f"forward, {kind}"] = ours
             continue
         theirs = _links(backward, [_turned(pair) for pair in pairs], kind)
-        links |= _both(kind, ours, _reversed(theirs))
+        links |= _both(kind, ours, [reverse(sentence) for sentence in theirs])
     return {name: _scores(gold, name, links) for name in gold}
-
-
-def _reversed(links: Sequence[LinkSet]) -> list[LinkSet]:
-    """The links of the other direction as ones of this."""
-    return [reverse(sentence) for sentence in links]
 
 
 def _turned(pair: Pair | GoldPair) -> Pair:
@@ -208,8 +199,8 @@ def _both(
 ) -> dict[str, Sequence[LinkSet]]:
     """The links of either direction, and every way to combine the two."""
     combined = {
-        f"{way}, {name}": [join(a, b) for a, b in zip(forward, backward, strict=True)]
-        for way, join in SYMMETRIZATIONS.items()
+        f"{way}, {name}": links
+        for way, links in every_symmetrization(forward, backward).items()
     }
     return {f"forward, {name}": forward, f"backward, {name}": backward, **combined}
 

@@ -139,7 +139,7 @@ def test_an_aligner_is_judged_beside_them():
     sure = frozenset({(0, 1), (1, 0)})
     gold = {"set": [GoldPair(("a1", "b2"), ("b2", "a1"), sure, sure)]}
     diagonal = Fixed({2: np.eye(2)}, {2: np.eye(2)})
-    tables = compare(gold, Direction(diagonal, "parameters"), None, training, "ibm1")[
+    tables = compare(gold, Direction(diagonal, "parameters"), None, training, ["ibm1"])[
         "set"
     ]
     assert tables["forward, ibm1"][0].aer == tables["grow-diag, ibm1"][0].aer == 0.0
