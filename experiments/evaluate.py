@@ -1,12 +1,17 @@
-"""AER, precision and recall of a trained translation run, or of two opposite ones.
+"""AER, precision and recall of trained translation runs and aligners.
 
     python -m experiments.evaluate --run=runs/hansards/global-general/0 \\
         --reverse=runs/hansards-en-fr/global-general/0 --baseline=eflomal
+    python -m experiments.evaluate --baseline=eflomal,fast_align,hmm \\
+        --run=runs/alignment/full/0,runs/alignment/full/1,runs/alignment/full/2
 
 Prints AER, precision and recall on every gold set of the run's corpus, and on its pairs
-of at most 20 source words: by the attention's own weights (prior), after reading the
-target word too (posterior), the other direction's links reversed, and both directions
-combined. --baseline adds a statistical aligner trained on the same text.
+of at most 20 source words. Of a translation run: by the attention's own weights
+(prior), after reading the target word too (posterior), the other direction's links
+reversed, and both directions combined. Of an aligner: each direction, both combined,
+and links by the mean of both posteriors, which p tests the other rows against (paired
+bootstrap over sentences; seeds are pooled). --baseline adds statistical aligners
+trained on the same text, --links the links that any other aligner has written.
 """
 
 import argparse
@@ -35,54 +40,90 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     prepare_process()
     import attnlab
+    from attnlab.metrics import statistical_aligners
+    from attnlab.tasks.alignment.trained import TrainedAligner
+    from experiments import evaluate_aligners
+    from experiments.configs import last_line
+
+    try:
+        if options.baseline:  # an unknown name costs nothing
+            statistical_aligners.check(options.baseline)
+        places = dict(options.place)
+        loaded = [attnlab.load(folder, places=places) for folder in options.run]
+        if all(isinstance(run, TrainedAligner) for run in loaded):
+            if options.reverse:
+                raise ValueError("an aligner has both directions: leave out --reverse")
+            evaluate_aligners.evaluate(
+                loaded, options.baseline, options.links, options.out
+            )
+        else:
+            _evaluate_translation(loaded, options)
+        file = options.out or "no file"
+        runs = ", ".join(map(str, options.run))
+        last_line(f"of the run in {runs}; {file} was written")
+    except (FileNotFoundError, ValueError, ImportError) as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _evaluate_translation(
+    loaded: Sequence[object], options: argparse.Namespace
+) -> None:
+    """Print the tables of a translation run, and of one that translates back."""
+    import attnlab
     from attnlab.tasks.translation.data import unknown_words
     from attnlab.tasks.translation.evaluate_alignment import Direction, compare, render
     from attnlab.tasks.translation.trained import TrainedTranslation
     from experiments.configs import last_line
 
-    places = dict(options.place)
-
-    def load(folder: Path) -> TrainedTranslation:
-        run = attnlab.load(folder, places=places if folder == options.run else None)
+    def checked(run, folder: Path) -> TrainedTranslation:
         if not isinstance(run, TrainedTranslation):
             raise ValueError(
                 f"{folder} is a run of {run.settings.task}, not of translation"
             )
         return run
 
-    try:
-        run = load(options.run)
-        reverse = load(options.reverse) if options.reverse else None
-        corpus = run.settings.data.load()
-        if reverse is not None:
-            other = reverse.settings.data.load()
-            languages = (corpus.source_language, corpus.target_language)
-            if (other.target_language, other.source_language) != languages:
-                raise ValueError(
-                    f"--run translates {' to '.join(languages)}, so --reverse must "
-                    f"translate back; it goes from {other.source_language} to "
-                    f"{other.target_language}"
-                )
-        for each, of in ((run, "--run"), (reverse, "--reverse")):
-            if each is not None:
-                gold = gold_of(corpus, turned=each is reverse)
-                codecs = each.translator.source, each.translator.target
-                for line in unknown_words(gold, *codecs):
-                    last_line(f"{of}: {line}")
-        tables = compare(
-            corpus.gold,
-            Direction(run.translator, run.params),
-            Direction(reverse.translator, reverse.params) if reverse else None,
-            corpus.train,
-            options.baseline,
-        )
-        for name, scores in tables.items():
-            print(render(name, scores))
-        last_line(f"of the run in {options.run}; no file was written")
-    except (FileNotFoundError, ValueError, ImportError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
-    return 0
+    run, *more = map(checked, loaded, options.run)
+    if more or options.links or options.out:
+        raise ValueError("several runs, --links and --out are for aligners alone")
+    back = options.reverse
+    reverse = checked(attnlab.load(back), back) if back else None
+    corpus = run.settings.data.load()
+    if reverse is not None:
+        other = reverse.settings.data.load()
+        languages = (corpus.source_language, corpus.target_language)
+        if (other.target_language, other.source_language) != languages:
+            raise ValueError(
+                f"--run translates {' to '.join(languages)}, so --reverse must "
+                f"translate back; it goes from {other.source_language} to "
+                f"{other.target_language}"
+            )
+    for each, name in ((run, "--run"), (reverse, "--reverse")):
+        if each is not None:
+            gold = gold_of(corpus, turned=each is reverse)
+            codecs = each.translator.source, each.translator.target
+            for line in unknown_words(gold, *codecs):
+                last_line(f"{name}: {line}")
+    tables = compare(
+        corpus.gold,
+        Direction(run.translator, run.params),
+        Direction(reverse.translator, reverse.params) if reverse else None,
+        corpus.train,
+        options.baseline,
+    )
+    for name, scores in tables.items():
+        print(render(name, scores))
+
+
+def _folders(value: str) -> list[Path]:
+    # A folder's own name may have a comma.
+    whole = Path(value).exists()
+    return [path(part) for part in ([value] if whole else value.split(","))]
+
+
+def _names(value: str) -> list[str]:
+    return [text(part) for part in value.split(",")]
 
 
 def gold_of(corpus: "Corpus", turned: bool) -> "Corpus":
@@ -119,7 +160,12 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--run", type=path, required=True, help="a run folder")
+    parser.add_argument(
+        "--run",
+        type=_folders,
+        required=True,
+        help="a run folder; of aligners several: FOLDER,FOLDER differ in their seeds",
+    )
     parser.add_argument(
         "--place",
         action="append",
@@ -133,9 +179,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--baseline",
-        type=text,
-        metavar="MODEL",
+        default=[],
+        metavar="MODEL,MODEL",
+        type=_names,
         help="eflomal, fast_align, hmm, ibm1 or ibm2: takes minutes on a large corpus",
+    )
+    parser.add_argument(
+        "--links",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="links of another aligner for a gold set: Pharaoh (source-target, from 0, "
+        "a line a pair) or WPT (pair source target, from 1); append ,target-first ,odd "
+        "(gold pairs are every other line) ,from-1 or ,gold=SET; repeatable",
+    )
+    parser.add_argument(
+        "--out", type=path, help="write the tables of aligners as evaluation.tsv, too"
     )
     return parser
 

@@ -102,8 +102,7 @@ def align_both(
     """
     began = time.process_time()
     forward = _aligned(training, pairs, model, iterations, seed)
-    turned = [_turned(training), _turned(pairs)]
-    backward = _aligned(*turned, model, iterations, seed)
+    backward = _aligned(_turned(training), _turned(pairs), model, iterations, seed)
     return BothDirections(
         forward, [reverse(links) for links in backward], time.process_time() - began
     )
