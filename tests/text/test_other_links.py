@@ -4,6 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from attnlab.corpora.folder import corpus_file
+from attnlab.metrics.alignment_error_rate import corpus_agreement
+from attnlab.text.hansards import GOLD as HANSARDS
+from attnlab.text.hansards import UPSTREAM
+from attnlab.text.lines import read_columns, read_gold_table
 from attnlab.text.other_links import LinkFile, links_of_gold, parse_link_file
 from attnlab.text.pairs import GoldPair
 
@@ -84,3 +89,27 @@ def test_a_set_may_be_named(tmp_path):
     assert links_of_gold(file, GOLD) == ("short", [{(0, 0)}, set()])
     with pytest.raises(FileNotFoundError):
         links_of_gold(LinkFile("other", tmp_path / "nothing"), GOLD)
+
+
+@pytest.mark.data
+def test_published_files_of_the_hansards():
+    def path(name):
+        return corpus_file(f"hansards_fr-en/{name}", upstream=UPSTREAM)
+
+    gold = {name: read_gold_table(path(file)) for name, file in HANSARDS.items()}
+    table = path("system_outputs/expected_aer.tsv")
+    for row in read_columns(table, 8, header=True):
+        first = row[1].split("-")[0]
+        outputs = path(f"system_outputs/{row[0]}")
+        file = LinkFile("it", outputs, target_first=first == "en", odd=True)
+        name, links = links_of_gold(file, gold)
+        assert name == "odd224"
+        marks = [(pair.sure, pair.possible) for pair in gold[name]]
+        rate = corpus_agreement(links, marks).aer
+        assert 100 * rate == pytest.approx(float(row[7]), abs=1e-4)
+        with pytest.raises(ValueError, match="it fits with"):
+            links_of_gold(file._replace(target_first=not file.target_first), gold)
+    words = path("gold_test_all.wa.nonullalign.gz")
+    file = LinkFile("gold", words, target_first=True, odd=True)
+    name, links = links_of_gold(file, gold)
+    assert name == "odd224" and links == [pair.sure for pair in gold[name]]
