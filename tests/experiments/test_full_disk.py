@@ -13,7 +13,7 @@ from experiments.configs import launch
 def parsed(monkeypatch):
     """A command line without flags."""
     monkeypatch.setattr("sys.argv", ["sweep"])
-    monkeypatch.setattr(flags, "FLAGS", lambda words: words)
+    monkeypatch.setattr(flags, "FLAGS", flags.FlagValues())
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])

@@ -67,6 +67,19 @@ COMBINATIONS = combinations()
 LONG = BATCH._replace(source=np.pad(BATCH.source, ((0, 0), (0, 96))))  # gathered from
 
 
+WAYS_BETWEEN = (LONG.source.shape[1] + 1, LONG.source.shape[1])
+
+
+def variables(equation):
+    """What an equation reads and writes."""
+    return [*equation.invars, *equation.outvars]
+
+
+def last_axes(variable):
+    """The sizes of an array's last two axes."""
+    return variable.aval.shape[-2:]
+
+
 def equations(jaxpr):
     """All equations of a jaxpr and of those within it."""
     for equation in jaxpr.eqns:
@@ -103,6 +116,8 @@ def test_the_combinations_leave_no_choice_out():
 def test_products_read_bfloat16_and_what_is_kept_is_float32(chosen):
     ops, outputs, params = traced(chosen, "bfloat16")
     products = [e for e in ops if e.primitive.name == "dot_general"]
+    # Probabilities of a chain are summed over ways between positions, and stay wide.
+    products = [e for e in products if WAYS_BETWEEN not in map(last_axes, variables(e))]
     assert len(products) > 10
     for product in products:
         assert all(var.aval.dtype == jnp.bfloat16 for var in product.invars), product
