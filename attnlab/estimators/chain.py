@@ -6,8 +6,8 @@ chain where it is. With c the last position that was read,
     p(a_t = s | c) = (1 - null_t) J(c, s) w_t(s) / sum_s' J(c, s') w_t(s')
 
 where w_t are the weights of the attention and J = exp(jumps) is a transition
-(`attnlab.attention.transitions`). A way that leads nowhere (all its J w_t are zero)
-goes by w_t alone. With J = 1 it is the exact marginal of every step by itself.
+(`attnlab.attention.transitions`). A way that leads nowhere (all its J w_t are below
+1e-30) goes by w_t alone. With J = 1 it is the exact marginal of every step by itself.
 
 Vogel, Ney and Tillmann 1996, https://aclanthology.org/C96-2141; as attention, Wu,
 Shapiro and Cotterell 2018, https://arxiv.org/abs/1808.10024.
@@ -24,7 +24,7 @@ from attnlab.masking import distribution, zero_padding
 from attnlab.precision import wide
 
 NULL = -1  # among positions: nothing is read
-RARE = 1e-30  # a probability below it decides no scale
+RARE = 1e-30  # a probability below it decides no scale, and leads nowhere
 
 
 class Chain(NamedTuple):
@@ -254,19 +254,25 @@ def land(ways: jax.Array, state: jax.Array, weights: jax.Array) -> jax.Array:
     Returns:
       Of the next position, if there is one: [S].
     """
-    norms = ways @ weights
-    goes = norms > 0
-    shares = jnp.where(goes, state / jnp.where(goes, norms, 1), 0)
-    lost = jnp.where(goes, 0, state).sum()
-    return (shares @ ways) * weights + lost * distribution(weights)
+    return state @ _from_each(ways, weights)
+
+
+# What a step makes of every two positions is made again for the gradient: kept of all
+# steps it would be [T, S, S].
+@jax.checkpoint
+def _from_each(ways: jax.Array, weights: jax.Array) -> jax.Array:
+    """J(c, s) w(s) / sum_s' J(c, s') w(s') for every c: [S + 1, S]."""
+    going = ways * weights[None]
+    # By the largest first: a sum may be so small that one over its square is infinite.
+    top = jax.lax.stop_gradient(going.max(axis=1, keepdims=True))
+    goes = top > RARE
+    scaled = going / jnp.where(goes, top, 1)
+    return distribution(jnp.where(goes, scaled, weights[None]))
 
 
 def _prior_from_each(ways: jax.Array, at: Chain) -> jax.Array:
     """p(a_t = s | c) for every c: [S + 1, S]."""
-    weights = at.weights[None]
-    going = ways * weights
-    blocked = going.sum(axis=1, keepdims=True) <= 0
-    return (1 - at.null) * distribution(jnp.where(blocked, weights, going))
+    return (1 - at.null) * _from_each(ways, at.weights)
 
 
 def _wide_steps(chain: Chain) -> Chain:

@@ -76,10 +76,9 @@ def chain_step(
     _, query, embedded, _ = jax.eval_shape(
         lambda: apply(model, params, memory, state, tokens, method="step_query")
     )
-    first = jnp.zeros((batch, size + 1), ways.dtype).at[:, 0].set(1)
     carry = ChainCarry(
         state,
-        first,
+        jnp.zeros((batch, size + 1), ways.dtype).at[:, 0].set(1),
         jnp.zeros((batch, size), ways.dtype),
         jnp.zeros((batch, count), jnp.int32),
         jnp.zeros((batch, count + 1), ways.dtype),
@@ -98,9 +97,11 @@ def chain_step(
         shares, places = jax.lax.top_k(prior, count)
         # Where nothing can be read, the first place stands for all, and reads zeros.
         nowhere = (shares[:, :1] <= 0) & (model.null == 0)
-        chosen = jnp.where(nowhere, jnp.arange(count)[None] == 0, shares)
-        chosen = jnp.append(chosen, jnp.full((batch, 1), model.null), axis=1)
-        chosen = distribution(chosen.astype(ways.dtype))
+        first = (jnp.arange(count) == 0)[None].astype(ways.dtype)
+        chosen = jnp.where(nowhere, first, shares)
+        null = jnp.full_like(chosen[:, :1], model.null)
+        chosen = jnp.concatenate([chosen, null], axis=1)
+        chosen = distribution(chosen)
         contexts = _contexts(model, params, memory, places, shares)
 
         def add(total, at):
@@ -110,7 +111,7 @@ def chain_step(
             more = logits - norm[:, None] + jnp.log(share)[:, None]
             return jnp.logaddexp(total, more), norm
 
-        nothing = jnp.full((batch, model.target_size), -jnp.inf, ways.dtype)
+        nothing = jnp.full((len(tokens), model.target_size), -jnp.inf, ways.dtype)
         each = (jnp.moveaxis(contexts, 1, 0), chosen.T)
         total, norms = jax.lax.scan(add, nothing, each)
         after = ChainCarry(state, position, weights, places, norms.T, query, embedded)

@@ -203,6 +203,27 @@ def test_no_target_word_and_unlikely_words_stay_finite():
     np.testing.assert_allclose(log_likelihood(far), total, rtol=1e-9)
 
 
+@pytest.mark.parametrize("exponent", [10, 21, 29, 35])
+def test_weights_that_hardly_allow_a_way_have_finite_gradients(exponent):
+    """All weight is on the first position, which a monotonic chain has left."""
+    chain = random_chain(10, 4, 3, transition="monotonic", null=0.0)
+    rare = 10.0**-exponent
+    weights = jnp.array([[0.0, 0.0, 1.0]] + 3 * [[1 - rare, rare / 2, rare / 2]])
+    with jax.enable_x64(False):
+        narrow = jax.tree.map(jnp.float32, chain._replace(weights=weights))
+        narrow = narrow._replace(real=jnp.asarray(np.asarray(chain.real)))
+        logs = jnp.log(narrow.weights + 1e-38)
+
+        def of(logs):
+            return chains.log_likelihood(narrow._replace(weights=jnp.exp(logs)))
+
+        value, slopes = jax.jit(jax.value_and_grad(of))(logs)
+    assert np.isfinite(value) and np.isfinite(slopes).all()
+    if exponent < 29:  # it stays where it is, however improbable that is
+        expected = log_likelihood(chain._replace(weights=weights))
+        np.testing.assert_allclose(value, expected, rtol=1e-4)
+
+
 def test_bfloat16_is_widened_and_float32_is_near():
     chain = random_chain(10, 5, 4)
     exact = float(log_likelihood(chain))

@@ -193,10 +193,10 @@ def test_losses_and_priors_of_a_pass(name):
 @pytest.mark.parametrize("name", ["luong", "never back"])
 def test_decoding_scores_a_hypothesis_by_all_its_paths(name):
     model, params = made(name)
-    for beams in (1, 3):
+    for beams, slots in ((1, 1), (3, 2)):
         how = Search(beams=beams, length_penalty="none", positions=99)
         run = functools.partial(
-            search, model, how, Prediction("marginal"), longest=4, slots=2
+            search, model, how, Prediction("marginal"), longest=4, slots=slots
         )
         limits = jnp.full(2, 4)
         decoded = jax.device_get(
