@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from attnlab.runs import (
     ALIGNMENTS,
+    CONFIG,
     EXAMPLES,
     HYPOTHESES,
     METRICS,
@@ -135,6 +136,7 @@ def checked(run: Run) -> Run:
         EXAMPLES: partial(read_arrays, run.folder / EXAMPLES),
     }
     try:
+        _check_window(run)
         listed = read_manifest(run.folder) if run.result else {}
         for name, read in readers.items():
             # Read for the error alone.
@@ -143,6 +145,16 @@ def checked(run: Run) -> Run:
     except (OSError, ValueError) as problem:
         return run if run.error else damaged(run, problem)
     return run
+
+
+def _check_window(run: Run) -> None:
+    """Checks the one setting that pictures count with."""
+    width = flatten(run.config).get("model.half_width")
+    if width is not None and type(width) is not int:
+        raise ValueError(
+            f"{run.folder / CONFIG}: model.half_width is {width!r}, must be a whole "
+            "number"
+        )
 
 
 def listed(names: Iterable[str]) -> str:

@@ -79,6 +79,10 @@ ODD = {
     "order list": (CONFIG, changed(CONFIG, order=[0])),
     "model 5": (CONFIG, changed(CONFIG, model=5)),
     "data 5": (CONFIG, changed(CONFIG, data=5)),
+    "window of letters": (
+        CONFIG,
+        changed(CONFIG, model={"window": "local-p", "half_width": "abc"}),
+    ),
     "surrogate row": (CONFIG, changed(CONFIG, row="a\ud800")),
     "long row": (CONFIG, changed(CONFIG, row="a" * 100_000)),
     "long slug": (CONFIG, changed(CONFIG, slug="a" * 300)),
