@@ -63,6 +63,19 @@ def signatures(rows: Sequence[Row]) -> list[str]:
     return [f"BLEU of {listed(o)}: {s} (not comparable)." for s, o in owners.items()]
 
 
+def unknown(rows: Sequence[Row]) -> list[str]:
+    """Whose scores are of texts that the model mostly does not know.
+
+    Args:
+      rows: of a sweep.
+
+    Returns:
+      A sentence for each kind of row.
+    """
+    owners = _owners(rows, "unknown_words")
+    return [f"{listed(o)}: {what}; not comparable." for what, o in owners.items()]
+
+
 def bounds(rows: Sequence[Row]) -> list[str]:
     """Which bound on the likelihood the perplexity is.
 

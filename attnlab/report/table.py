@@ -189,6 +189,7 @@ def make_table(
     below = [
         notes.spread(rows),
         *notes.signatures(rows),
+        *notes.unknown(rows),
         *notes.bounds(rows),
         *notes.gold(rows),
         *notes.left_out(rows),

@@ -16,6 +16,15 @@ def test_spread_says_how_many_seeds():
     assert notes.spread(rows).endswith("over seeds (2 to 3 a row).")
 
 
+def test_rows_that_know_few_words_are_named():
+    said = "60% of the source words of train are unknown to the model"
+    few = row_of("rare", {"unknown_words": said})
+    assert notes.unknown([row_of("general", {}), few]) == [
+        f"rare: {said}; not comparable."
+    ]
+    assert notes.unknown([row_of("general", {})]) == []
+
+
 def test_signatures_that_differ_name_their_rows():
     words, other = {"bleu_signature": "tok:none"}, {"bleu_signature": "tok:13a"}
     first, last = row_of("a", words), row_of("d", words)

@@ -131,6 +131,7 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
     batches = make_batches(settings, pairs_ids)
     counts = count_targets(pairs_ids, target.size)
     dev = corpus.dev[: settings.evaluate.dev_sentences]
+    unknown = unknown_words(corpus, source, target)
 
     def init(rng: jax.Array) -> Params:
         return with_frequencies(init_params(translator.model, rng), counts)
@@ -146,10 +147,12 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
         return numbers | string_scores(counts)
 
     def finish(params: Params, folder: Path) -> dict[str, object]:
-        trained = {
+        trained: dict[str, object] = {
             "training_pairs": batches.pairs,
             "dropped_pairs": batches.dropped,
         }
+        if unknown:  # so that a table says it, too
+            trained["unknown_words"] = "; ".join(unknown)
         scores = evaluate_run(settings, translator, params, corpus, folder)
         # The order of summary.csv's columns: text, training, what is particular.
         text = {name: scores[name] for name in TEXT_SCORES}
@@ -165,7 +168,7 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
         estimator_state=initial_estimator_state(),
         notes=[
             *corpus.notes,
-            *unknown_words(corpus, source, target),
+            *unknown,
             *left_out(batches, "data.edges" if settings.data.edges else None),
         ],
     )

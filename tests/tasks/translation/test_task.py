@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from attnlab.nn.init_params import with_frequencies
+from attnlab.tasks.translation import task as task_module
 from attnlab.tasks.translation.data import left_out, make_codecs, unknown_words
 from attnlab.tasks.translation.task import make_task
 from attnlab.text.batching import bucketed
@@ -141,7 +142,7 @@ def test_texts_of_words_that_a_model_does_not_know_are_named():
     assert said[0].startswith("100% of the source words of train")
 
 
-def test_a_run_says_so_in_its_notes(tmp_path):
+def test_a_run_says_so_in_its_notes_and_its_result(tmp_path, monkeypatch):
     sides = {"de": "a b\n" * 20, "en": "x y\n" * 20, "DE": "A B\n" * 20}
     for name, text in sides.items():
         (tmp_path / name).write_text(text)
@@ -157,9 +158,16 @@ def test_a_run_says_so_in_its_notes(tmp_path):
         }
     )
     (tmp_path / "run").mkdir()
-    notes = make_task(settings, tmp_path / "run").notes
-    assert [note for note in notes if "unknown" in note] == [
+    task = make_task(settings, tmp_path / "run")
+    lines = [
         f"100% of the source words of {name} are unknown to the model, so its scores "
         "say little"
         for name in ("test", "gold set gold")
     ]
+    assert [note for note in task.notes if "unknown" in note] == lines
+    scores = dict.fromkeys(task_module.TEXT_SCORES, 0.0)
+    monkeypatch.setattr(task_module, "evaluate_run", lambda *arguments: scores)
+    assert task.finish({}, tmp_path)["unknown_words"] == "; ".join(lines)
+    (tmp_path / "known").mkdir()
+    known = make_task(tiny(), tmp_path / "known")
+    assert "unknown_words" not in known.finish({}, tmp_path)
