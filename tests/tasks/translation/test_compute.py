@@ -67,7 +67,7 @@ COMBINATIONS = combinations()
 LONG = BATCH._replace(source=np.pad(BATCH.source, ((0, 0), (0, 96))))  # gathered from
 
 
-WAYS_BETWEEN = (LONG.source.shape[1] + 1, LONG.source.shape[1])
+WAYS_BETWEEN = {LONG.source.shape[1], LONG.source.shape[1] + 1}
 
 
 def variables(equation):
@@ -77,7 +77,7 @@ def variables(equation):
 
 def last_axes(variable):
     """The sizes of an array's last two axes."""
-    return variable.aval.shape[-2:]
+    return {*variable.aval.shape[-2:]}
 
 
 def equations(jaxpr):
