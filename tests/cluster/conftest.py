@@ -8,6 +8,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +20,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from attnlab.sweep.local import hardware
+
+# A shell starts what runs in its background with SIGINT ignored (make test-services),
+# and all that is started by that would ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLURM = """
 ClusterName=attnlab
