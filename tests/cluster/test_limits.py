@@ -104,7 +104,7 @@ def test_a_suspended_run_is_waited_for_and_one_that_hangs_is_ended(
         os.kill(process, signal.SIGSTOP)
 
     words = ("--retries=1", "--silence=1")
-    disturb = {0: suspend, 1: hang}
+    disturb = {1: hang, 0: suspend}  # in this order, before either is done
     lines = sweep_of_three(slurm, tmp_path / "sweep", undisturbed, disturb, *words)
     said = [line for line in lines if line.startswith(("again", "FAILED"))]
     assert said == ["again   global-general/1  after no progress for 1 min"]
