@@ -135,19 +135,24 @@ def teacher_forced(
     if steps.transitions is not None:
         return _chained(model, params, batch, unrolled, steps)
     size, width = unrolled.values.shape[1], unrolled.weights.shape[-1]
+    real = real_steps(batch)
 
     def add(k: jax.Array, logs: jax.Array) -> jax.Array:
         slots = jnp.full(batch.target.shape, jnp.maximum(k - 1, 0))
         contexts, seen = contexts_at(batch, unrolled, steps.probabilities, slots)
         contexts = jnp.where(k == 0, unrolled.contexts, contexts)
-        seen = jnp.where(k == 0, real_steps(batch), seen)
+        seen = jnp.where(k == 0, real, seen)
         return logs.at[k].set(read(model, params, batch, unrolled, contexts, seen))
 
-    count = jnp.where(every | (prediction.by != "expected"), 1 + width, 1)
-    dtype = wide_type(unrolled.readouts.dtype)
-    nothing = jnp.zeros((1 + width, *batch.target.shape), dtype)
-    softly, *_ = logs = jax.lax.fori_loop(0, count, add, nothing)
-    logs = jnp.moveaxis(logs[1:], 0, -1)  # [B, T, W]
+    if steps.log_probs is None:
+        count = jnp.where(every | (prediction.by != "expected"), 1 + width, 1)
+        dtype = wide_type(unrolled.readouts.dtype)
+        nothing = jnp.zeros((1 + width, *batch.target.shape), dtype)
+        softly, *_ = logs = jax.lax.fori_loop(0, count, add, nothing)
+        logs = jnp.moveaxis(logs[1:], 0, -1)  # [B, T, W]
+    else:  # all positions are known by one product
+        logs = steps.log_probs
+        softly = read(model, params, batch, unrolled, unrolled.contexts, real)
     if prediction.feed == "sampled":
         # The states, too, see the most probable position, so that it is another pass.
         drawn = forced(model, params, batch, draw=LARGEST)

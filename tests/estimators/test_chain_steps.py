@@ -28,6 +28,7 @@ CASES = {
     "bahdanau": ("bahdanau", "additive", "jumps-by-word", 0.3, "global"),
     "never back": ("luong", "lexical", "monotonic", 0.0, "global"),
     "window": ("luong", "additive", "jumps", 0.2, "local-m"),
+    "as marginal": ("luong", "additive", "none", 0.0, "local-m"),
     "by themselves": ("bahdanau", "lexical", "none", 0.25, "local-p"),
 }
 cases = pytest.mark.parametrize("name", CASES)
@@ -188,6 +189,19 @@ def test_losses_and_priors_of_a_pass(name):
     close(done.weights.sum(axis=-1), np.where(REAL.T, 1 - null, 0))
     assert np.isfinite(done.nats["expected"]).all()
     assert np.isfinite(done.nats["argmax"]).all()
+
+
+def test_a_marginal_predicts_as_a_chain_without_transitions():
+    options = {"estimator.learning": "marginal", "model.transition": "none"}
+    model = build_model(settings_of("as marginal", **options), SIZE, SIZE)
+    leaves = dict(made("as marginal")[1]["params"])
+    leaves.pop("transition", None)
+    run = fast(functools.partial(teacher_forced, model, Prediction("marginal")))
+    done = jax.device_get(run({"params": leaves}, BATCH, np.bool_(True)))
+    expected = predicted("as marginal")
+    for name, nats in expected.nats.items():
+        close(done.nats[name], nats)
+    close(done.posterior[REAL.T], expected.posterior[REAL.T])
 
 
 @pytest.mark.parametrize("name", ["luong", "never back"])
