@@ -30,7 +30,8 @@ RARE = 1e-30  # a probability below it decides no scale, and leads nowhere
 class Chain(NamedTuple):
     """One pair of S source positions and T target steps.
 
-    weights: [T, S], not negative and not all zero at a real step, zero at padding.
+    weights: [T, S], not negative and not all zero at a real step, zero at padding; or
+      [1, S], the same at every step, which normalizes the ways once.
     jumps: [S + 1, S], log potentials; row 0 is from before the sentence, row 1 + c from
       position c.
     emissions: [T, S], log p(y_t | position s is read).
@@ -86,9 +87,14 @@ def forward(chain: Chain) -> Forward:
     ways = ways_of(chain.jumps)
     size = chain.weights.shape[1]
     first = jnp.zeros(size + 1, ways.dtype).at[0].set(1)
+    steady = len(chain.weights) == 1
+    through = _from_each(ways, wide(chain.weights[0])) if steady else None
 
     def step(state: jax.Array, at: Chain) -> tuple[jax.Array, Forward]:
-        after, log_prob, prior = advance(ways, state, at)
+        if through is not None:
+            after, log_prob, prior = _arrive(state @ through, state, at)
+        else:
+            after, log_prob, prior = advance(ways, state, at)
         return after, Forward(log_prob, prior, after)
 
     # `jumps` is the same at every step: None keeps the scan from looking for an axis.
@@ -110,7 +116,14 @@ def advance(
     Returns:
       (state after it [S + 1], log p(y_t | y_<t) [], prior [S]).
     """
-    prior = (1 - at.null) * land(ways, state, at.weights)
+    return _arrive(land(ways, state, at.weights), state, at)
+
+
+def _arrive(
+    landed: jax.Array, state: jax.Array, at: Chain
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """`advance`, given where the chain lands [S] if it reads a position."""
+    prior = (1 - at.null) * landed
     waiting = at.null * state
     likely = jnp.where(prior > RARE, at.emissions, -jnp.inf)
     top = jnp.where(at.null > 0, at.null_emissions, -jnp.inf)
@@ -207,7 +220,7 @@ def sample(rng: jax.Array, chain: Chain) -> jax.Array:
     """
     ways = ways_of(chain.jumps)
     states = forward(chain).states
-    steps, size = chain.weights.shape
+    steps, size = chain.emissions.shape
     # An argmax over noisy logarithms is a draw (Gumbel).
     noise = jax.random.gumbel(rng, (steps + 1, size + 2), states.dtype)
 
@@ -277,5 +290,6 @@ def _prior_from_each(ways: jax.Array, at: Chain) -> jax.Array:
 
 def _wide_steps(chain: Chain) -> Chain:
     """What a scan goes over: all but the jumps."""
-    steps = chain._replace(jumps=None)  # type: ignore[arg-type]
+    weights = jnp.broadcast_to(chain.weights, chain.emissions.shape)
+    steps = chain._replace(jumps=None, weights=weights)  # type: ignore[arg-type]
     return jax.tree.map(lambda leaf: leaf if leaf.dtype == bool else wide(leaf), steps)

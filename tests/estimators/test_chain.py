@@ -252,6 +252,26 @@ def test_a_batch_goes_by_vmap():
     )
 
 
+@pytest.mark.parametrize("transition", ["jumps", "none", "monotonic"])
+def test_weights_of_one_step_are_those_of_all(transition):
+    chain = random_chain(13, 4, 3, transition=transition, padding=(1, 0))
+    once = chain._replace(weights=chain.weights[:1])
+    chain = chain._replace(weights=jnp.tile(chain.weights[:1], (4, 1)))
+    listed = [nats for _, nats in paths(chain)]
+    np.testing.assert_allclose(log_likelihood(once), logsumexp(listed), rtol=1e-9)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12),
+        (forward(once), posterior(once), viterbi(once)),
+        (forward(chain), posterior(chain), viterbi(chain)),
+    )
+    found, expected = gradient_of(once), gradient_of(chain)
+    np.testing.assert_allclose(found.jumps, expected.jumps, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.weights[0], expected.weights.sum(0), atol=1e-12)
+    np.testing.assert_array_equal(
+        *(sample(jax.random.key(0), each) for each in (once, chain))
+    )
+
+
 @pytest.mark.parametrize("name", ["jumps", "jumps-by-word", "monotonic"])
 @pytest.mark.parametrize("reach", [0, -1, 1.5])
 def test_a_reach_that_is_none_is_refused(name, reach):

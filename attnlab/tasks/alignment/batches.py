@@ -6,28 +6,18 @@ from typing import NamedTuple
 import numpy as np
 
 from attnlab.tasks.alignment.spelling import spelled
-from attnlab.text.batching import Batch, Endless
+from attnlab.text.batching import Endless
 from attnlab.text.vocabulary import SPECIALS, UNK, Vocabulary
 
 FREQUENT = 0.5  # of the candidates: the most frequent words
+Word = int | str  # by its number; by itself, where a vocabulary lacks it
 
 
-class Words(NamedTuple):
-    """One side of B pairs, padded.
+class WordList(NamedTuple):
+    """U different words of a vocabulary.
 
-    ids: [B, S] int. lengths: [B] int, words without an end mark. spelling: [B, S, D].
-    """
-
-    ids: np.ndarray
-    lengths: np.ndarray
-    spelling: np.ndarray
-
-
-class Candidates(NamedTuple):
-    """The words that a normalizer sums over.
-
-    ids: [M] int. spelling: [M, D]. log_weights: [M], of how many words each stands for,
-    the logarithm; -inf where it stands for none.
+    ids: [U] int. spelling: [U, D]. log_weights: [U], of how many words each stands for
+      where a normalizer sums over the list, the logarithm; -inf where for none.
     """
 
     ids: np.ndarray
@@ -35,59 +25,59 @@ class Candidates(NamedTuple):
     log_weights: np.ndarray
 
 
-class AlignmentBatch(NamedTuple):
-    """B pairs, and the candidates of both vocabularies, which all rows share.
+class Words(NamedTuple):
+    """One side of B pairs, padded.
 
-    Flat, as training divides the rows of each array among devices; see `Words` and
-    `Candidates` for what they are.
+    places: [B, S] int, of the words in a list. lengths: [B] int, without end marks.
+    known: the list.
+    """
+
+    places: np.ndarray
+    lengths: np.ndarray
+    known: WordList
+
+
+class AlignmentBatch(NamedTuple):
+    """B pairs, and the lists of their words, which all rows share.
+
+    Flat, as training divides the rows of each array among devices; see `Words` for what
+    they are.
     """
 
     source: np.ndarray
     source_lengths: np.ndarray
-    source_spelling: np.ndarray
     target: np.ndarray
     target_lengths: np.ndarray
+    source_ids: np.ndarray
+    source_spelling: np.ndarray
+    source_weights: np.ndarray
+    target_ids: np.ndarray
     target_spelling: np.ndarray
-    source_candidates: np.ndarray
-    source_candidate_spelling: np.ndarray
-    source_candidate_weights: np.ndarray
-    target_candidates: np.ndarray
-    target_candidate_spelling: np.ndarray
-    target_candidate_weights: np.ndarray
+    target_weights: np.ndarray
 
     @classmethod
-    def of(
-        cls,
-        source: Words,
-        target: Words,
-        source_candidates: Candidates,
-        target_candidates: Candidates,
-    ) -> "AlignmentBatch":
-        """A batch of its parts.
+    def of(cls, source: Words, target: Words) -> "AlignmentBatch":
+        """A batch of its sides.
 
         Args:
           source: of B pairs.
           target: of the same pairs.
-          source_candidates: words of the source's vocabulary.
-          target_candidates: words of the target's vocabulary.
 
         Returns:
           The batch.
         """
-        return cls(*source, *target, *source_candidates, *target_candidates)
+        return cls(*source[:2], *target[:2], *source.known, *target.known)
 
     @property
-    def parts(self) -> tuple[Words, Words, Candidates, Candidates]:
-        """What it was made of."""
+    def sides(self) -> tuple[Words, Words]:
+        """Source and target."""
         return (
-            Words(*self[:3]),
-            Words(*self[3:6]),
-            Candidates(*self[6:9]),
-            Candidates(*self[9:]),
+            Words(*self[:2], WordList(*self[4:7])),
+            Words(*self[2:4], WordList(*self[7:])),
         )
 
 
-SHARED = AlignmentBatch._fields[6:]  # parts without rows
+SHARED = AlignmentBatch._fields[4:]  # parts without rows
 
 
 class Side(NamedTuple):
@@ -150,71 +140,77 @@ class AlignmentBatches:
         """
         rng = np.random.Generator(np.random.Philox([self.seed, step]))
         batch = self.batches.at(step)
-        source, target = sides(batch, self.source, self.target)
+        sides = (
+            (batch.source, batch.source_lengths, self.source),
+            (batch.target, batch.target_lengths, self.target),
+        )
         return AlignmentBatch.of(
-            source,
-            target,
-            draw(rng, source.ids, self.source, self.candidates),
-            draw(rng, target.ids, self.target, self.candidates),
+            *(
+                placed(ids, lengths, draw(rng, ids, side, self.candidates))
+                for ids, lengths, side in sides
+            )
         )
 
 
-def sides(batch: Batch, source: Side, target: Side) -> tuple[Words, Words]:
-    """Both sides of a batch without end marks.
+def placed(ids: np.ndarray, lengths: np.ndarray, known: WordList) -> Words:
+    """One side of a batch by a list of words; what that lacks counts as unknown.
 
     Args:
-      batch: ids with end marks.
-      source: of its source.
-      target: of its target.
-
-    Returns:
-      The Words of source and target.
-    """
-    return (
-        Words(
-            batch.source,
-            np.maximum(batch.source_lengths - 1, 0),
-            source.spelling[batch.source],
-        ),
-        Words(
-            batch.target,
-            np.maximum(batch.target_lengths - 1, 0),
-            target.spelling[batch.target],
-        ),
-    )
-
-
-def with_unknown(words: Words, texts: Sequence[Sequence[str]], side: Side) -> Words:
-    """The same words; those that the vocabulary lacks have their spellings, too.
-
-    Args:
-      words: of B sentences.
-      texts: the first of these sentences, as words.
-      side: the vocabulary and its spellings.
+      ids: [B, S], with end marks.
+      lengths: [B], with end marks.
+      known: the list, UNK in it.
 
     Returns:
       The Words.
     """
-    spelling = words.spelling.copy()
+    order = np.argsort(known.ids, kind="stable")
+    ordered = known.ids[order]
+    at = np.minimum(np.searchsorted(ordered, ids), len(order) - 1)
+    unknown = np.searchsorted(ordered, UNK)
+    places = order[np.where(ordered[at] == ids, at, unknown)]
+    return Words(places.astype(np.int32), np.maximum(lengths - 1, 0), known)
+
+
+def occurring(
+    ids: np.ndarray,
+    lengths: np.ndarray,
+    texts: Sequence[Sequence[str]],
+    side: Side,
+) -> tuple[Words, list[Word]]:
+    """One side of a batch by the words that occur in it; unknown ones are spelled.
+
+    Args:
+      ids: [B, S], with end marks.
+      lengths: [B], with end marks.
+      texts: the first of these sentences, as words.
+      side: the vocabulary and its spellings.
+
+    Returns:
+      The Words, whose list has B S places, and what stands at the first of them.
+    """
+    listed: dict[Word, int] = {UNK: 0}
+    places = np.zeros(ids.shape, np.int32)
     for row, text in enumerate(texts):
-        unknown = np.flatnonzero(words.ids[row, : len(text)] == UNK)
-        if len(unknown):
-            features = spelled(
-                [text[int(place)] for place in unknown],
-                spelling.shape[-1],
-                random=side.random,
-            )
-            spelling[row, unknown] = features
-    return words._replace(spelling=spelling)
+        for column, word in enumerate(text):
+            index = int(ids[row, column])
+            key = word if index == UNK else index
+            places[row, column] = listed.setdefault(key, len(listed))
+    known = [key if isinstance(key, int) else UNK for key in listed]
+    padded = np.full(ids.size + 1, UNK, np.int32)
+    padded[: len(known)] = known
+    spelling = side.spelling[padded]
+    for key, place in listed.items():
+        if isinstance(key, str):
+            spelling[place] = spelled([key], spelling.shape[1], random=side.random)[0]
+    known = WordList(padded, spelling, np.zeros(len(padded), np.float32))
+    return Words(places, np.maximum(lengths - 1, 0), known), [*listed]
 
 
-def draw(
-    rng: np.random.Generator, ids: np.ndarray, side: Side, count: int
-) -> Candidates:
+def draw(rng: np.random.Generator, ids: np.ndarray, side: Side, count: int) -> WordList:
     """Candidates of a batch: its own words, frequent ones, and a share of the others.
 
     The sum over them, each times its weight, is the whole vocabulary's sum in
-    expectation.
+    expectation. A batch of more words than there is room for lacks its rarest.
 
     Args:
       rng: random numbers.
@@ -223,40 +219,40 @@ def draw(
       count: M.
 
     Returns:
-      The Candidates [M].
+      M words, or the whole vocabulary where that has no more.
     """
     size = side.vocabulary.size
     if count >= size:
         return everything(side)
+    occurs = np.zeros(size, bool)
+    occurs[ids] = True
+    occurs[:UNK], occurs[UNK] = False, True
     # Vocabularies are in the order of frequency.
-    sure = np.zeros(size, bool)
-    sure[UNK : int(FREQUENT * count)] = True
-    own = np.bincount(ids.reshape(-1), minlength=size)
-    own[:UNK] = 0
-    sure[np.argsort(-own, kind="stable")[: int(np.count_nonzero(own))]] = True
-    certain = np.flatnonzero(sure)
-    # Rarely: a batch of more words than there is room for loses the rarest.
-    certain = certain[: count - 1]
-    others = np.flatnonzero(~sure[UNK:]) + UNK
+    own = np.flatnonzero(occurs)[: count - 1]
+    frequent = np.flatnonzero(~occurs[UNK : int(FREQUENT * count)]) + UNK
+    certain = np.concatenate([own, frequent[: count - 1 - len(own)]])
+    occurs[:UNK] = occurs[certain] = True
+    others = np.flatnonzero(~occurs)
     drawn = rng.choice(others, min(count - len(certain), len(others)), replace=False)
-    weights = np.zeros(count, np.float32)
-    weights[len(certain) :] = np.log(len(others) / max(len(drawn), 1))
+    weights = np.full(count, -np.inf, np.float32)
+    weights[: len(certain)] = 0
+    filled = len(certain) + len(drawn)
+    weights[len(certain) : filled] = np.log(max(len(others), 1) / max(len(drawn), 1))
     chosen = np.full(count, UNK)
-    chosen[: len(certain) + len(drawn)] = np.concatenate([certain, drawn])
-    weights[len(certain) + len(drawn) :] = -np.inf
-    return Candidates(chosen.astype(np.int32), side.spelling[chosen], weights)
+    chosen[:filled] = np.concatenate([certain, drawn])
+    return WordList(chosen.astype(np.int32), side.spelling[chosen], weights)
 
 
-def everything(side: Side) -> Candidates:
+def everything(side: Side) -> WordList:
     """The whole vocabulary, so that a normalizer is exact.
 
     Args:
       side: the vocabulary and its spellings.
 
     Returns:
-      The Candidates [V]; padding and marks are none.
+      All V words; padding and marks stand for none.
     """
     size = side.vocabulary.size
     weights = np.zeros(size, np.float32)
     weights[:UNK] = -np.inf
-    return Candidates(np.arange(size, dtype=np.int32), side.spelling, weights)
+    return WordList(np.arange(size, dtype=np.int32), side.spelling, weights)

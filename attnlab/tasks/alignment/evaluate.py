@@ -18,12 +18,11 @@ from attnlab.metrics.symmetrization import every_symmetrization
 from attnlab.tasks.alignment.batches import (
     AlignmentBatch,
     Side,
-    everything,
-    sides,
-    with_unknown,
+    occurring,
 )
 from attnlab.tasks.alignment.loss import passes
 from attnlab.tasks.alignment.model import Aligner
+from attnlab.tasks.alignment.normalizers import Normalizers
 from attnlab.text.batching import encode_pairs, in_order
 from attnlab.text.pairs import GoldPair, Pair
 
@@ -84,6 +83,10 @@ class PairAligner:
         self.aligner, self.source, self.target = aligner, source, target
         self.batch_size, self.edges = batch_size, tuple(edges)
         self._run = jit(partial(_both, aligner), runs="seldom")
+        self._norms = (
+            Normalizers(aligner, "forward", source, target),
+            Normalizers(aligner, "backward", target, source),
+        )
 
     def align(self, params: Params, pairs: Sequence[Pair | GoldPair]) -> list[Aligned]:
         """Align pairs; words that no vocabulary has count by their spelling.
@@ -96,15 +99,17 @@ class PairAligner:
           An Aligned of each.
         """
         aligned: dict[int, Aligned] = {}
-        candidates = everything(self.source), everything(self.target)
         ids = encode_pairs(pairs, self.source.vocabulary, self.target.vocabulary)
         for rows, plain in in_order(ids, self.batch_size, self.edges):
-            source, target = sides(plain, self.source, self.target)
-            chosen = [pairs[row] for row in rows]
-            source = with_unknown(source, [pair.source for pair in chosen], self.source)
-            target = with_unknown(target, [pair.target for pair in chosen], self.target)
-            batch = AlignmentBatch.of(source, target, *candidates)
-            forward, backward, nats = jax.device_get(self._run(params, batch))
+            texts = [pairs[row] for row in rows]
+            source, read = occurring(*plain[:2], [t.source for t in texts], self.source)
+            target, said = occurring(*plain[2:], [t.target for t in texts], self.target)
+            norms = (
+                self._norms[0].of(params, source.known, read),
+                self._norms[1].of(params, target.known, said),
+            )
+            batch = AlignmentBatch.of(source, target)
+            forward, backward, nats = jax.device_get(self._run(params, batch, norms))
             for row, place in enumerate(rows):
                 words = len(pairs[place].target), len(pairs[place].source)
                 aligned[int(place)] = Aligned(
@@ -116,10 +121,13 @@ class PairAligner:
 
 
 def _both(
-    aligner: Aligner, params: Params, batch: AlignmentBatch
+    aligner: Aligner,
+    params: Params,
+    batch: AlignmentBatch,
+    norms: tuple[jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Posteriors [B, T, S] and [B, S, T], and the nats [B] of both sides."""
-    forward, backward = passes(aligner, params, batch)
+    forward, backward = passes(aligner, params, batch, norms)
     return (
         forward.posterior.positions,
         backward.posterior.positions,

@@ -62,6 +62,7 @@ def passes(
     aligner: Aligner,
     params: Params,
     batch: AlignmentBatch,
+    norms: tuple[jax.Array | None, jax.Array | None] = (None, None),
     rng: jax.Array | None = None,
 ) -> tuple[Pass, Pass]:
     """Both directions over a batch.
@@ -70,17 +71,18 @@ def passes(
       aligner: of one direction, and of the other.
       params: "forward" and "backward", of each.
       batch: B pairs.
+      norms: of both directions; None: over the lists of the batch.
       rng: a key, of dropout; None drops nothing.
 
     Returns:
       Forward, which reads the source, and backward, which reads the target.
     """
     keys = (None, None) if rng is None else [*jax.random.split(rng)]
-    source, target, source_candidates, target_candidates = batch.parts
+    source, target = batch.sides
     forward, backward = params["forward"], params["backward"]
     return (
-        follow(aligner.chains(forward, source, target, target_candidates, keys[0])),
-        follow(aligner.chains(backward, target, source, source_candidates, keys[1])),
+        follow(aligner.chains(forward, source, target, norms[0], keys[0])),
+        follow(aligner.chains(backward, target, source, norms[1], keys[1])),
     )
 
 
@@ -97,7 +99,7 @@ def make_loss(aligner: Aligner, agree_from: float):
     """
 
     def loss(params: Params, batch: AlignmentBatch, rng: jax.Array, updates: jax.Array):
-        forward, backward = passes(aligner, params, batch, rng)
+        forward, backward = passes(aligner, params, batch, rng=rng)
         agree = updates >= agree_from
         learned = taught(forward, backward.posterior, agree)
         learned += taught(backward, forward.posterior, agree)

@@ -1,12 +1,13 @@
 """One direction of an aligner: a chain over source words that spell out target words.
 
-    u_s = tanh(W [E x_(s-1); E x_s; E x_(s+1)] + w)
-    g_s = [E x_s + k C u_s; A F(x_s)]    k = 0 for half of the sentences in training
+    g_s = [E x_s; A F(x_s)]
     p(v | s) is proportional to exp(g_s . [O v; F(v)] + b_v)
+    u_s = tanh(W [E x_(s-1); E x_s; E x_(s+1)] + w)
 
 F are the features of a word's letters (`spelling.py`), the same in both languages. What
-a word is read as does not depend on the step, so that the vocabulary is met once a
-position. NULL has a vector of its own and no spelling; jumps see u.
+a word is read as depends on nothing else, so that the vocabulary is met once a word of
+the batch, and not once a position or step. NULL has a vector of its own and no
+spelling. Jumps see u.
 """
 
 from collections.abc import Callable
@@ -22,23 +23,26 @@ from attnlab.estimators.chain import Chain
 from attnlab.masking import length_mask, zero_padding
 from attnlab.nn.cells import dense
 from attnlab.nn.embedding import dropout
-from attnlab.tasks.alignment.batches import Candidates, Words
+from attnlab.tasks.alignment.batches import WordList, Words
 from attnlab.tasks.alignment.settings import AlignmentModel
 
 SPREAD = 0.1  # of the first embeddings
 SPELLING = 2.0  # A is this times the identity at first
-Array = jax.Array | np.ndarray
 
 
 class Aligner(NamedTuple):
     """The functions of one direction.
 
     init(rng, source counts [V], target counts [V]) -> params
-    chains(params, source, target, candidates, rng) -> a Chain of each of B pairs;
-      without an rng nothing is dropped, and the neighbors count in every sentence.
+    norms(params, source words [U], target words) -> [U + 1], the logarithm of what each
+      source word's p(v | s), and last that of NULL, is divided by
+    chains(params, source, target, norms, rng) -> a Chain of each of B pairs; norms are
+      of the source's list, by default over the target's; without an rng nothing is
+      dropped.
     """
 
     init: Callable[[jax.Array, np.ndarray, np.ndarray], Params]
+    norms: Callable[[Params, WordList, WordList], jax.Array]
     chains: Callable[..., Chain]
 
 
@@ -56,7 +60,7 @@ def make_aligner(settings: AlignmentModel) -> Aligner:
     seen = (2 * settings.neighbors + 1) * width
 
     def init(rng, source_counts, target_counts) -> Params:
-        keys = [*jax.random.split(rng, 6)]
+        keys = [*jax.random.split(rng, 5)]
         glorot = jax.nn.initializers.glorot_uniform()
         normal = jax.nn.initializers.normal(SPREAD)
         logs = np.log((target_counts + 1.0) / (target_counts + 1.0).sum())
@@ -73,91 +77,83 @@ def make_aligner(settings: AlignmentModel) -> Aligner:
             params["neighbors"] = {
                 "kernel": glorot(keys[4], (seen, width)),
                 "bias": jnp.zeros(width),
-                "out": glorot(keys[5], (width, width)),
             }
         if spelling:
             params["spelling"] = SPELLING * jnp.eye(spelling)
         return params
 
+    def norms(params: Params, source: WordList, target: WordList) -> jax.Array:
+        bias = params["bias"][target.ids] + target.log_weights
+        logits = dense(_read(params, settings, source), _said(params, target).T, bias)
+        return jax.nn.logsumexp(logits, axis=-1)
+
     def chains(
         params: Params,
         source: Words,
         target: Words,
-        candidates: Candidates,
+        norms_of: jax.Array | None = None,
         rng: jax.Array | None = None,
     ) -> Chain:
-        mask = length_mask(jnp.asarray(source.lengths), source.ids.shape[1])
-        said, around = _read(params, settings, source, mask, rng)
-        words = _words(params, target.ids, target.spelling)  # [B, T, D]
-        menu = _words(params, candidates.ids, candidates.spelling)  # [M, D]
-        menu_bias = params["bias"][candidates.ids] + candidates.log_weights
-        bias = params["bias"][target.ids]  # [B, T]
-
-        def norm(vectors):  # [..., D] -> [...]
-            logits = dense(vectors, menu.T, menu_bias)
-            return jax.nn.logsumexp(logits, axis=-1)
-
-        if rng is None:  # a sentence at a time: the vocabulary may be a whole one
-            norms = jax.lax.map(norm, said)
-        else:
-            norms = norm(said)
-        emissions = jnp.einsum("bsd,btd->bts", said, words) + bias[..., None]
-        emissions = emissions - norms[:, None]
-        null = jnp.concatenate([params["null"], jnp.zeros(spelling)])
-        null_emissions = (
-            dense(words, null[:, None])[..., 0] + bias - norm(null[None])[0]
+        if norms_of is None:
+            norms_of = norms(params, source.known, target.known)
+        read = _read(params, settings, source.known)
+        said = _said(params, target.known)[target.places]  # [B, T, D]
+        bias = params["bias"][target.known.ids][target.places]
+        emissions = jnp.einsum("bsd,btd->bts", read[source.places], said)
+        emissions += bias[..., None] - norms_of[source.places][:, None]
+        null_emissions = dense(said, read[-1:].T)[..., 0] + bias - norms_of[-1]
+        mask = length_mask(jnp.asarray(source.lengths), source.places.shape[1])
+        real = length_mask(jnp.asarray(target.lengths), target.places.shape[1])
+        jumps = jax.vmap(transition.log_potentials, in_axes=(None, 0))(
+            params["transition"], _seen(params, settings, source, mask, rng)
         )
-        real = length_mask(jnp.asarray(target.lengths), target.ids.shape[1])
-        weights = jnp.broadcast_to(mask[:, None], emissions.shape)
-        jumps = jax.vmap(transition.log_potentials, in_axes=(None, 0))
+        null = jnp.full(bias.shape, settings.null, emissions.dtype)
         return Chain(
-            weights.astype(emissions.dtype),
-            jumps(params["transition"], around),
+            mask[:, None].astype(emissions.dtype),
+            jumps,
             emissions,
             real,
-            jnp.full(bias.shape, settings.null, emissions.dtype),
+            null,
             null_emissions,
         )
 
-    return Aligner(init, chains)
+    return Aligner(init, norms, chains)
 
 
-def _read(
+def _read(params: Params, settings: AlignmentModel, words: WordList) -> jax.Array:
+    """What source words are read as, NULL last: [U + 1, D]."""
+    read = jnp.concatenate([params["source"][words.ids], params["null"][None]])
+    if not settings.spelling:
+        return read
+    spelled = dense(jnp.asarray(words.spelling), params["spelling"])
+    return jnp.concatenate([read, jnp.pad(spelled, ((0, 1), (0, 0)))], axis=-1)
+
+
+def _said(params: Params, words: WordList) -> jax.Array:
+    """Target words as they are compared with what is read: [U, D]."""
+    said = params["target"][words.ids]
+    return jnp.concatenate([said, jnp.asarray(words.spelling)], axis=-1)
+
+
+def _seen(
     params: Params,
     settings: AlignmentModel,
     source: Words,
     mask: jax.Array,
     rng: jax.Array | None,
-) -> tuple[jax.Array, jax.Array]:
-    """What each source word says [B, S, D], and what jumps see of it [B, S, E]."""
-    embedded = zero_padding(params["source"][source.ids], mask)
-    said = around = embedded
-    if settings.neighbors:
-        keys = [*jax.random.split(rng, 3)] if rng is not None else [None] * 3
-        seen = _drop(keys[0], embedded, settings.dropout)
-        shifted = [
-            _shift(seen, by)
-            for by in range(-settings.neighbors, settings.neighbors + 1)
-        ]
-        part = params["neighbors"]
-        hidden = dense(jnp.concatenate(shifted, axis=-1), part["kernel"], part["bias"])
-        around = zero_padding(jnp.tanh(hidden), mask)
-        around = _drop(keys[1], around, settings.dropout)
-        more = dense(around, part["out"])
-        if keys[2] is not None:
-            # Half of the sentences do without, so that a word says much by itself.
-            coin = jax.random.bernoulli(keys[2], 0.5, (len(mask), 1, 1))
-            more = jnp.where(coin, more, 0)
-        said = embedded + more
-    if settings.spelling:
-        spelled = dense(jnp.asarray(source.spelling), params["spelling"])
-        said = jnp.concatenate([said, spelled], axis=-1)
-    return said, around
-
-
-def _words(params: Params, ids: Array, spelling: Array) -> jax.Array:
-    """Target words as they are compared with what is said: [..., D]."""
-    return jnp.concatenate([params["target"][ids], jnp.asarray(spelling)], axis=-1)
+) -> jax.Array:
+    """What jumps see of each source position: [B, S, E]."""
+    embedded = params["source"][source.known.ids][source.places]
+    embedded = zero_padding(embedded, mask)
+    if not settings.neighbors:
+        return embedded
+    keys = [*jax.random.split(rng)] if rng is not None else [None] * 2
+    seen = _drop(keys[0], embedded, settings.dropout)
+    places = range(-settings.neighbors, settings.neighbors + 1)
+    beside = jnp.concatenate([_shift(seen, by) for by in places], axis=-1)
+    part = params["neighbors"]
+    hidden = jnp.tanh(dense(beside, part["kernel"], part["bias"]))
+    return _drop(keys[1], zero_padding(hidden, mask), settings.dropout)
 
 
 def _shift(array: jax.Array, by: int) -> jax.Array:

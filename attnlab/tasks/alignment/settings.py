@@ -72,7 +72,7 @@ class AlignmentModel(Settings):
     null: Fraction = 0.2
     """Probability that a word is a translation of nothing; 0: none is."""
     neighbors: FewOrNone = 1
-    """Words on either side that change what a source word says; 0: none."""
+    """Words on either side of a source word that jumps from and to it see; 0: none."""
     spelling: UnitsOrNone = 128
     """Width of the features of how words are spelled, the same in both languages; 0:
     words are known by their numbers alone."""
@@ -90,8 +90,8 @@ class AlignmentTrain(TrainSettings):
     """If set: padded tokens of a batch's wider side, instead of `batch_size`."""
     learning_rate: Positive = 5e-3
     candidates: Count = 1024
-    """Words that the normalizer of a batch sums over: its own, the most frequent ones,
-    and others drawn and weighted."""
+    """Words that a batch knows and its normalizers sum over: its own, the most frequent
+    ones, and others drawn and weighted. Of more own words the rarest are unknown."""
     agree_from: Share = 0.3
     """Share of the updates after which the directions learn to agree; 1: never."""
     stop_on: Literal["agreement", "aer", "perplexity"] = "agreement"

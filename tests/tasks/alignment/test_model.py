@@ -9,15 +9,16 @@ from attnlab.estimators.chain import log_likelihood
 from attnlab.tasks.alignment.batches import (
     AlignmentBatch,
     AlignmentBatches,
-    Candidates,
-    Words,
+    WordList,
     draw,
     everything,
     make_side,
-    with_unknown,
+    occurring,
+    placed,
 )
 from attnlab.tasks.alignment.loss import make_loss, passes
 from attnlab.tasks.alignment.model import make_aligner
+from attnlab.tasks.alignment.normalizers import Normalizers
 from attnlab.tasks.alignment.settings import AlignmentModel
 from attnlab.tasks.alignment.spelling import parts, spelled
 from attnlab.text.batching import bucketed
@@ -41,10 +42,8 @@ def made_batch(spelling: int = WIDTH) -> AlignmentBatch:
     ids = np.array([[4, 5, 6, 7], [4, 8, 0, 0]], np.int32)
     others = np.array([[4, 6, 5], [8, 0, 0]], np.int32)
     return AlignmentBatch.of(
-        Words(ids, np.array([4, 2], np.int32), source.spelling[ids]),
-        Words(others, np.array([3, 1], np.int32), target.spelling[others]),
-        everything(source),
-        everything(target),
+        placed(ids, np.array([5, 3]), everything(source)),
+        placed(others, np.array([4, 2]), everything(target)),
     )
 
 
@@ -70,42 +69,34 @@ def test_emissions_are_those_of_the_equations(chosen):
     batch = made_batch(model.spelling)
     aligner, params = made_params(model)
     forward = jax.tree.map(np.asarray, params["forward"])
-    source, target, _, candidates = batch.parts
-    chains = jax.jit(lambda params: aligner.chains(params, source, target, candidates))
+    source, target = batch.sides
+    chains = jax.jit(lambda params: aligner.chains(params, source, target))
     chain = jax.device_get(chains(params["forward"]))
     for b in range(2):
-        words, length = source.ids[b], int(source.lengths[b])
-        embedded = forward["source"][words[:length]]
+        # The lists are the whole vocabularies: places are numbers of words.
+        words, length = source.places[b], int(source.lengths[b])
         for t in range(int(target.lengths[b])):
             for s in (*range(length), None):  # None: NULL
                 if s is None:
-                    said = np.concatenate([forward["null"], np.zeros(model.spelling)])
+                    read = np.concatenate([forward["null"], np.zeros(model.spelling)])
                 else:
-                    said = embedded[s].copy()
-                    if model.neighbors:
-                        seen = [
-                            embedded[s + k] if 0 <= s + k < length else np.zeros(3)
-                            for k in range(-model.neighbors, model.neighbors + 1)
-                        ]
-                        part = forward["neighbors"]
-                        hidden = np.concatenate(seen) @ part["kernel"] + part["bias"]
-                        said += np.tanh(hidden) @ part["out"]
+                    read = forward["source"][words[s]]
                     if model.spelling:
-                        spelling = source.spelling[b, s] @ forward["spelling"]
-                        said = np.concatenate([said, spelling])
+                        spelling = source.known.spelling[words[s]] @ forward["spelling"]
+                        read = np.concatenate([read, spelling])
                 scores = []
                 for v in range(UNK, TARGET.size):
                     word = forward["target"][v]
-                    word = np.concatenate([word, candidates.spelling[v]])
-                    scores.append(said @ word + forward["bias"][v])
+                    word = np.concatenate([word, target.known.spelling[v]])
+                    scores.append(read @ word + forward["bias"][v])
                 scores = np.array(scores)
                 logs = scores - np.log(np.exp(scores).sum())
-                expected = logs[target.ids[b, t] - UNK]
+                expected = logs[target.places[b, t] - UNK]
                 found = chain.null_emissions[b, t] if s is None else None
                 found = chain.emissions[b, t, s] if found is None else found
                 np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(chain.real, [[True] * 3, [True, False, False]])
-    np.testing.assert_array_equal(np.asarray(chain.weights)[1, 0], [1, 1, 0, 0])
+    np.testing.assert_array_equal(np.asarray(chain.weights)[1], [[1, 1, 0, 0]])
 
 
 def minimized(aligner, agree_from: float, updates: int = 0):
@@ -127,14 +118,10 @@ def plain(aligner):
     """Minus the likelihood of both sides."""
 
     def of(params, batch):
-        source, target, source_candidates, target_candidates = batch.parts
+        source, target = batch.sides
         keys = [*jax.random.split(jax.random.key(0))]
-        one = aligner.chains(
-            params["forward"], source, target, target_candidates, keys[0]
-        )
-        two = aligner.chains(
-            params["backward"], target, source, source_candidates, keys[1]
-        )
+        one = aligner.chains(params["forward"], source, target, rng=keys[0])
+        two = aligner.chains(params["backward"], target, source, rng=keys[1])
         nats = -sum(jax.vmap(log_likelihood)(chain).sum() for chain in (one, two))
         return nats, (nats,)
 
@@ -160,7 +147,9 @@ def test_before_agreement_the_gradient_is_that_of_the_likelihood(transition):
 def test_agreement_weighs_each_link_by_the_other_direction():
     aligner, params = made_params(settings())
     batch = made_batch()
-    follow = jax.jit(lambda params: passes(aligner, params, batch, jax.random.key(0)))
+    follow = jax.jit(
+        lambda params: passes(aligner, params, batch, rng=jax.random.key(0))
+    )
     forward, backward = follow(params)
     gamma, delta = (np.asarray(p.posterior.positions) for p in (forward, backward))
     null = np.asarray(forward.posterior.null)
@@ -174,7 +163,7 @@ def test_agreement_weighs_each_link_by_the_other_direction():
 
     def expected(params):
         """The gradient is that of emissions so weighted; jumps learn by themselves."""
-        one = passes(aligner, params, batch, jax.random.key(0))[0].chain
+        one = passes(aligner, params, batch, rng=jax.random.key(0))[0].chain
         return -(weights * one.emissions).sum() - (nothing * one.null_emissions).sum()
 
     agreeing = gradient(minimized(aligner, 5.0, updates=5))(params, batch)[0]
@@ -206,12 +195,54 @@ def test_a_word_is_the_sum_of_its_parts():
 
 def test_unknown_words_have_a_spelling_when_they_are_aligned():
     side = make_side(SOURCE, WIDTH, random=False)
-    ids = np.array([[4, UNK]], np.int32)
-    words = Words(ids, np.array([2], np.int32), side.spelling[ids])
-    assert not words.spelling[0, 1].any()
-    found = with_unknown(words, [["le", "berlin"]], side)
-    np.testing.assert_array_equal(found.spelling[0, 1], spelled(["berlin"], WIDTH)[0])
-    np.testing.assert_array_equal(found.spelling[0, 0], words.spelling[0, 0])
+    ids = np.array([[4, UNK, UNK, 2], [UNK, 4, 2, 0]], np.int32)
+    texts = [["le", "berlin", "<unk>"], ["berlin", "le"]]
+    words, keys = occurring(ids, np.array([4, 3]), texts, side)
+    assert keys == [UNK, 4, "berlin", "<unk>"]
+    np.testing.assert_array_equal(words.places, [[1, 2, 3, 0], [2, 1, 0, 0]])
+    np.testing.assert_array_equal(words.lengths, [3, 2])
+    known = words.known
+    assert not known.spelling[0].any() and len(known.ids) == ids.size + 1
+    np.testing.assert_array_equal(known.ids[:4], [UNK, 4, UNK, UNK])
+    np.testing.assert_array_equal(known.spelling[2], spelled(["berlin"], WIDTH)[0])
+    np.testing.assert_array_equal(known.spelling[1], side.spelling[4])
+
+
+def test_a_normalizer_is_the_sum_over_the_vocabulary_and_computed_once():
+    aligner, params = made_params(settings())
+    source = make_side(SOURCE, WIDTH, random=False)
+    target = make_side(TARGET, WIDTH, random=False)
+    norms = Normalizers(aligner, "forward", source, target)
+    ids = np.array([[6, UNK, 2]], np.int32)
+    words, keys = occurring(ids, np.array([3]), [["noir", "berlin"]], source)
+    found = norms.of(params, words.known, keys)
+    forward = jax.tree.map(np.asarray, params["forward"])
+    spellings = np.concatenate([source.spelling, spelled(["berlin"], WIDTH)])
+    for place, (index, spelling) in {
+        1: (6, spellings[6] @ forward["spelling"]),
+        2: (UNK, spellings[-1] @ forward["spelling"]),
+        -1: (None, np.zeros(WIDTH)),
+    }.items():
+        word = forward["null"] if index is None else forward["source"][index]
+        said = np.concatenate([forward["target"], target.spelling], axis=1)[UNK:]
+        scores = said @ np.concatenate([word, spelling]) + forward["bias"][UNK:]
+        expected = np.log(np.exp(scores).sum())
+        np.testing.assert_allclose(found[place], expected, rtol=1e-5)
+    assert not found[len(keys) : -1].any()
+    calls = []
+    norms._compute = lambda *given: calls.append(given) or np.zeros(257)
+    np.testing.assert_array_equal(norms.of(params, words.known, keys), found)
+    assert not calls
+    other = jax.tree.map(jnp.zeros_like, params)
+    assert not norms.of(other, words.known, keys).any() and len(calls) == 1
+
+
+def test_a_word_that_a_list_lacks_is_unknown_there():
+    side = make_side(SOURCE, 0, random=False)
+    known = WordList(np.array([8, UNK, 5]), side.spelling[[8, UNK, 5]], np.zeros(3))
+    words = placed(np.array([[5, 4, 8, 2]]), np.array([4]), known)
+    np.testing.assert_array_equal(words.places, [[2, 1, 0, 1]])
+    np.testing.assert_array_equal(words.lengths, [3])
 
 
 def test_candidates_sum_to_the_vocabulary_in_expectation():
@@ -229,6 +260,10 @@ def test_candidates_sum_to_the_vocabulary_in_expectation():
         assert not chosen.log_weights[own].any()
         sums.append(np.exp(scores[chosen.ids] + chosen.log_weights).sum())
     assert abs(np.mean(sums) - exact) < 5 * np.std(sums) / 20
+    # Its own words come before frequent ones, and the rarest are lost first.
+    tight = draw(np.random.default_rng(0), ids, side, 5)
+    assert {*tight.ids[:4].tolist()} == {UNK, 4, 150, 160} and tight.ids[4] not in ids
+    assert {*draw(np.random.default_rng(0), ids, side, 4).ids[:3]} == {UNK, 4, 150}
     few = draw(np.random.default_rng(0), ids, side, 1000)
     np.testing.assert_array_equal(few.ids, everything(side).ids)
 
@@ -239,12 +274,14 @@ def test_a_batch_is_a_function_of_seed_and_step():
     def at(step: int, seed: int = 0) -> AlignmentBatch:
         plain = bucketed(pairs, batch_size=4, shapes=1, longest=9, seed=seed)
         sides = make_side(SOURCE, 4, False), make_side(TARGET, 4, False)
-        return AlignmentBatches(plain, *sides, 6, seed).at(step)
+        return AlignmentBatches(plain, *sides, 8, seed).at(step)
 
     for one, two in zip(at(5), at(5), strict=True):
         np.testing.assert_array_equal(one, two)
     assert any((a != b).any() for a, b in zip(at(5), at(6), strict=True))
     batch = at(0)
-    source, target, *menus = batch.parts
+    source, target = batch.sides
     assert source.lengths.max() <= 3 and target.lengths.max() <= 3
-    assert all(isinstance(menu, Candidates) for menu in menus)
+    for side in (source, target):
+        real = np.arange(side.places.shape[1])[None] < side.lengths[:, None]
+        assert (side.known.ids[side.places[real]] > UNK).all()
