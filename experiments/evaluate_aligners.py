@@ -47,16 +47,27 @@ def evaluate(
     runs = []
     for run in loaded:
         with working(f"aligning with {run.folder}"):
-            runs.append(_ways(run, gold))
+            runs.append(
+                {
+                    name: run.pair_aligner.align(run.params, pairs)
+                    for name, pairs in gold.items()
+                }
+            )
+    threshold = loaded[0].settings.evaluate.threshold
     seconds = {}
-    rows: dict[str, dict[str, Sequence[LinkSet]]] = {name: {} for name in gold}
+    rows = {
+        name: dict(compare.averaged_links([run[name] for run in runs], threshold))
+        for name in gold
+    }
     for model in baselines:
         by_set, seconds[model] = _baseline(model, corpus)
         for name, ways in by_set.items():
             rows[name] |= ways
     tables = {
         name: compare.make_table(
-            [ways[name] for ways in runs], rows[name] | others[name], pairs
+            [compare.own_links(run[name], threshold) for run in runs],
+            rows[name] | others[name],
+            pairs,
         )
         for name, pairs in gold.items()
     }
@@ -101,14 +112,6 @@ def _of_files(
             raise ValueError(f"--links has {file.name} of {name} twice")
         others[name][file.name] = links
     return others
-
-
-def _ways(run: TrainedAligner, gold: Gold) -> dict[str, compare.Ways]:
-    threshold = run.settings.evaluate.threshold
-    return {
-        name: compare.own_links(run.pair_aligner.align(run.params, pairs), threshold)
-        for name, pairs in gold.items()
-    }
 
 
 def _baseline(model: str, corpus: Corpus) -> tuple[dict[str, compare.Ways], float]:

@@ -88,9 +88,16 @@ def test_runs_are_pooled(trained, tmp_path, capsys):
     alone = capsys.readouterr().out
     assert evaluate.main([f"--run={folder},{tmp_path}/twin"]) == 0
     printed, said = capsys.readouterr()
-    # the same numbers twice: rates and tests stay
-    rates = alone.split("\n\n")[0]
-    assert printed.startswith(rates) and "no file was written" in said
+    # the same numbers twice: rates and tests stay, as those of their average do
+    tables = alone.split("\n\n")[0], printed.split("\n\n")[0]
+    rates, pooled = ([line.split() for line in t.splitlines()] for t in tables)
+    assert pooled[: len(rates)] == rates and "no file was written" in said
+    for row in ("forward", "grow-diag", "mean of posteriors"):
+        one, both = (
+            numbers(tables[0], row),
+            numbers(tables[1], f"{row}, 2 averaged"),
+        )
+        assert one[:4] == both[:4]
     assert f"{folder}: 61.2 s of the clock in training" in printed
     assert f"{tmp_path}/twin: not finished, after 12 updates" in printed
 

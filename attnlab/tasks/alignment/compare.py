@@ -10,7 +10,7 @@ import numpy as np
 
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics.alignment_error_rate import Agreement
-from attnlab.metrics.links import LinkSet
+from attnlab.metrics.links import Link, LinkSet
 from attnlab.metrics.significance import Comparison, paired_bootstraps
 from attnlab.metrics.symmetrization import every_symmetrization
 from attnlab.tasks.alignment.evaluate import (
@@ -24,6 +24,7 @@ from attnlab.text.pairs import SHORT, GoldPair
 
 REFERENCE = "mean of posteriors"  # the row that the others are tested against
 THRESHOLDS = (0.3, 0.5, 0.7)
+HALF = 0.5  # of one direction: a link that is likelier than all others together
 COLUMNS = ("gold", "links", "aer", "precision", "recall", "aer_short", "p", "seconds")
 
 Ways = Mapping[str, Sequence[LinkSet]]
@@ -50,7 +51,8 @@ def own_links(aligned: Sequence[Aligned], threshold: float) -> Ways:
     Args:
       aligned: of N pairs.
       threshold: of REFERENCE, which has one link a target word, that of the largest
-        mean, where it reaches the threshold. `mean from 0.3` has every link that does.
+        mean, where it reaches the threshold. `mean from 0.3` has every link that does,
+        `forward from 0.5` every link of that direction's posterior.
 
     Returns:
       The links by way.
@@ -60,12 +62,45 @@ def own_links(aligned: Sequence[Aligned], threshold: float) -> Ways:
     ways: dict[str, Sequence[LinkSet]] = {
         "forward": forward,
         "backward": backward,
+        f"forward from {HALF}": _from(HALF, [pair.forward for pair in aligned]),
+        f"backward from {HALF}": _from(HALF, [pair.backward for pair in aligned]),
         REFERENCE: [aer.links(rows) for rows in means],
         f"product from {PRODUCT}": product_links(aligned),
     }
     for least in THRESHOLDS:
         ways[f"mean from {least}"] = [pair.links(least) for pair in aligned]
     return ways | every_symmetrization(forward, backward)
+
+
+def average(runs: Sequence[Sequence[Aligned]]) -> list[Aligned]:
+    """The mean of several models' posteriors.
+
+    Args:
+      runs: what each of them makes of the same N pairs.
+
+    Returns:
+      An Aligned of each pair.
+    """
+    return [
+        Aligned(*(np.mean(part, axis=0) for part in zip(*models, strict=True)))
+        for models in zip(*runs, strict=True)
+    ]
+
+
+def averaged_links(runs: Sequence[Sequence[Aligned]], threshold: float) -> Ways:
+    """`own_links` of the mean of several models' posteriors.
+
+    Args:
+      runs: what each of them makes of the same N pairs.
+      threshold: as of `own_links`.
+
+    Returns:
+      The links by way, whose name says that it is of an average; none of a single run.
+    """
+    if len(runs) < 2:
+        return {}
+    ways = own_links(average(runs), threshold)
+    return {f"{way}, {len(runs)} averaged": links for way, links in ways.items()}
 
 
 def directed_links(
@@ -137,6 +172,13 @@ def make_table(
     ]
 
 
+def _from(least: float, posteriors: Sequence[np.ndarray]) -> list[set[Link]]:
+    return [
+        aer.links(weights, method="threshold", threshold=least)
+        for weights in posteriors
+    ]
+
+
 def _sum(counts: np.ndarray) -> Agreement:
     return Agreement(*counts.sum(axis=0).tolist())
 
@@ -158,7 +200,7 @@ def render(name: str, table: Sequence[AlignerRow]) -> str:
     Returns:
       Lines of text.
     """
-    width = max(30, *(len(row.name) for row in table))
+    width = max(30, *(len(row.name) + 2 for row in table))
     titles = f"{'AER':>8}{'prec':>8}{'recall':>8}{f'AER <={SHORT}':>10}{'p':>8}"
     lines = [f"{name:<{width}}{titles}"]
     for row in table:

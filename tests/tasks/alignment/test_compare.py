@@ -12,6 +12,8 @@ from attnlab.tasks.alignment.compare import (
     COLUMNS,
     REFERENCE,
     as_tsv,
+    average,
+    averaged_links,
     directed_links,
     make_table,
     own_links,
@@ -46,6 +48,8 @@ def test_every_way_of_known_posteriors():
         "mean from 0.5": {(0, 0)},
         "mean from 0.7": {(0, 0)},
         "intersection": {(0, 0)},
+        "forward from 0.5": {(0, 0)},
+        "backward from 0.5": {(0, 0), (1, 1)},
     }
     assert {name: ways[name][0] for name in expected} == expected
     assert set(ways) == {*expected, *SYMMETRIZATIONS}
@@ -67,6 +71,19 @@ def test_the_rows_are_what_a_run_says_of_itself():
     # the long pair is right: without it AER is higher
     assert row(table, "forward").every.aer == pytest.approx(1 - 4 / 5)
     assert row(table, "forward").short.aer == pytest.approx(1 - 2 / 3)
+
+
+def test_several_runs_are_averaged_before_links_are_chosen():
+    other = Aligned(np.array([[0.1, 0.8], [0.0, 0.9]]), np.zeros((2, 2)), 3.0)
+    (mean,) = average([[ALIGNED], [other]])
+    np.testing.assert_allclose(mean.forward, [[0.5, 0.4], [0.15, 0.55]])
+    np.testing.assert_allclose(mean.backward, BACKWARD / 2)
+    assert mean.nats == 1.5
+    ways = averaged_links([[ALIGNED], [other]], 0.4)
+    assert ways["forward from 0.5, 2 averaged"] == [{(0, 0), (1, 1)}]
+    assert ways[f"{REFERENCE}, 2 averaged"] == [{(0, 0), (1, 1)}]  # 0.45, 0.425
+    assert len(ways) == len(own_links([ALIGNED], 0.4))
+    assert averaged_links([[ALIGNED]], 0.4) == {}
 
 
 def test_seeds_are_pooled_and_tested_by_the_paired_bootstrap():
