@@ -11,7 +11,9 @@ from attnlab.text.lines import (
     read_parallel,
     without_empty,
 )
+from attnlab.text.multi30k import multi30k
 from attnlab.text.pairs import Corpus, GoldPair, Pair
+from attnlab.text.tatoeba import tatoeba
 from attnlab.text.words import split_words
 
 UPSTREAM = (
@@ -29,7 +31,10 @@ ENTRY = Entry(
 
 
 def europarl(
-    *, direction: Literal["de-en", "en-de"] = "de-en", lowercase: bool = True
+    *,
+    direction: Literal["de-en", "en-de"] = "de-en",
+    lowercase: bool = True,
+    more: bool = False,
 ) -> Corpus:
     """10,350 training pairs, newstest2013 / 2014 as dev / test, gold set `dev150`.
 
@@ -40,6 +45,7 @@ def europarl(
     Args:
       direction: source and target language.
       lowercase: make all text lower-cased.
+      more: train on Multi30k's captions and all of Tatoeba, too: 204,009 pairs.
 
     Returns:
       The corpus.
@@ -69,18 +75,22 @@ def europarl(
 
     # Pairs of the gold set's own domain, which WMT's sample has little of.
     rows = read_columns(path("europarl_gold_de-en/cmu_unaligned350.tsv.gz"), 2)
-    more = [
+    near = [
         Pair(tuple(split_words(row[0])), tuple(split_words(row[1]))) for row in rows
     ]
     if direction == "en-de":
-        more = [Pair(pair.target, pair.source) for pair in more]
+        near = [Pair(pair.target, pair.source) for pair in near]
+    other = []
+    if more:
+        other += multi30k(source=source, target=target).train
+        other += tatoeba(size="full", direction=direction).train
     # The table is German-English, as its folder says.
     gold = read_gold_table(
         path("europarl_gold_de-en/cmu_dev150.tsv.gz"), reverse=direction == "en-de"
     )
     return Corpus(
         name="europarl",
-        train=without_empty(wmt("train") + cleaned(more)),
+        train=without_empty(wmt("train") + cleaned(near) + cleaned(other)),
         dev=wmt("newstest2013"),
         test=wmt("newstest2014_2737"),
         gold={
@@ -92,6 +102,7 @@ def europarl(
         source_language=source,
         target_language=target,
         about="WMT sample and Europarl, entities undone"
+        + (", Multi30k and Tatoeba" if more else "")
         + (", lower-cased" if lowercase else "")
         + "; links of the CMU 11-731 course.",
     )

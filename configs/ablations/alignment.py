@@ -2,9 +2,12 @@
 
     python -m experiments.sweep --config=configs/ablations/alignment.py \\
         --workdir=runs/alignment
+    python -m experiments.sweep --config=configs/ablations/alignment.py:europarl \\
+        --workdir=runs/alignment-europarl --only=full
 
-Needs the Hansards in the data folder (ATTNLAB_DATA). Trained on the training text
-alone, without the gold's.
+Needs the corpora in the data folder (ATTNLAB_DATA). Trained on the training text alone,
+without the gold's. Europarl's German-English gold has no training text of its own: WMT's
+sample, Multi30k and Tatoeba stand in.
 """
 
 from configs.alignment import get_config as alignment
@@ -12,13 +15,19 @@ from configs.alignment import get_config as alignment
 SEEDS = 3
 
 
-def get_config():
+def get_config(corpus: str = "hansards"):
+    """The settings that all rows share, of hansards or europarl."""
+    if corpus not in ("hansards", "europarl"):
+        raise ValueError(f"unknown corpus {corpus!r}; choose hansards, europarl")
     config = alignment()
-    config.data.name = "hansards"
-    config.data.longest = 21
-    config.train.steps = 2_500
-    config.train.evaluate_every = 1_250
-    config.evaluate.gold = "odd224"
+    config.data.name = corpus
+    config.train.steps = 5_000
+    config.train.evaluate_every = 2_500
+    if corpus == "hansards":
+        config.data.longest = 21
+        config.evaluate.gold = "odd224"
+    else:
+        config.data.europarl.more = True
     return config
 
 

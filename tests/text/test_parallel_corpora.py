@@ -114,3 +114,7 @@ def test_europarl():
     assert other.gold["dev150"][0].source[0] == "Resumption"
     words = {word for pair in corpus.train for word in pair.target}
     assert "'s" in words and "&apos;s" not in words
+    more = load("europarl", direction="en-de", more=True)
+    assert len(more.train) == 10_350 + 29_000 + 164_659
+    assert more.train[:10_350] == load("europarl", direction="en-de").train
+    assert more.train[10_350].target[:2] == ("zwei", "junge")

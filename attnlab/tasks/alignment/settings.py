@@ -88,7 +88,7 @@ class AlignmentTrain(TrainSettings):
     batch_size: Units = 64
     token_budget: UnitsOrNone = 2048
     """If set: padded tokens of a batch's wider side, instead of `batch_size`."""
-    learning_rate: Positive = 5e-3
+    learning_rate: Positive = 1e-2
     candidates: Count = 1024
     """Words that a batch knows and its normalizers sum over: its own, the most frequent
     ones, and others drawn and weighted. Of more own words the rarest are unknown."""
