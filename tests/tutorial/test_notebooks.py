@@ -97,3 +97,14 @@ def test_a_source_has_what_a_lesson_needs(source):
     assert '"google.colab" in sys.modules' in text
     assert 'run_line_magic("pip", "install' in text
     assert "## Goals" in text
+
+
+def test_links_of_the_course_and_the_glossary_lead_to_files():
+    pages = [*SOURCES, FOLDER / "README.md", ROOT / "docs" / "glossary.md"]
+    broken = [
+        f"{page.name}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+    assert broken == []
