@@ -261,6 +261,12 @@ print("query:", " ".join(tests[number].query))
 answers[number].plot("the one look at the passage")
 
 # %% [markdown]
+# The look is broad: it takes in both sentences with the verb of the query, and names in
+# them. A state of the GRU has read its neighbors, so that the heaviest word need not be
+# the answer itself, and this reader has learned for seconds. With `readout="sum"` the
+# weights of a name *are* its probability ([Kadlec et al.
+# 2016](https://arxiv.org/abs/1603.01547)), and fall on the answer more often.
+#
 # ## Memory networks
 #
 # Each sentence of a story is two vectors: $m_i$ to be matched, $c_i$ to be read. One
@@ -310,7 +316,7 @@ figure.tight_layout()
 # | --- | --- | --- | --- |
 # | Show, attend, tell | the decoder's last state | cells of a picture | what is named |
 # | Turing Machine | what the controller emits | slots that it wrote | where a head is |
-# | attentive reader | the question | words of the passage | where the answer stands |
+# | attentive reader | the question | words of the passage | where it may stand |
 # | memory network | the question, and earlier hops | sentences | the chain of facts |
 #
 # ## Exercises

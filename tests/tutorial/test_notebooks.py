@@ -49,7 +49,7 @@ def test_a_source_runs_as_a_script(source, tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,  # half a minute, but for machines that are very busy
     )
     assert done.returncode == 0, done.stderr
     assert not any(tmp_path.iterdir())
