@@ -12,6 +12,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from attnlab.attention import MONOTONIC, NORMALIZERS, READS, SCORES, WINDOWS
 from attnlab.estimators import RULES
@@ -35,18 +37,20 @@ BETWEEN = ("scores", "scores", "weights", "context")  # what goes from box to bo
 def box(axes: Axes, left: float, name: str) -> None:
     """Draw one choice: its name, its question, and what there is to choose."""
     question, choices, color = AXES[name]
-    look = {"facecolor": "white", "edgecolor": color, "linewidth": 1.6}
-    axes.add_patch(plt.Rectangle((left, 0), WIDTH, HEIGHT, **look))
-    axes.add_patch(plt.Rectangle((left, HEIGHT - 0.36), WIDTH, 0.36, facecolor=color))
+    frame = Rectangle((left, 0), WIDTH, HEIGHT, facecolor="white", edgecolor=color)
+    frame.set_linewidth(1.6)
+    axes.add_patch(frame)
+    axes.add_patch(Rectangle((left, HEIGHT - 0.36), WIDTH, 0.36, facecolor=color))
     middle = left + WIDTH / 2
-    head = {"ha": "center", "va": "center"}
-    axes.text(middle, HEIGHT - 0.18, name, color="white", weight="bold", **head)
-    axes.text(middle, HEIGHT - 0.62, question, fontsize=8, style="italic", **head)
+    title = axes.text(middle, HEIGHT - 0.18, name, color="white", weight="bold")
+    asked = axes.text(middle, HEIGHT - 0.62, question, fontsize=8, style="italic")
+    for text in (title, asked):
+        text.set(ha="center", va="center")
     lines = "\n".join(choices)
     axes.text(middle, HEIGHT - 0.9, lines, fontsize=8, ha="center", va="top")
 
 
-def draw() -> plt.Figure:
+def draw() -> Figure:
     """The figure: a box an axis, and arrows with what flows between them."""
     total = len(AXES) * WIDTH + (len(AXES) - 1) * GAP
     figure = plt.figure(figsize=(total + 0.1, HEIGHT + 0.75))
