@@ -383,8 +383,8 @@ attnlab.plot_alignment(
 #
 # By 0.1 the weights become nearly uniform, the context a mean of all annotations, and
 # the loss gets large. By 10 they become one-hot: only the most probable word is read.
-# As the trained weights are sharp already, little changes. Notebook 3 takes this to its
-# end.
+# As most of the trained weights are sharp already, that changes less. Notebook 3 takes
+# it to its end.
 # </details>
 #
 # **3.** Replace `annotations[0, width:]` by the last *forward* annotation,

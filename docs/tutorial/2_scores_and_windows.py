@@ -330,7 +330,8 @@ for sign in orders.values():
 #
 # <details><summary>Answer</summary>
 #
-# The perplexity falls: a state that has read the sentence from its end can carry words
-# from outside the window into it. The AER stays bad, as a window that does not contain
-# the right word cannot point to it. A good translation is no proof of a good alignment.
+# The perplexity can fall: a state that has read the sentence from its end can carry
+# words from outside the window into it. The AER stays bad, as a window that does not
+# contain the right word cannot point to it. A good translation is no proof of a good
+# alignment.
 # </details>
