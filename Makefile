@@ -7,6 +7,8 @@
 #   make test-services   the tests that need Slurm, Ray and Chromium (.ci/services
 #                 installs what of them is no Python package), and those that train
 #                 in processes and kill them
+#   make test-notebooks   runs the course in docs/tutorial
+#   make notebooks   executes the course's scripts and writes the notebooks beside them
 #   make test-accelerators   compiles for a GPU and a TPU, on a machine without either
 #   make lint     ruff, its formatter, and pyright on attnlab/
 #   make bench    the benchmarks, against PyTorch too; writes benchmarks/results.md
@@ -36,7 +38,8 @@ endif
 endif
 endif
 
-.PHONY: setup sweep test test-tasks test-services test-accelerators lint bench peers accelerators constraints
+.PHONY: setup sweep test test-tasks test-services test-notebooks test-accelerators notebooks lint bench peers \
+  accelerators constraints
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -58,6 +61,12 @@ test-services: $(VENV)/.installed-services
 	$(PY) -m pytest -m "browser or processes"; others=$$?; \
 	wait $$clusters; status=$$?; cat $(VENV)/clusters.log; \
 	[ $$others -eq 0 ] && [ $$status -eq 0 ]
+
+test-notebooks: $(VENV)/.installed-notebooks
+	$(PY) -m pytest -n 2 -m notebooks tests/tutorial
+
+notebooks: $(VENV)/.installed-notebooks
+	$(PY) docs/tutorial/build.py
 
 test-accelerators: .venv-accelerators/.installed
 	.venv-accelerators/bin/python -m pytest -n 2 -m accelerators tests/accelerators
@@ -96,7 +105,8 @@ install = { $(1) -m pip install --quiet uv && \
 constraints: $(VENV)/.installed-lint
 	for line in 3.11 3.12; do file=constraints/python$$line.txt; \
 	  { head -n 1 $$file; $(PY) -m uv pip compile --quiet --no-header --no-annotate \
-	    --extra test --extra lint --extra slurm --extra ray --extra browser --python-version $$line pyproject.toml; \
+	    --extra test --extra lint --extra slurm --extra ray --extra browser --extra notebooks \
+	    --python-version $$line pyproject.toml; \
 	  } > $$file.new && mv $$file.new $$file || exit 1; done
 
 # ---- the environment --------------------------------------------------------------
@@ -106,9 +116,10 @@ constraints: $(VENV)/.installed-lint
 extra-test := [test]
 extra-lint := [lint,slurm,ray]
 extra-services := [test,slurm,ray,browser]
+extra-notebooks := [test,notebooks]
 
 $(VENV)/.installed $(VENV)/.installed-test $(VENV)/.installed-lint \
-    $(VENV)/.installed-services: \
+    $(VENV)/.installed-services $(VENV)/.installed-notebooks: \
     pyproject.toml constraints/python3.11.txt constraints/python3.12.txt | $(PY)
 	@$(PY) -m pip --version > /dev/null 2>&1 || $(PY) -m ensurepip --upgrade
 	@line=$$($(PY) -c 'import sys; print("3.%d" % min(sys.version_info[1], 12))'); \
