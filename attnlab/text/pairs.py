@@ -21,6 +21,29 @@ class Pair(NamedTuple):
     target: tuple[str, ...]
 
 
+def as_pair(value: object) -> Pair:
+    """A pair of words, checked.
+
+    Args:
+      value: a Pair, or a tuple of its two sides.
+
+    Returns:
+      The Pair.
+
+    Raises:
+      ValueError: for anything else, a pair of texts for example.
+    """
+    if (
+        not isinstance(value, tuple)
+        or len(value) != 2
+        or any(
+            isinstance(words, str) or not isinstance(words, Sequence) for words in value
+        )
+    ):
+        raise ValueError(f"{' '.join(repr(value).split())[:80]} is no Pair of words")
+    return Pair(*value)
+
+
 class GoldPair(NamedTuple):
     """A pair whose word links are known; `possible` includes `sure`."""
 
