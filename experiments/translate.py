@@ -150,7 +150,7 @@ def _read(
     run: "TrainedTranslation", options: argparse.Namespace, unknown: "Unknown | None"
 ) -> Iterator[list[tuple[str, ...]]]:
     """The words of each line, of one side or both; long lines are refused."""
-    from attnlab.tasks.translation.data import longest_sentence
+    from attnlab.tasks.translation.data import check_length, longest_sentence
     from attnlab.text.streams import decoded_lines, parallel_lines, stream_lines
 
     limit = longest_sentence(run.settings)
@@ -165,12 +165,8 @@ def _read(
     for number, row in enumerate(rows, 1):
         sides = [tuple(run.words(line)) for line in row]
         for file, words in zip(files, sides, strict=True):
-            if len(words) > limit:
-                name = "<stdin>" if file == STDIN else file
-                raise ValueError(
-                    f"{name}:{number}: {len(words):,} words, more than {limit:,}; cut "
-                    "the line"
-                )
+            name = "<stdin>" if file == STDIN else file
+            check_length(words, limit, f"{name}:{number}")
         if unknown is not None:
             unknown.count(sides)
         yield sides

@@ -70,6 +70,23 @@ def longest_sentence(settings: TranslationSettings) -> int:
     return max(LONGEST, 4 * settings.data.longest)
 
 
+def check_length(words: Sequence[str], limit: int, where: str) -> None:
+    """Refuse a line that would need a program and memory of its own.
+
+    Args:
+      words: of the line.
+      limit: of words, see `longest_sentence`.
+      where: "file:line", for the error.
+
+    Raises:
+      ValueError: for more words.
+    """
+    if len(words) > limit:
+        raise ValueError(
+            f"{where}: {len(words):,} words, more than {limit:,}; cut the line"
+        )
+
+
 def make_codecs(settings: TranslationSettings, corpus: Corpus) -> tuple[Codec, Codec]:
     """Vocabularies of whole words or SentencePiece pieces, from the training text.
 
