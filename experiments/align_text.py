@@ -11,12 +11,12 @@ where it was stopped.
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments import line_files
 from experiments.arguments import Parser, path
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 UPDATES, EPOCHS = 2_500, 30  # of training, whichever is less
 WORDS = 2_048  # of a batch, padding among them
 RARE = 50_000  # pairs from which on words that occur once or twice are not learned
-LINE_SECONDS = 30.0  # without a terminal: between two lines on the progress
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,9 +66,6 @@ def _check(options: argparse.Namespace) -> int:
     """The lines of the text; ValueError for what cannot be."""
     from attnlab.text.streams import parallel_lines
 
-    out = options.out
-    if out.exists():
-        raise ValueError(f"{out} exists; choose another --out, or remove it")
     if not 0 < options.possible <= options.sure <= 1:
         raise ValueError(
             f"--sure is {options.sure} and --possible {options.possible}; they must be "
@@ -77,9 +73,8 @@ def _check(options: argparse.Namespace) -> int:
         )
     if options.weights and options.gold:
         raise ValueError("--gold scores plain links; leave out --weights")
-    for file in (options.source, options.target, *filter(None, [options.gold])):
-        if not file.is_file():
-            raise FileNotFoundError(f"no file {file}")
+    texts = [options.source, options.target, *filter(None, [options.gold])]
+    line_files.check_new([options.out], texts)
     # Read once before anything is learned, so that a broken line costs seconds.
     return sum(1 for _ in parallel_lines(options.source, options.target))
 
@@ -128,42 +123,14 @@ def _spec(options: argparse.Namespace, lines: int, folder: Path) -> "RunSpec":
 
 def _write(run: "TrainedAligner", options: argparse.Namespace, lines: int) -> None:
     """The links of every line, beside and then under the final name."""
-    part = _part(run, options)
-    done = _whole_lines(part)
-    if done:
-        print(f"{done:,} of {lines:,} lines are aligned already", file=sys.stderr)
-    with part.open("a", encoding="utf-8", newline="\n") as file:
-        for pair in _watched(_aligned(run, options, done), done, lines):
-            file.write(_line(pair, options) + "\n")
-    part.replace(options.out)
-
-
-def _part(run: "TrainedAligner", options: argparse.Namespace) -> Path:
-    """Where lines are kept until all are there; another text or model has another."""
-    import hashlib
-
-    files = [options.source, options.target]
-    what = [
-        (str(path.absolute()), path.stat().st_size, path.stat().st_mtime_ns)
-        for path in files
-    ]
     asked = (options.sure, options.possible, options.weights)
-    text = repr((what, str(run.folder.absolute()), run.step, asked))
-    digest = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-    return options.out.with_name(f"{options.out.name}.{digest}.part")
-
-
-def _whole_lines(part: Path) -> int:
-    """How many lines a stopped program left; what is left of another one is cut."""
-    if not part.exists():
-        return 0
-    whole, lines = 0, 0
-    with part.open("rb+") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                whole, lines = whole + len(line), lines + 1
-        file.truncate(whole)
-    return lines
+    model = (str(run.folder.absolute()), run.step)
+    texts = [options.source, options.target]
+    parts = line_files.Parts([options.out], texts, (model, asked))
+    line_files.say_done(parts.done, lines, "aligned")
+    pairs = _aligned(run, options, parts.done)
+    pairs = line_files.watched(pairs, parts.done, lines, "aligned")
+    parts.write([_line(pair, options) + "\n"] for pair in pairs)
 
 
 def _aligned(
@@ -192,30 +159,6 @@ def _line(pair: "AlignedPair", options: argparse.Namespace) -> str:
         f"{s}{'-' if (s, t) in sure else '?'}{t}:{weights[t, s]:.3f}"
         for s, t in sorted(possible)
     )
-
-
-def _watched(
-    pairs: Iterator["AlignedPair"], done: int, lines: int
-) -> Iterator["AlignedPair"]:
-    """The same pairs; says on stderr how many there were, and the time left."""
-    from attnlab.training.pace import duration
-
-    began = said = time.monotonic()
-    live = sys.stderr.isatty()
-    for number, pair in enumerate(pairs, 1):
-        yield pair
-        now = time.monotonic()
-        if now - said < (1.0 if live else LINE_SECONDS):
-            continue
-        said = now
-        left = (now - began) / number * (lines - done - number)
-        text = f"aligned {done + number:,} of {lines:,} lines  {duration(left)} left"
-        if live:
-            print(f"\r{text}\033[K", end="", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
-    if live and said != began:
-        print(file=sys.stderr)
 
 
 def _judge(options: argparse.Namespace) -> str:

@@ -4,6 +4,9 @@
         --reverse=runs/hansards-en-fr/global-general/0 --baseline=eflomal
     python -m experiments.evaluate --baseline=eflomal,fast_align,hmm \\
         --run=runs/alignment/full/0,runs/alignment/full/1,runs/alignment/full/2
+    python -m experiments.evaluate --source-file=a.de --target-file=a.en,second.en \\
+        --run=runs/multi30k/general/0 --hypotheses=Moses=moses.en
+    python -m experiments.evaluate --gold-file=gold --links=fast_align=links
 
 Prints AER, precision and recall on every gold set of the run's corpus, and on its pairs
 of at most 20 source words. Of a translation run: by the attention's own weights
@@ -12,6 +15,10 @@ reversed, and both directions combined. Of an aligner: each direction, both comb
 and links by the mean of both posteriors, which p tests the other rows against (paired
 bootstrap over sentences; seeds are pooled). --baseline adds statistical aligners
 trained on the same text, --links the links that any other aligner has written.
+
+With files of text (--source-file, --target-file, --gold-file) it prints one table of
+them instead: BLEU, chrF and TER of runs and of --hypotheses, perplexity of the first
+target file under each run, AER of runs and of --links, and p against the first row.
 """
 
 import argparse
@@ -46,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from experiments.configs import last_line
 
     try:
+        if _asks_for_text(options):
+            return _evaluate_text(options)
         if options.baseline:  # an unknown name costs nothing
             statistical_aligners.check(options.baseline)
         places = dict(options.place)
@@ -67,15 +76,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _asks_for_text(options: argparse.Namespace) -> bool:
+    """Whether files are named; ValueError for what only they have a use for."""
+    files = (options.source_file, options.target_file, options.gold_file)
+    if any(files) or options.hypotheses:
+        return True
+    if not options.run:
+        raise ValueError("give --run, or files: --source-file, --target-file ...")
+    if options.beams is not None or options.lowercase or options.tokenize != "none":
+        raise ValueError("--beams, --tokenize and --lowercase need a --target-file")
+    return False
+
+
+def _evaluate_text(options: argparse.Namespace) -> int:
+    """Print the table of files; the exit status."""
+    import attnlab
+    from experiments import evaluate_text
+    from experiments.configs import last_line
+
+    places = dict(options.place)
+    loaded = [attnlab.load(folder, places=places) for folder in options.run]
+    evaluate_text.evaluate(loaded, options)
+    last_line(f"{options.out or 'no file'} was written")
+    return 0
+
+
 def _evaluate_translation(
     loaded: Sequence[object], options: argparse.Namespace
 ) -> None:
     """Print the tables of a translation run, and of one that translates back."""
     import attnlab
     from attnlab.tasks.translation.data import unknown_words
-    from attnlab.tasks.translation.evaluate_alignment import Direction, compare, render
+    from attnlab.tasks.translation.evaluate_alignment import (
+        Direction,
+        agreement,
+        as_tsv,
+        compare,
+        render,
+    )
     from attnlab.tasks.translation.trained import TrainedTranslation
+    from attnlab.text.pairs import SHORT
     from experiments.configs import last_line
+    from experiments.evaluate_aligners import links_of_files
 
     def checked(run, folder: Path) -> TrainedTranslation:
         if not isinstance(run, TrainedTranslation):
@@ -85,8 +127,13 @@ def _evaluate_translation(
         return run
 
     run, *more = map(checked, loaded, options.run)
-    if more or options.links or options.out:
-        raise ValueError("several runs, --links and --out are for aligners alone")
+    if more:
+        raise ValueError(
+            "several runs are pooled of aligners alone; give --source-file and "
+            "--target-file for a table of several"
+        )
+    if options.out is not None and not options.out.parent.is_dir():
+        raise ValueError(f"--out: no folder {options.out.parent}")
     back = options.reverse
     reverse = checked(attnlab.load(back), back) if back else None
     corpus = run.settings.data.load()
@@ -99,6 +146,8 @@ def _evaluate_translation(
                 f"translate back; it goes from {other.source_language} to "
                 f"{other.target_language}"
             )
+    # Files first: what is wrong with them is noticed before anything is computed.
+    others = links_of_files(options.links, corpus.gold)
     for each, name in ((run, "--run"), (reverse, "--reverse")):
         if each is not None:
             gold = gold_of(corpus, turned=each is reverse)
@@ -112,8 +161,15 @@ def _evaluate_translation(
         corpus.train,
         options.baseline,
     )
+    for name, rows in others.items():
+        pairs = corpus.gold[name]
+        for row, links in rows.items():
+            every = agreement(links, pairs)
+            tables[name][row] = every, agreement(links, pairs, longest=SHORT)
     for name, scores in tables.items():
         print(render(name, scores))
+    if options.out is not None:
+        options.out.write_text(as_tsv(tables), encoding="utf-8")
 
 
 def _folders(value: str) -> list[Path]:
@@ -163,8 +219,45 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--run",
         type=_folders,
-        required=True,
+        default=[],
         help="a run folder; of aligners several: FOLDER,FOLDER differ in their seeds",
+    )
+    parser.add_argument(
+        "--source-file", type=path, help="text to be translated or aligned, or its .gz"
+    )
+    parser.add_argument(
+        "--target-file",
+        action="extend",
+        default=[],
+        metavar="FILE,FILE",
+        type=_folders,
+        help="its references, several with commas or repeated; the first is aligned",
+    )
+    parser.add_argument(
+        "--gold-file",
+        type=text,
+        metavar="FILE",
+        help="Pharaoh links of source and first target; options appended as of --links",
+    )
+    parser.add_argument(
+        "--hypotheses",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        type=text,
+        help="translations of --source-file by anything, to be scored; repeatable",
+    )
+    parser.add_argument(
+        "--beams", type=int, help="of the runs' search, for --target-file"
+    )
+    parser.add_argument(
+        "--tokenize",
+        default="none",
+        choices=("none", "13a", "intl", "char", "zh"),
+        help="sacrebleu's tokenizer for BLEU, for --target-file (none)",
+    )
+    parser.add_argument(
+        "--lowercase", action="store_true", help="ignore case, for --target-file"
     )
     parser.add_argument(
         "--place",
@@ -194,7 +287,7 @@ def _parser() -> argparse.ArgumentParser:
         "(gold pairs are every other line) ,from-1 or ,gold=SET; repeatable",
     )
     parser.add_argument(
-        "--out", type=path, help="write the tables of aligners as evaluation.tsv, too"
+        "--out", type=path, help="write the tables as tab-separated columns, too"
     )
     return parser
 

@@ -43,7 +43,7 @@ def evaluate(
     # Files first: what is wrong with them is noticed before minutes of training.
     if out is not None and not out.parent.is_dir():
         raise ValueError(f"--out: no folder {out.parent}")
-    others = _of_files(link_files, gold)
+    others = links_of_files(link_files, gold)
     runs = []
     for run in loaded:
         with working(f"aligning with {run.folder}"):
@@ -100,10 +100,21 @@ def _check(loaded: Sequence[TrainedAligner]) -> None:
                 )
 
 
-def _of_files(
+def links_of_files(
     link_files: Sequence[str], gold: Gold
 ) -> dict[str, dict[str, Sequence[LinkSet]]]:
-    """Links of each gold set, by the name of the aligner that wrote them."""
+    """Links of each gold set, by the name of the aligner that wrote them.
+
+    Args:
+      link_files: `NAME=FILE`, see `attnlab.text.other_links`.
+      gold: gold sets by name.
+
+    Returns:
+      By gold set and by aligner the links (t, s) of each pair.
+
+    Raises:
+      ValueError: for a file that fits no gold set, and a name that comes twice.
+    """
     others: dict[str, dict[str, Sequence[LinkSet]]] = {name: {} for name in gold}
     for text in link_files:
         file = parse_link_file(text)

@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             chain_by=arguments.order_by,
             folder=arguments.out,
             font=arguments.font,
+            also=arguments.also,
         )
     except (FileNotFoundError, ValueError) as error:
         print(f"report: {error}", file=sys.stderr)
@@ -73,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=("perplexity", "bleu", "aer", "error_rate", "accuracy"),
         default="perplexity",
         help="score that --order is about (%(default)s)",
+    )
+    parser.add_argument(
+        "--also",
+        default=[],
+        metavar="SCORE,SCORE",
+        type=lambda value: text(value).split(","),
+        help="further columns: chrf, ter, of the translations that runs have written",
     )
     parser.add_argument("--out", type=path, help="where to write; RUNS/report if unset")
     parser.add_argument(

@@ -218,8 +218,9 @@ def search(
     limits: jax.Array,
     longest: int,
     slots: int,
+    every: bool = False,
 ) -> Decoded:
-    """The best hypothesis for each source.
+    """The best hypothesis for each source, or all that a beam has at its end.
 
     Args:
       model: the linen module.
@@ -231,14 +232,16 @@ def search(
       limits: [B] int, tokens that a hypothesis takes at most.
       longest: L, the largest limit.
       slots: rows searched at once.
+      every: whether all K hypotheses of the beam are asked, best first.
 
     Returns:
-      Tokens [B, L], lengths [B], scores [B] and alignments [B, L, S].
+      Tokens [B, L], lengths [B], scores [B] and alignments [B, L, S]; of every
+      hypothesis with an axis K after B.
     """
     memory, state = apply(model, params, source, lengths, method="start")
     if model.transition is not None:
         chained = chain_step(model, params, memory, state, how.positions)
-        return _searched(how, *chained, limits, longest, slots)
+        return _searched(how, *chained, limits, longest, slots, every)
     size = memory.mask.shape[1]
 
     options: dict[str, object] = {"method": "step"}
@@ -252,10 +255,12 @@ def search(
         state, logits, aligned = apply(model, params, memory, state, tokens, **options)
         return state, logits, dense(aligned.weights, aligned.positions, size)
 
-    return _searched(how, step, memory, state, limits, longest, slots)
+    return _searched(how, step, memory, state, limits, longest, slots, every)
 
 
-def _searched(how: Search, step, memory, state, limits, longest, slots) -> Decoded:
+def _searched(
+    how: Search, step, memory, state, limits, longest, slots, every
+) -> Decoded:
     """The best hypotheses of a step."""
     searched = greedy
     if how.beams > 1:
@@ -264,7 +269,8 @@ def _searched(how: Search, step, memory, state, limits, longest, slots) -> Decod
             beams=how.beams,
             length_penalty=how.length_penalty,
             alpha=how.alpha,
-            stop="best",
+            # "best" would leave others than the first unfinished.
+            stop="all" if every else "best",
         )
     decoded = searched(
         step,
@@ -277,5 +283,5 @@ def _searched(how: Search, step, memory, state, limits, longest, slots) -> Decod
         banned=(0, 1),  # padding and the start mark
     )
     if how.beams == 1:
-        return decoded
-    return jax.tree.map(lambda leaf: leaf[:, 0], decoded)
+        return jax.tree.map(lambda leaf: leaf[:, None], decoded) if every else decoded
+    return decoded if every else jax.tree.map(lambda leaf: leaf[:, 0], decoded)

@@ -3,6 +3,8 @@
     aer(links, sure, possible)                 alignment error rate, in [0, 1]
     symmetrize(forward, backward)              one alignment of two directions
     bleu(hypotheses, references).score         corpus BLEU, in [0, 100]
+    chrf(hypotheses, references).score         of characters, in [0, 100]
+    ter(hypotheses, references).score          edits by words of the reference, per cent
     paired_bootstrap(first, second, score)     is one system better than another?
 
 Links are pairs (source, target), 0-based, as in Pharaoh files. The modules have more.
@@ -14,17 +16,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from attnlab.metrics.alignment_error_rate import aer
     from attnlab.metrics.bleu_score import bleu
+    from attnlab.metrics.chrf_ter import chrf, ter
     from attnlab.metrics.significance import paired_bootstrap
     from attnlab.metrics.symmetrization import symmetrize
 
-__all__ = ["aer", "bleu", "paired_bootstrap", "symmetrize"]
+__all__ = ["aer", "bleu", "chrf", "paired_bootstrap", "symmetrize", "ter"]
 
 # Imported when first used: BLEU brings sacrebleu, which is slow to import.
 _MODULES = {
     "aer": "alignment_error_rate",
     "bleu": "bleu_score",
+    "chrf": "chrf_ter",
     "paired_bootstrap": "significance",
     "symmetrize": "symmetrization",
+    "ter": "chrf_ter",
 }
 
 

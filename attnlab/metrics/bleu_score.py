@@ -72,7 +72,7 @@ def bleu(
       ValueError: for an unknown tokenizer, no sentences, or lists of two lengths.
     """
     metric = _metric(hypotheses, references, tokenize, lowercase)
-    result = metric.corpus_score(hypotheses, _parted(references))
+    result = metric.corpus_score(hypotheses, reference_streams(references))
     return Bleu(
         float(result.score),
         str(metric.get_signature()),
@@ -103,7 +103,7 @@ def statistics(
       4-grams of the hypothesis.
     """
     metric = _metric(hypotheses, references, tokenize, lowercase)
-    parts = _parted(references)
+    parts = reference_streams(references)
     if len(parts) > 1:  # a hypothesis may match an n-gram of any of them
         rows = metric._extract_corpus_statistics(hypotheses, parts)
         return np.array(rows, dtype=np.int64).reshape(-1, 2 + 2 * ORDERS)
@@ -212,11 +212,39 @@ def by_length(
     return rows
 
 
-def _parted(references: Sequence[str]) -> Any:
-    """sacrebleu's streams: the k-th references of all, None where there are fewer."""
+def reference_streams(references: Sequence[str]) -> Any:
+    """sacrebleu's streams: the k-th references of all, None where there are fewer.
+
+    Args:
+      references: a line a sentence; tabs are between several references.
+
+    Returns:
+      As many lists of N as the sentence with the most references has.
+    """
     parts = [reference.split("\t") for reference in references]
     most = max(map(len, parts), default=1)
     return [[part[k] if k < len(part) else None for part in parts] for k in range(most)]
+
+
+def check_sentences(
+    name: str, hypotheses: Sequence[str], references: Sequence[str]
+) -> None:
+    """Refuse what no score is defined for.
+
+    Args:
+      name: of the score.
+      hypotheses: a line a sentence.
+      references: a line a sentence.
+
+    Raises:
+      ValueError: for no sentences, or lists of two lengths.
+    """
+    if len(hypotheses) != len(references):
+        raise ValueError(
+            f"{len(hypotheses)} hypotheses for {len(references)} references"
+        )
+    if not references:
+        raise ValueError(f"{name} of no sentences is undefined")
 
 
 def _metric(
@@ -225,11 +253,6 @@ def _metric(
     if tokenize not in TOKENIZERS:
         choices = ", ".join(TOKENIZERS)
         raise ValueError(f"unknown tokenize {tokenize!r}; choose {choices}")
-    if len(hypotheses) != len(references):
-        raise ValueError(
-            f"{len(hypotheses)} hypotheses for {len(references)} references"
-        )
-    if not references:
-        raise ValueError("BLEU of no sentences is undefined")
+    check_sentences("BLEU", hypotheses, references)
     # force: no warning that the text looks tokenized, which it is meant to be
     return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)

@@ -24,6 +24,8 @@ class Metric(NamedTuple):
 
 METRICS: dict[str, Metric] = {
     "bleu": Metric("BLEU", 1, +1),
+    "chrf": Metric("chrF", 1, +1),  # where `evaluate.metrics` or a report asks for it
+    "ter": Metric("TER", 1, -1),  # likewise
     "accuracy": Metric("accuracy %", 1, +1, 100.0),
     "exact": Metric("exact %", 1, +1, 100.0),  # outputs right in every word
     "error_rate": Metric("error rate %", 2, -1, 100.0),  # edits a reference symbol

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from attnlab.metrics.registry import METRICS
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.rows import Row, flatten, is_hard, listed
 
@@ -56,11 +57,17 @@ def signatures(rows: Sequence[Row]) -> list[str]:
     Returns:
       A sentence for each signature.
     """
-    owners = _owners(rows, "bleu_signature")
-    if len(owners) == 1:
-        return [f"BLEU: {next(iter(owners))}."]
-    # Other tokenizers or versions give other scores for the same text.
-    return [f"BLEU of {listed(o)}: {s} (not comparable)." for s, o in owners.items()]
+    sentences = []
+    for key in ("bleu", "chrf", "ter"):
+        title, owners = METRICS[key].title, _owners(rows, f"{key}_signature")
+        if len(owners) == 1:
+            sentences.append(f"{title}: {next(iter(owners))}.")
+            continue
+        # Other tokenizers or versions give other scores for the same text.
+        sentences += [
+            f"{title} of {listed(o)}: {s} (not comparable)." for s, o in owners.items()
+        ]
+    return sentences
 
 
 def unknown(rows: Sequence[Row]) -> list[str]:

@@ -21,6 +21,7 @@ from attnlab.report import rows as row_groups
 from attnlab.report import table as tables
 from attnlab.report.drawings import RECORD, Drawing, Drawings
 from attnlab.report.example_stats import ExampleStats
+from attnlab.report.further_scores import add_scores
 from attnlab.report.row_curves import learning_curves
 from attnlab.report.rows import Row
 from attnlab.report.stored_counts import StoredCounts
@@ -29,12 +30,15 @@ from attnlab.report.task_plots import draw_task
 from attnlab.runs import write_bytes
 
 
-def make_table(root: str | Path, *, baseline: str | None = None) -> Table:
+def make_table(
+    root: str | Path, *, baseline: str | None = None, also: Sequence[str] = ()
+) -> Table:
     """The table of the runs below a folder.
 
     Args:
       root: folder of a sweep, or of several.
       baseline: the row that the others are tested against, by default the best one.
+      also: further columns, "chrf" or "ter", of the text that runs have written.
 
     Returns:
       The table, see `table.make_table`.
@@ -43,8 +47,8 @@ def make_table(root: str | Path, *, baseline: str | None = None) -> Table:
       FileNotFoundError: where `root` is no folder.
       ValueError: where it holds no runs, or not the baseline.
     """
-    rows = read_rows(root)
     stored = StoredCounts(Path(root) / stored_counts.NAME)
+    rows = add_scores(read_rows(root), also, stored)
     stats = _example_stats(rows, stored)
     return tables.make_table(rows, stats, baseline=baseline, stored=stored)
 
@@ -57,6 +61,7 @@ def write_report(
     chain_by: str = "perplexity",
     folder: str | Path | None = None,
     font: str | None = None,
+    also: Sequence[str] = (),
 ) -> list[Path]:
     """Write the report of a sweep, or of as much of it as there is.
 
@@ -71,6 +76,7 @@ def write_report(
       chain_by: the score that `chain` is about.
       folder: where to write, `<root>/report` by default.
       font: the font family of the figures.
+      also: further columns, "chrf" or "ter", of the text that runs have written.
 
     Returns:
       The files written, index.html first.
@@ -80,8 +86,8 @@ def write_report(
       ValueError: where it holds no runs or not the rows asked for, and where files that
         are no report's would be overwritten.
     """
-    rows = read_rows(root)
     stored = StoredCounts(Path(root) / stored_counts.NAME)
+    rows = add_scores(read_rows(root), also, stored)
     stats = _example_stats(rows, stored)
     table = tables.make_table(rows, stats, baseline=baseline, stored=stored)
     stored.save()

@@ -13,7 +13,7 @@ from attnlab.text.lines import (
     without_empty,
 )
 from attnlab.text.links import read_wpt
-from attnlab.text.pairs import Corpus, GoldPair, Pair
+from attnlab.text.pairs import Corpus, Further, GoldPair, Pair
 from attnlab.text.streams import PairStream
 from attnlab.text.words import split_words
 
@@ -42,7 +42,8 @@ def files(
       train: two files of equal length, source and target, or one file of two
         tab-separated columns; "a.fr,b.en" are two files too.
       dev: the same, to choose the best checkpoint by.
-      test: the same, to judge it by.
+      test: the same, to judge it by; more files after the first two are further
+        references, for BLEU, chrF and TER: an empty line there is none.
       gold: source, target and links, or one file of three tab-separated columns
         (pharaoh only), or several such by name; a single one is called "gold".
       gold_format: pharaoh, a line a pair of i-j (sure), i?j or ipj (possible); or wpt,
@@ -81,11 +82,17 @@ def files(
         else:
             sets[name] = _read_pharaoh_set(name, parts, one_based, target_first)
 
+    further: dict[str, Further] = {}
+
     def text(name, paths):
         # A streamed text is read when it is iterated, never here.
         if paths is None or (stream and name == "train"):
             return []
-        return _read_text(name, _split(paths))
+        parts = _split(paths)
+        if name == "test" and len(parts) > 2:
+            further[name] = _read_further(parts, lowercase)
+            parts = parts[:2]
+        return _read_text(name, parts)
 
     if lowercase:
         sets = {
@@ -119,6 +126,7 @@ def files(
         target_language=target_language,
         about=f"Read from {', '.join(map(str, _split(train)))}.",
         notes=notes,
+        further=further,
     )
 
 
@@ -148,6 +156,19 @@ def _read_text(name: str, paths: list[Path]) -> list[Pair]:
         f"{name} names {len(paths)} files; give source and target, or one of two "
         "columns"
     )
+
+
+def _read_further(paths: list[Path], lowercase: bool) -> Further:
+    """The references of each pair after its first; an empty line is none."""
+    sides = [[pair.target for pair in read_parallel(paths[0], p)] for p in paths[2:]]
+    return [
+        tuple(
+            tuple(word.lower() for word in words) if lowercase else words
+            for words in several
+            if words
+        )
+        for several in zip(*sides, strict=True)
+    ]
 
 
 def _read_pharaoh_set(name, paths, one_based, target_first) -> list[GoldPair]:

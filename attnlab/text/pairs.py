@@ -12,6 +12,8 @@ SHORT = 20  # source words: gold pairs that are no longer than most training tex
 
 Symbols = tuple[str, ...]
 NO_REFERENCES: Mapping[Symbols, tuple[Symbols, ...]] = MappingProxyType({})
+Further = Sequence[tuple[tuple[str, ...], ...]]
+NOTHING_FURTHER: Mapping[str, Further] = MappingProxyType({})
 
 
 class Pair(NamedTuple):
@@ -19,6 +21,29 @@ class Pair(NamedTuple):
 
     source: tuple[str, ...]
     target: tuple[str, ...]
+
+
+def as_pair(value: object) -> Pair:
+    """A pair of words, checked.
+
+    Args:
+      value: a Pair, or a tuple of its two sides.
+
+    Returns:
+      The Pair.
+
+    Raises:
+      ValueError: for anything else, a pair of texts for example.
+    """
+    if (
+        not isinstance(value, tuple)
+        or len(value) != 2
+        or any(
+            isinstance(words, str) or not isinstance(words, Sequence) for words in value
+        )
+    ):
+        raise ValueError(f"{' '.join(repr(value).split())[:80]} is no Pair of words")
+    return Pair(*value)
 
 
 class GoldPair(NamedTuple):
@@ -60,3 +85,20 @@ class Corpus(NamedTuple):
     notes: tuple[str, ...] = ()
     symbols: bool = False
     references: Mapping[Symbols, tuple[Symbols, ...]] = NO_REFERENCES
+    further: Mapping[str, Further] = NOTHING_FURTHER
+
+    def reference_lines(self, split: str) -> list[str]:
+        """The references of a split as metrics and a run's references.txt have them.
+
+        Args:
+          split: "dev" or "test".
+
+        Returns:
+          A line a pair; tabs are between several references.
+        """
+        pairs = {"dev": self.dev, "test": self.test}[split]
+        further = self.further.get(split) or [()] * len(pairs)
+        return [
+            "\t".join(" ".join(words) for words in (pair.target, *others))
+            for pair, others in zip(pairs, further, strict=True)
+        ]

@@ -78,14 +78,19 @@ def write_shards(
 
     Raises:
       ValueError: for a folder that is there already or that another process is writing,
-        a text of which no pair is short enough, and a corpus of strings, whose several
-        right targets shards would lose.
+        a text of which no pair is short enough, and a corpus of strings or of several
+        references, which shards would lose.
     """
     folder = Path(folder)
     if corpus.symbols:
         raise ValueError(
             f"corpus {corpus.name!r} is of strings, and shards hold sentences: train "
             "on it as it is"
+        )
+    if corpus.further:
+        raise ValueError(
+            f"{' and '.join(corpus.further)} of corpus {corpus.name!r} have several "
+            "references, which shards would lose: give source and target alone"
         )
     edges, longest = checked_widths(edges, shapes, longest)
     if megabytes <= 0:

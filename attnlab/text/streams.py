@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
@@ -62,22 +62,34 @@ def stream_lines(path: Path) -> Iterator[str]:
     opened = gzip.open if str(path).endswith(".gz") else open
     try:
         with opened(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if number == 1:
-                    # utf-8-sig would strip a mark at the start of every line.
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                yield _decoded(path, number, line)
+            yield from decoded_lines(file, str(path))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is not a whole gzip file: {error}") from None
 
 
-def _decoded(path: Path, number: int, line: bytes) -> str:
-    line = line.removesuffix(b"\n").removesuffix(b"\r")
-    check_signs(line, str(path), number)
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}:{number}: not UTF-8: {error}") from None
+def decoded_lines(lines: Iterable[bytes], where: str) -> Iterator[str]:
+    """Lines of UTF-8 text without their ends, one at a time.
+
+    Args:
+      lines: with their ends, as an open file or stdin gives them.
+      where: the file's name, for errors.
+
+    Returns:
+      An iterator over the lines.
+
+    Raises:
+      ValueError: while iterating, as `read_lines`.
+    """
+    for number, line in enumerate(lines, 1):
+        if number == 1:
+            # utf-8-sig would strip a mark at the start of every line.
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        check_signs(line, where, number)
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{where}:{number}: not UTF-8: {error}") from None
 
 
 def parallel_lines(source: Path, target: Path) -> Iterator[tuple[str, str]]:

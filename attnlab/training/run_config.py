@@ -16,6 +16,7 @@ LAYOUT = ("devices", "strategy")
 # Settings of `evaluate` that matter once training is over; the others choose the best
 # checkpoint.
 FINAL = ("beams", "length_penalty", "alpha", "ratio", "replace_unknown", "gold")
+FINAL += ("metrics",)
 # By section of a config.json, what is not learned by.
 _FREE = {"train": LAYOUT, "evaluate": FINAL}
 

@@ -6,8 +6,8 @@
         --workdir=runs/alignment-europarl --only=full
 
 Needs the corpora in the data folder (ATTNLAB_DATA). Trained on the training text alone,
-without the gold's. Europarl's German-English gold has no training text of its own: WMT's
-sample, Multi30k and Tatoeba stand in.
+without the gold's. Europarl's German-English gold has no text of its own to train on:
+WMT's sample, Multi30k and Tatoeba stand in.
 """
 
 from configs.alignment import get_config as alignment

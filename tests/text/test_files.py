@@ -54,6 +54,24 @@ def test_training_drops_half_empty_pairs_but_a_test_set_keeps_its_lines(write):
     assert len(corpus.train) == 1 and len(corpus.test) == 2
 
 
+def test_more_files_of_a_text_are_further_references(write):
+    write("b.en", "the home\nYEAH\n")
+    write("c.en", "\nsure\n")
+    pair = "a.de,a.en"
+    corpus = load("files", train=pair, test=f"{pair},b.en,c.en", dev=pair)
+    assert corpus.test == corpus.dev == corpus.train
+    assert corpus.further == {"test": [(("the", "home"),), (("YEAH",), ("sure",))]}
+    assert corpus.reference_lines("test") == ["the house\tthe home", "yes\tYEAH\tsure"]
+    assert corpus.reference_lines("dev") == ["the house", "yes"]
+    lower = load("files", train=pair, test=f"{pair},b.en", lowercase=True)
+    assert lower.reference_lines("test")[1] == "yes\tyeah"
+    write("d.en", "one\n")
+    with pytest.raises(ValueError, match="d.en has 1"):
+        load("files", train="a.de,a.en", test="a.de,a.en,d.en")
+    with pytest.raises(ValueError, match="train names 3 files"):
+        load("files", train="a.de,a.en,b.en")
+
+
 def test_gold_in_pharaoh_format(write):
     corpus = load("files", train="a.de,a.en", gold="a.de,a.en,a.links")
     assert corpus.gold["gold"][0] == FIRST

@@ -6,7 +6,7 @@ pair.links()
 pair.plot("pair.png")
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -26,7 +26,7 @@ from attnlab.tasks.alignment.evaluate import Aligned, PairAligner
 from attnlab.tasks.alignment.settings import AlignmentSettings
 from attnlab.tasks.alignment.task import CODECS, init_params, make_pair_aligner
 from attnlab.text import vocabularies
-from attnlab.text.pairs import Pair
+from attnlab.text.pairs import Pair, as_pair
 from attnlab.text.words import split_words
 
 if TYPE_CHECKING:
@@ -162,24 +162,12 @@ class TrainedAligner:
             raise ValueError(
                 f"pairs is {arguments.shown(pairs)}; it must be a list of Pairs"
             )
-        waiting = map(_checked, pairs)
+        waiting = map(as_pair, pairs)
         while chunk := list(islice(waiting, AT_ONCE)):
             done = self.pair_aligner.align(self.params, chunk)
             threshold = self.settings.evaluate.threshold
             for pair, aligned in zip(chunk, done, strict=True):
                 yield AlignedPair(*pair, aligned.forward, aligned.backward, threshold)
-
-
-def _checked(pair: Pair) -> Pair:
-    if (
-        not isinstance(pair, tuple)
-        or len(pair) != 2
-        or any(
-            isinstance(words, str) or not isinstance(words, Sequence) for words in pair
-        )
-    ):
-        raise ValueError(f"{arguments.shown(pair)} is no Pair of words")
-    return Pair(*pair)
 
 
 def loader(settings: AlignmentSettings, folder: Path) -> Loader:

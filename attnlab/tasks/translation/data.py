@@ -47,7 +47,7 @@ def check_corpus(settings: TranslationSettings, corpus: Corpus) -> None:
         choices = ", ".join(map(repr, ["", *corpus.gold]))
         raise ValueError(f"evaluate.gold is {gold!r}; choose {choices}")
     # A single huge line would need a program and memory of its own.
-    limit = max(LONGEST, 4 * settings.data.longest)
+    limit = longest_sentence(settings)
     for name, pairs in {"dev": corpus.dev, "test": corpus.test, **corpus.gold}.items():
         for number, pair in enumerate(pairs, 1):
             words = max(len(pair.source), len(pair.target))
@@ -56,6 +56,35 @@ def check_corpus(settings: TranslationSettings, corpus: Corpus) -> None:
                     f"sentence {number} of {name} has {words} words, more than {limit}"
                     " (four times data.longest, if that is more); cut it or take it out"
                 )
+
+
+def longest_sentence(settings: TranslationSettings) -> int:
+    """The words of a side that is translated or aligned, at most.
+
+    Args:
+      settings: of the run.
+
+    Returns:
+      LONGEST, or four times data.longest if that is more.
+    """
+    return max(LONGEST, 4 * settings.data.longest)
+
+
+def check_length(words: Sequence[str], limit: int, where: str) -> None:
+    """Refuse a line that would need a program and memory of its own.
+
+    Args:
+      words: of the line.
+      limit: of words, see `longest_sentence`.
+      where: "file:line", for the error.
+
+    Raises:
+      ValueError: for more words.
+    """
+    if len(words) > limit:
+        raise ValueError(
+            f"{where}: {len(words):,} words, more than {limit:,}; cut the line"
+        )
 
 
 def make_codecs(settings: TranslationSettings, corpus: Corpus) -> tuple[Codec, Codec]:

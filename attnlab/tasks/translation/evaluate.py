@@ -1,6 +1,7 @@
 """The scores of a translation model, and the files that they rest on.
 
-BLEU, perplexity and AER; of strings also error rate and accuracy.
+BLEU, perplexity and AER; of strings also error rate and accuracy; chrF and TER where
+the settings ask for them.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from attnlab.estimators.prediction import PREDICTIONS, Search
 from attnlab.metrics import attention_stats
 from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.bleu_score import Bleu
+from attnlab.metrics.chrf_ter import text_scores
 from attnlab.tasks.translation.evaluate_alignment import judge
 from attnlab.tasks.translation.evaluate_strings import judge_strings
 from attnlab.tasks.translation.settings import TranslationEvaluate, TranslationSettings
@@ -67,6 +69,7 @@ def score_text(
     pairs: Sequence[Pair],
     evaluate: TranslationEvaluate,
     search: Search,
+    references: Sequence[str] | None = None,
 ) -> TextScores:
     """Translate sentences, and score that as well as the given translations.
 
@@ -76,15 +79,18 @@ def score_text(
       pairs: N sentences and their translations.
       evaluate: how BLEU is counted.
       search: how to decode.
+      references: a line a pair, tabs between several; by default the pairs' targets.
 
     Returns:
       The TextScores.
     """
+    if references is None:
+        references = [" ".join(pair.target) for pair in pairs]
     nats, units = translator.losses(params, pairs)
     translations = translator.translate(params, [pair.source for pair in pairs], search)
     score = bleu.bleu(
         [" ".join(translation.target) for translation in translations],
-        [" ".join(pair.target) for pair in pairs],
+        references,
         tokenize=evaluate.tokenize,
         lowercase=evaluate.lowercase,
     )
@@ -106,21 +112,20 @@ def evaluate_run(
       params: its parameters.
       corpus: its corpus.
       folder: the run's folder, which gets sources, references, hypotheses, losses and
-        alignments; of strings also the counts of each.
+        alignments; of strings, and for TER, also the counts of each.
 
     Returns:
       What result.json says of them. `perplexity_<name>` of hard reads are by each way
       to predict a word.
     """
     evaluate, test = settings.evaluate, corpus.test
-    text = score_text(translator, params, test, evaluate, search_of(evaluate))
-    lines = {
-        runs.SOURCES: [pair.source for pair in test],
-        runs.REFERENCES: [pair.target for pair in test],
-        runs.HYPOTHESES: [translation.target for translation in text.translations],
-    }
-    for name, sentences in lines.items():
-        runs.write_lines(folder / name, [" ".join(words) for words in sentences])
+    references = corpus.reference_lines("test")
+    search = search_of(evaluate)
+    text = score_text(translator, params, test, evaluate, search, references)
+    hypotheses = [" ".join(translation.target) for translation in text.translations]
+    runs.write_lines(folder / runs.SOURCES, [" ".join(pair.source) for pair in test])
+    runs.write_lines(folder / runs.REFERENCES, references)
+    runs.write_lines(folder / runs.HYPOTHESES, hypotheses)
     runs.write_losses(folder, text.nats, text.units)
     results: dict[str, object] = {
         "bleu": text.bleu.score,
@@ -128,8 +133,21 @@ def evaluate_run(
         "perplexity": text.perplexity,
         "perplexity_bound": translator.predict,
     }
+    more = text_scores(
+        evaluate.metrics, hypotheses, references, lowercase=evaluate.lowercase
+    )
+    for name, score in more.items():
+        results |= {name: score.score, f"{name}_signature": score.signature}
+    # TER is a ratio of sums, so that reports can test it; chrF is none.
+    counts = {"ter": more["ter"].counts * [100.0, 1.0]} if "ter" in more else {}
     if corpus.symbols:
-        results |= judge_strings(text.translations, corpus, folder)
+        results |= judge_strings(text.translations, corpus, folder, counts)
+    elif counts:
+        names = [
+            runs.unique_id(str(number), " ".join(pair.source), line)
+            for number, (pair, line) in enumerate(zip(test, references, strict=True))
+        ]
+        runs.write_example_counts(folder, names, counts)
     hard, local = is_hard(settings.model), is_local(settings.model)
     # A hard read can predict in several ways, so that runs are compared by each; a soft
     # one learned to predict by its expected value alone.

@@ -1,5 +1,6 @@
 """AER and attention statistics of forced alignments against gold links."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -236,4 +237,22 @@ def render(name: str, scores: Scores) -> str:
         rates = (every.aer, every.precision, every.recall)
         numbers = "".join(f"{100 * rate:>8.1f}" for rate in rates)
         lines.append(f"{method:<30}{numbers}{100 * short.aer:>10.1f}")
+    return "\n".join(lines) + "\n"
+
+
+def as_tsv(tables: Mapping[str, Scores]) -> str:
+    """The scores of all gold sets as tab-separated columns, in fractions.
+
+    Args:
+      tables: of `compare`, by gold set.
+
+    Returns:
+      Lines of text, the first of them the names of the columns.
+    """
+    lines = ["gold\tlinks\taer\tprecision\trecall\taer_short"]
+    for name, scores in tables.items():
+        for method, (every, short) in scores.items():
+            rates = (every.aer, every.precision, every.recall, short.aer)
+            numbers = ["" if math.isnan(rate) else f"{rate:.6g}" for rate in rates]
+            lines.append("\t".join([name, method, *numbers]))
     return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -48,7 +49,10 @@ def string_scores(counts: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def judge_strings(
-    translations: Sequence[Translation], corpus: Corpus, folder: Path
+    translations: Sequence[Translation],
+    corpus: Corpus,
+    folder: Path,
+    more: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> dict[str, float]:
     """The scores of a finished run on the test set, and their counts in its folder.
 
@@ -56,6 +60,7 @@ def judge_strings(
       translations: of all test sources.
       corpus: of symbols.
       folder: the run's, which gets tallies.npz for tests of significance.
+      more: counts [N, 2] of further scores, which go there, too.
 
     Returns:
       As `string_scores`.
@@ -70,7 +75,7 @@ def judge_strings(
             corpus.test, _references(corpus.test, corpus), strict=True
         )
     ]
-    runs.write_example_counts(folder, names, counts)
+    runs.write_example_counts(folder, names, counts | dict(more))
     return string_scores(counts)
 
 

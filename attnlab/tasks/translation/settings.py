@@ -178,7 +178,10 @@ class TranslationEvaluate(PredictSettings):
     tokenize: Annotated[str, Choice("attnlab.metrics.bleu_score:TOKENIZERS")] = "none"
     """sacrebleu's tokenizer, for BLEU."""
     lowercase: bool = False
-    """Whether BLEU ignores case."""
+    """Whether BLEU, chrF and TER ignore case."""
+    metrics: tuple[Literal["chrf", "ter"], ...] = ()
+    """Further scores of the test text of a finished run, by sacrebleu: chrf, ter. TER
+    takes seconds for a thousand sentences."""
     gold: str = ""
     """The gold set of the AER column; "": the corpus's first."""
 

@@ -131,6 +131,7 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
     batches = make_batches(settings, pairs_ids)
     counts = count_targets(pairs_ids, target.size)
     dev = corpus.dev[: settings.evaluate.dev_sentences]
+    dev_references = corpus.reference_lines("dev")[: len(dev)]
     unknown = unknown_words(corpus, source, target)
 
     def init(rng: jax.Array) -> Params:
@@ -139,7 +140,9 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
     def validate(params: Params) -> dict[str, float]:
         # Greedy whatever the settings: how a beam searches does not choose checkpoints.
         quick = Search(positions=settings.evaluate.positions)
-        scores = score_text(translator, params, dev, settings.evaluate, quick)
+        scores = score_text(
+            translator, params, dev, settings.evaluate, quick, dev_references
+        )
         numbers = {"perplexity": scores.perplexity, "bleu": scores.bleu.score}
         if not corpus.symbols:
             return numbers

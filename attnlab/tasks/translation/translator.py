@@ -1,5 +1,6 @@
 """A translation model with its vocabularies: words in, words and alignments out."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 from attnlab.attention.base import Params
 from attnlab.compilation import jit
 from attnlab.decoding import Decoded, replace_unknown
+from attnlab.decoding.beam import LENGTH_PENALTIES
 from attnlab.estimators import prediction as predicting
 from attnlab.estimators.prediction import (
     PREDICTIONS,
@@ -37,28 +39,37 @@ class ForcedAlignment(NamedTuple):
 
     weights [T, S]: from before each target word is known. posterior [T, S]: which read
     the target word, too. centres [T]: of local windows, without meaning for global
-    ones. samples [T]: a source word drawn by each row of weights, -1 for none.
+    ones. samples [T]: a source word drawn by each row of weights, -1 for none. nats:
+    minus the log-probability of the target, the end mark among its `units`.
     """
 
     weights: np.ndarray
     posterior: np.ndarray
     centres: np.ndarray
     samples: np.ndarray
+    nats: float = math.nan
+    units: int = 0
 
 
 class Translation(NamedTuple):
     """A sentence, its translation, and the weights [T, S] between their words.
 
     score: the log-probability, divided by the length penalty where a beam searched.
+    log_probability: in nats, of the `units` that were chosen: words or subwords, and
+    the end mark where the limit of length did not come first.
     """
 
     source: tuple[str, ...]
     target: tuple[str, ...]
     alignment: np.ndarray
     score: float
+    log_probability: float = math.nan
+    units: int = 0
 
 
+NOTHING = Translation((), (), np.zeros((0, 0), np.float32), 0.0, 0.0)
 GREEDY = Search()
+Searched = tuple[Decoded, jax.Array]  # the array: log-probabilities [B] or [B, K]
 
 
 class Translator:
@@ -102,7 +113,7 @@ class Translator:
         # Compiled when first called, and again for every width.
         pass_of = partial(predicting.teacher_forced, model, Prediction(predict, feed))
         self._forced = jit(pass_of, runs="seldom")
-        self._decode: dict[Search, Callable[..., Decoded]] = {}
+        self._decode: dict[tuple[Search, bool], Callable[..., Searched]] = {}
 
     def losses(
         self,
@@ -152,10 +163,7 @@ class Translator:
         Raises:
           ValueError: for another kind.
         """
-        if kind not in ALIGNMENTS:
-            choices = ", ".join(ALIGNMENTS)
-            raise ValueError(f"unknown alignment {kind!r}; choose {choices}")
-        every = kind == "posterior"
+        every = is_posterior(kind)
         return [
             alignment.posterior if every else alignment.weights
             for alignment in self.forced_alignments(params, pairs, posterior=every)
@@ -196,6 +204,8 @@ class Translator:
                     merge_words(done.posterior[row], *owners),
                     word_positions.of_words(done.centres[row], *owners),
                     word_positions.drawn(done.weights[row], *owners, rng),
+                    float(done.nats[self.predict][row]),
+                    int(batch.target_lengths[row]),
                 )
         return [alignments[place] for place in range(len(pairs))]
 
@@ -215,31 +225,72 @@ class Translator:
         Returns:
           The best translation of each; of a sentence without words one without words.
         """
-        if search not in self._decode:
+        return [best for best, *_ in self._search(params, sources, search, 1)]
+
+    def n_best(
+        self,
+        params: Params,
+        sources: Sequence[Sequence[str]],
+        search: Search,
+        count: int,
+    ) -> list[list[Translation]]:
+        """The best translations of sentences that a beam search ends with.
+
+        Args:
+          params: of the model.
+          sources: the words of each.
+          search: how to decode.
+          count: of each, at most; no more than beams.
+
+        Returns:
+          Translations of each, best first, at least one: those that ended, then those
+          that were cut at the limit of length. Different subwords may spell the same
+          words twice.
+
+        Raises:
+          ValueError: for a count that is not from 1 to beams.
+        """
+        if not 1 <= count <= search.beams:
+            raise ValueError(f"count is {count}, of {search.beams} beams")
+        return self._search(params, sources, search, count)
+
+    def _search(
+        self,
+        params: Params,
+        sources: Sequence[Sequence[str]],
+        search: Search,
+        count: int,
+    ) -> list[list[Translation]]:
+        how = search, count > 1
+        if how not in self._decode:
             # By search, as dev and test may be decoded in two ways.
-            self._decode[search] = jit(partial(_decode, self, search), runs="seldom")
+            self._decode[how] = jit(partial(_decode, self, *how), runs="seldom")
         asked = [place for place, words in enumerate(sources) if len(words)]
         ids = [self.source.encode(tuple(sources[place])).ids for place in asked]
         waiting = queues(ids, TOKENS * self.batch_size, self.edges, self.slots(search))
         # All are under way before the first is read: reading takes time as well.
         started = [
-            self._decode[search](params, queue.source, queue.source_lengths)
+            self._decode[how](params, queue.source, queue.source_lengths)
             for queue in waiting
         ]
-        nothing = Translation((), (), np.zeros((0, 0), np.float32), 0.0)
-        translations = dict.fromkeys(range(len(sources)), nothing)
+        translations = {place: [NOTHING] for place in range(len(sources))}
         for queue, done in zip(waiting, started, strict=True):
-            decoded = jax.tree.map(np.asarray, done)
+            decoded, totals = jax.tree.map(np.asarray, done)
+            if count == 1:
+                decoded, totals = jax.tree.map(lambda a: a[:, None], (decoded, totals))
             for row, member in enumerate(queue.members):
                 place = asked[int(member)]
-                tokens = decoded.tokens[row][: decoded.lengths[row]]
-                translations[place] = self._read(
-                    sources[place],
-                    tokens[tokens != EOS],  # cut at the limit it has none
-                    decoded.alignments[row],
-                    float(decoded.scores[row]),
-                    search.replace_unknown,
-                )
+                # A beam may end with fewer hypotheses than it has places.
+                real = np.flatnonzero(np.isfinite(decoded.scores[row]))[:count]
+                translations[place] = [
+                    self._read(
+                        sources[place],
+                        Decoded(*(leaf[row, n] for leaf in decoded)),
+                        totals[row, n],
+                        search,
+                    )
+                    for n in (real if len(real) else [0])
+                ]
         return [translations[place] for place in range(len(sources))]
 
     def slots(self, search: Search) -> int:
@@ -257,23 +308,47 @@ class Translator:
     def _read(
         self,
         source: Sequence[str],
-        ids: np.ndarray,
-        weights: np.ndarray,
-        score: float,
-        replace: bool,
+        decoded: Decoded,
+        total: np.ndarray,
+        search: Search,
     ) -> Translation:
-        words, owner = _words_of(self.target, ids.tolist())
+        """The words of one hypothesis: tokens [L], alignments [L, S]."""
+        units = int(decoded.lengths)
+        tokens = decoded.tokens[:units]
+        tokens = tokens[tokens != EOS]  # cut at the limit it has none
+        words, owner = _words_of(self.target, tokens.tolist())
         source_owner = self.source.encode(tuple(source)).owner
-        alignment = merge_words(weights, source_owner, owner)
-        if replace:
+        alignment = merge_words(np.asarray(decoded.alignments), source_owner, owner)
+        if search.replace_unknown:
             words = replace_unknown(words, alignment, source)
-        return Translation(tuple(source), tuple(words), alignment, score)
+        score = float(decoded.scores)
+        return Translation(
+            tuple(source), tuple(words), alignment, score, float(total), units
+        )
 
     def _batches(
         self, pairs: Sequence[Pair | GoldPair]
     ) -> Iterator[tuple[np.ndarray, Batch]]:
         pairs_ids = encode_pairs(pairs, self.source, self.target)
         yield from in_order(pairs_ids, self.batch_size, self.edges)
+
+
+def is_posterior(kind: str) -> bool:
+    """Whether a kind of alignment reads the target word, too.
+
+    Args:
+      kind: "prior" or "posterior".
+
+    Returns:
+      True for "posterior".
+
+    Raises:
+      ValueError: for another kind.
+    """
+    if kind not in ALIGNMENTS:
+        choices = ", ".join(ALIGNMENTS)
+        raise ValueError(f"unknown alignment {kind!r}; choose {choices}")
+    return kind == "posterior"
 
 
 def _words_of(codec: Codec, ids: Sequence[int]) -> tuple[list[str], list[int]]:
@@ -294,14 +369,18 @@ def _words_of(codec: Codec, ids: Sequence[int]) -> tuple[list[str], list[int]]:
 def _decode(
     translator: Translator,
     search: Search,
+    every: bool,
     params: Params,
     source: jax.Array,
     lengths: jax.Array,
-) -> Decoded:
-    """Best hypotheses: tokens [B, L], lengths [B], scores [B], alignments [B, L, S]."""
+) -> Searched:
+    """Best hypotheses: tokens [B, L], lengths [B], scores [B], alignments [B, L, S].
+
+    `every` gives all of the beam, with an axis K after B.
+    """
     # A ratio alone would leave short sentences too little room.
     limits = jnp.ceil(search.ratio * lengths).astype(jnp.int32) + 10
-    return predicting.search(
+    decoded = predicting.search(
         translator.model,
         search,
         Prediction(translator.predict, translator.feed),
@@ -311,4 +390,9 @@ def _decode(
         limits=jnp.where(lengths > 0, limits, 0),  # a filler row is done at once
         longest=int(np.ceil(search.ratio * source.shape[1])) + 10,
         slots=translator.slots(search),
+        every=every,
     )
+    if search.beams == 1:  # greedy search divides by nothing
+        return decoded, decoded.scores
+    penalty = LENGTH_PENALTIES[search.length_penalty](decoded.lengths, search.alpha)
+    return decoded, decoded.scores * penalty

@@ -13,6 +13,7 @@ from attnlab import runs
 from attnlab.report import heatmaps
 from attnlab.tasks import parse_settings
 from attnlab.tasks.translation.trained import AlignedTranslation
+from attnlab.text.pairs import Pair
 from attnlab.training.run import run
 from tests.tiny import tiny_folder
 
@@ -52,7 +53,105 @@ def test_it_aligns_the_gold_set_as_the_run_did(folder, loaded):
         actual = loaded.align(" ".join(pair.source), " ".join(pair.target))
         assert (actual.source, actual.target) == (pair.source, pair.target)
         np.testing.assert_allclose(actual.alignment, pair.weights, rtol=1e-4, atol=1e-6)
-        assert np.isnan(actual.score)
+
+
+def test_a_given_translation_has_the_log_probability_of_the_run(folder, loaded):
+    """Summed, result.json's perplexity; whatever the length penalty of a search is."""
+    result = runs.read_json(folder / runs.RESULT)
+    sources, references = (
+        runs.read_lines(folder / name) for name in (runs.SOURCES, runs.REFERENCES)
+    )
+    pairs = [
+        Pair(tuple(source.split()), tuple(target.split()))
+        for source, target in zip(sources, references, strict=True)
+    ]
+    scored = list(loaded.align_all(pairs, at_once=3))
+    assert [each[:2] for each in scored] == pairs
+    assert [each.units for each in scored] == [len(pair.target) + 1 for pair in pairs]
+    total = sum(each.log_probability for each in scored)
+    mean = -total / sum(each.units for each in scored)
+    np.testing.assert_allclose(np.exp(mean), result["perplexity"], rtol=1e-5)
+    one = loaded.align(sources[1], references[1], kind="posterior")
+    np.testing.assert_allclose(one.score, scored[1].score, rtol=1e-5)
+    assert one.score == one.log_probability < 0
+    np.testing.assert_allclose(one.perplexity, np.exp(-one.score / one.units))
+
+
+def test_sides_without_words_are_scored_and_texts_are_no_pairs(loaded):
+    empty = list(loaded.align_all([Pair(("n0",), ()), Pair((), ("N0",)), Pair((), ())]))
+    assert [each.units for each in empty] == [1, 2, 1]
+    assert all(np.isfinite(each.log_probability) for each in empty)
+    assert [each.alignment.shape for each in empty] == [(0, 1), (1, 0), (0, 0)]
+    assert list(loaded.align_all([])) == []
+    with pytest.raises(ValueError, match="'a b'"):
+        list(loaded.align_all([("a b", "c")]))
+    with pytest.raises(ValueError, match="^pairs is"):
+        loaded.align_all("a b")
+    with pytest.raises(ValueError, match="'after'"):
+        loaded.align_all([], kind="after")
+
+
+def test_many_lines_are_translated_as_one_by_one(loaded, sources):
+    lines = [*sources, "", sources[0]]
+    actual = list(loaded.translate_all((f"{line}\n" for line in lines), at_once=3))
+    assert [str(each) for each in actual] == [
+        str(each) for each in loaded.translate(lines)
+    ]
+    greedy = actual[0]
+    assert greedy.score == greedy.log_probability
+    assert actual[-2].units == 0 and np.isnan(actual[-2].perplexity)
+    lists = list(loaded.n_best(lines[:2], 3))
+    assert [len(best) for best in lists] == [3, 3]
+    scores = [each.score for each in lists[0]]
+    assert scores == sorted(scores, reverse=True)
+    beamed = loaded.translate(lines[0], beams=3)
+    assert str(lists[0][0]) == str(beamed)
+    np.testing.assert_allclose(
+        beamed.log_probability, beamed.score * beamed.units, rtol=1e-5
+    )
+
+
+def test_unknown_words_are_replaced_where_that_is_asked(loaded, sources):
+    codec = copy.copy(loaded.translator.target)
+    codec.words = (*codec.words[:4], *("<unk>" for _ in codec.words[4:]))
+    translator = copy.copy(loaded.translator)
+    translator.target = codec
+    blind = dataclasses.replace(loaded, translator=translator)
+    ((_, plain),) = blind.n_best(sources[:1], 2)  # of two one has words
+    ((_, replaced),) = blind.n_best(sources[:1], 2, replace_unknown=True)
+    assert set(plain.target) == {"<unk>"}
+    expected = [plain.source[s] for s in plain.alignment.argmax(axis=1)]
+    assert list(replaced.target) == expected
+
+
+def test_a_corpus_in_lower_case_is_asked_in_lower_case(loaded):
+    assert loaded.words("A\tb  C") == ["A", "b", "C"]
+    data = loaded.settings.data
+    files = data.files.model_copy(update={"lowercase": True})
+    data = data.model_copy(update={"name": "files", "files": files})
+    settings = loaded.settings.model_copy(update={"data": data})
+    lowered = dataclasses.replace(loaded, settings=settings)
+    assert lowered.words("A\tb  C") == ["a", "b", "c"]
+    assert lowered.translate("A b").source == ("a", "b")
+    assert lowered.align("A", "B").target == ("b",)
+
+
+@pytest.mark.parametrize("lines", ["a b", b"a", 5, None])
+def test_what_is_no_list_of_lines_is_named(loaded, lines):
+    with pytest.raises(ValueError, match="^lines is"):
+        loaded.translate_all(lines)
+
+
+def test_a_list_of_best_ones_needs_a_count_and_beams(loaded):
+    for count in (0, 1.5, "2"):
+        with pytest.raises(ValueError, match="^count is"):
+            loaded.n_best(["a"], count)
+    with pytest.raises(ValueError, match="count is 3, more than beams, 2"):
+        loaded.n_best(["a"], 3, beams=2)
+    with pytest.raises(ValueError, match="^at_once is 0"):
+        loaded.translate_all(["a"], at_once=0)
+    with pytest.raises(ValueError, match="no sentence"):
+        list(loaded.translate_all([3]))
 
 
 def test_one_sentence_gives_one_translation_and_many_a_list(loaded, sources):

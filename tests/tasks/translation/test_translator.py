@@ -8,7 +8,7 @@ import pytest
 
 from attnlab.decoding import beam
 from attnlab.tasks.translation.model import Seq2Seq
-from attnlab.tasks.translation.translator import Search, Translator
+from attnlab.tasks.translation.translator import NOTHING, Search, Translator
 from attnlab.text.pairs import Pair
 from attnlab.text.subwords import Subwords
 from attnlab.text.vocabulary import BOS, EOS, PAD, EncodedText, Vocabulary
@@ -313,6 +313,42 @@ def test_a_beams_score_and_weights_are_those_of_forcing_its_words():
             close(translation.score, -nats[n] / units[n])  # "average"
             ended += 1
     assert ended
+
+
+@pytest.mark.parametrize("penalty", ["average", "gnmt", "none"])
+def test_log_probabilities_of_an_n_best_list_are_those_of_forcing_its_words(penalty):
+    translator, params = trained("luong")
+    params = jax.tree.map(np.copy, params)
+    params["params"]["vocabulary_bias"][EOS] += ENDING["luong"]
+    sources = [pair.source for pair in PAIRS] + [()]
+    how = Search(beams=4, length_penalty=penalty, ratio=1.5)
+    *lists, empty = translator.n_best(params, sources, how, 3)
+    assert empty == [NOTHING]
+    best = translator.translate(params, sources, how)
+    for source, first, several in zip(sources, best, lists, strict=False):
+        assert len(several) == 3 and len({each.target for each in several}) == 3
+        assert several[0].target == first.target
+        assert [each.source for each in several] == [source] * 3
+        ended = [each for each in several if each.units > len(each.target)]
+        scores = [each.score for each in ended]
+        assert ended and scores == sorted(scores, reverse=True)
+        nats, units = translator.losses(params, [Pair(*each[:2]) for each in ended])
+        close([each.log_probability for each in ended], -nats)
+        assert [each.units for each in ended] == units.tolist()
+        lengths = {"average": units, "gnmt": ((5 + units) / 6) ** 0.6, "none": 1.0}
+        close(scores, -nats / lengths[penalty])
+
+
+def test_a_list_is_no_longer_than_the_beam():
+    translator, params = trained("luong")
+    for count in (0, 3):
+        with pytest.raises(ValueError, match=f"count is {count}"):
+            translator.n_best(params, [("a",)], Search(beams=2), count)
+    greedy = translator.n_best(params, [("a", "b")], Search(), 1)
+    (expected,) = translator.translate(params, [("a", "b")])
+    ((actual,),) = greedy
+    assert actual.target == expected.target and actual.score == expected.score
+    assert actual.log_probability == actual.score
 
 
 def test_longer_padding_changes_nothing():
