@@ -14,8 +14,8 @@ from tests.experiments.test_cli import PROBE, SLOW
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PROGRAMS = ("align", "align-text", "data", "estimators", "evaluate", "report")
-PROGRAMS += ("settings", "shard", "sweep", "train")
+PROGRAMS = ("align", "align-text", "data", "estimators", "evaluate", "export")
+PROGRAMS += ("report", "settings", "shard", "sweep", "train")
 
 
 def attnlab(*arguments: str, folder=ROOT, path=ROOT) -> subprocess.CompletedProcess:
