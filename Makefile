@@ -16,6 +16,7 @@
 #   make accelerators   the compilers for NVIDIA GPUs and TPUs, in .venv-accelerators
 #                 (300 MB to download, 1.5 GB on the disk); no device is needed
 #   make setup    the environment alone
+#   make help     these lines
 #
 # PYTHON (3.11 or newer) makes the environment and VENV is its folder, so a second
 # one is   make test PYTHON=python3.12 VENV=.venv312
@@ -38,12 +39,15 @@ endif
 endif
 endif
 
-.PHONY: setup sweep test test-tasks test-services test-notebooks test-accelerators notebooks lint bench peers \
+.PHONY: setup help sweep test test-tasks test-services test-notebooks test-accelerators notebooks lint bench peers \
   accelerators constraints
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.installed
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 sweep: $(VENV)/.installed
 	$(PY) -m experiments.sweep --config=configs/ablations/synthetic.py \

@@ -384,6 +384,8 @@ class TaskSettings(Settings):
     """How the model is judged, during training and after it."""
     wandb: WandbSettings = WandbSettings()
     """What is mirrored in Weights & Biases."""
+    tensorboard: bool = False
+    """Mirror metrics.jsonl in <run>/tensorboard, for TensorBoard."""
 
 
 class LearningSettings(TaskSettings):

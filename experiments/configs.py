@@ -19,7 +19,9 @@ from typing import Any
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
-ROOT = Path(__file__).resolve().parent.parent
+import attnlab
+
+LIBRARY = Path(attnlab.__file__).resolve().parent
 # What is wrong with a file or a folder that somebody has named.
 PLACES = {
     *(errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
@@ -208,7 +210,7 @@ def _in_config(error: BaseException) -> str | None:
         if os.path.realpath(frame.filename) in files:
             kind = type(error).__name__
             return f"{frame.filename}:{frame.lineno}: {kind}: {error}"
-        if os.path.realpath(frame.filename).startswith(str(ROOT / "attnlab")):
+        if os.path.realpath(frame.filename).startswith(str(LIBRARY)):
             return None
     return None
 

@@ -33,11 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     try:
         if options.write:
+            if not FILE.parent.is_dir():
+                raise ValueError("--write is for a checkout, and this is none")
             FILE.write_text(document(list(TASKS)), encoding="utf-8")
             print(f"wrote {FILE}")
         else:
             print(document(options.task or list(TASKS)))
-            last_line(f"those of all tasks are in {FILE}")
+            if FILE.exists():  # as in a checkout
+                last_line(f"those of all tasks are in {FILE}")
     except ValueError as error:
         print(f"settings: {error}", file=sys.stderr)
         return 2

@@ -34,6 +34,7 @@ PARTS: dict[str, set[str]] = {
     "precision": set(),
     "compilation": set(),
     "arguments": set(),
+    "__main__": set(),  # finds the programs of experiments/ by name, as runpy does
     "settings": set(),
     "parsing": {"settings"},
     "metrics": set(),
@@ -73,6 +74,7 @@ PACKAGES: dict[str, set[str]] = {
     "parsing": {"pydantic", "ml_collections"},
     "task": set(),
     "arguments": set(),
+    "__main__": set(),
     "attention": {"jax", "flax"},
     "nn": {"jax", "numpy", "flax"},
     "estimators": {"jax", "numpy"},

@@ -24,11 +24,13 @@ from attnlab.runs import write_bytes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 GLYPH = re.compile(r"Glyph (\d+) ")  # begins matplotlib's warning of a missing letter
+DEFAULT_FONT = "DejaVu Sans"  # matplotlib's own
 DPI = 200  # of PNG files
 MOST_ROWS = 24  # in a figure: that many look different
 WIDTH = 6.8  # inches: the text width of a two-column paper, or of a page
@@ -68,6 +70,14 @@ STYLE: dict[Any, object] = {
     "pdf.fonttype": 42,  # whole letters, which journals ask for and editors can search
     "pdf.compression": 9,
     "savefig.dpi": DPI,
+    "svg.hashsalt": "attnlab",  # names inside a file, else different in every one
+}
+
+# What files would say of the time and the program.
+DATELESS: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    "svg": {"Date": None, "Creator": None},
 }
 
 Series = tuple[Sequence[float], Sequence[float]]  # steps, values
@@ -107,14 +117,15 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 @contextlib.contextmanager
-def font(family: str | None) -> Iterator[None]:
+def font(family: str | Sequence[str] | None) -> Iterator[None]:
     """Figures drawn and saved inside use this font, for letters that the default lacks.
 
     matplotlib's own DejaVu Sans has no Chinese, Japanese or Korean; a missing letter
     is a box in the figure and a warning.
 
     Args:
-      family: an installed font family, "Noto Sans CJK JP"; None changes nothing.
+      family: an installed font family, "Noto Sans CJK JP", or several, of which a
+        letter is taken from the first that has it; None changes nothing.
 
     Yields:
       Nothing.
@@ -125,9 +136,12 @@ def font(family: str | None) -> Iterator[None]:
     import matplotlib
     from matplotlib.font_manager import get_font_names
 
-    if family is not None and family not in get_font_names():
-        raise ValueError(f"no font {family!r} is installed here")
-    families = [] if family is None else [family, "DejaVu Sans"]
+    families = [family] if isinstance(family, str) else list(family or ())
+    for name in families:
+        if name not in get_font_names():
+            raise ValueError(f"no font {name!r} is installed here")
+    if families and DEFAULT_FONT not in families:
+        families.append(DEFAULT_FONT)
     with matplotlib.rc_context({"font.family": families} if families else {}):
         yield
 
@@ -147,23 +161,67 @@ def save(
       The files written, in the order of `formats`.
     """
     stem = Path(stem)
-    dateless = {
-        "png": {"Software": None},
-        "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
-    }
     figure.set_dpi(DPI)  # measure the text as the file will have it
     paths, contents = [], []
     with _missing_letters(stem.name):
         box = figure.get_tightbbox().padded(0.04)  # once: it costs as much as drawing
         for ending in formats:
             content = io.BytesIO()
-            options: dict[str, Any] = {"metadata": dateless.get(ending)}
+            options: dict[str, Any] = {"metadata": DATELESS.get(ending)}
             figure.savefig(content, format=ending, bbox_inches=box, **options)
             contents.append(content.getvalue())
             paths.append(stem.with_name(f"{stem.name}.{ending}"))
     for path, content in zip(paths, contents, strict=True):
         write_bytes(path, content, lasting=False)  # whole or not at all
     return paths
+
+
+@styled
+def save_pages(
+    pages: Sequence[Figure],
+    path: Path,
+    size: tuple[float, float] | None = None,
+) -> None:
+    """Write a file of a figure a page. As with `save`, equal figures give equal files.
+
+    Args:
+      pages: any number for a .pdf; one for another ending that matplotlib knows.
+      path: of the file.
+      size: inches of a page, what is drawn in its middle; by default pages are cut to
+        what is drawn.
+
+    Raises:
+      ValueError: for several pages of another ending.
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    ending, content = path.suffix.removeprefix("."), io.BytesIO()
+    if ending != "pdf" and len(pages) != 1:
+        raise ValueError(f"{len(pages)} pages are for a .pdf, not for {path}")
+    with _missing_letters(path.stem):
+        for figure in pages:
+            figure.set_dpi(DPI)
+        boxes = [_page(figure, size) for figure in pages]
+        if ending == "pdf":
+            with PdfPages(content, metadata=DATELESS["pdf"]) as file:
+                for figure, box in zip(pages, boxes, strict=True):
+                    file.savefig(figure, bbox_inches=box)
+        else:
+            options: dict[str, Any] = {"metadata": DATELESS.get(ending)}
+            pages[0].savefig(content, format=ending, bbox_inches=boxes[0], **options)
+    write_bytes(path, content.getvalue(), lasting=False)
+
+
+def _page(figure: Figure, size: tuple[float, float] | None) -> Bbox:
+    """The part of a figure that is its page."""
+    from matplotlib.transforms import Bbox
+
+    box = figure.get_tightbbox()
+    if size is None:
+        return box.padded(0.04)
+    left = (box.x0 + box.x1 - size[0]) / 2
+    low = (box.y0 + box.y1 - size[1]) / 2
+    return Bbox.from_bounds(left, low, *size)
 
 
 @contextlib.contextmanager

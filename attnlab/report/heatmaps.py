@@ -188,6 +188,8 @@ def panel(
     gold: str | None = "gold",
     marks: bool = False,
     columns: int | None = None,
+    cell: float | None = None,
+    title: str = "",
 ) -> Figure:
     """One sentence pair under every variant, after Luong et al. 2015, Fig. 7.
 
@@ -197,6 +199,8 @@ def panel(
         them out.
       marks: draw the links into the other images as well, as `heat_map` does.
       columns: images side by side; by default as many as stay readable.
+      cell: inches of a word; by default as many as let the figure fit into a text.
+      title: above all images.
 
     Returns:
       The figure.
@@ -212,14 +216,14 @@ def panel(
             raise ValueError(f"{name!r}: {error}") from None
     images = len(pairs) + (gold is not None)
     columns = columns or _columns(images, len(first.source))
-    cell = cell_size(len(first.source) * columns, limit=0.16)
+    cell = cell or cell_size(len(first.source) * columns, limit=0.16)
     rows = math.ceil(images / columns)
     figure, grid = _grid(first, cell, rows=rows, columns=columns)
     places = [axes for row in grid for axes in row]
     drawn = []
-    for axes, (title, pair) in zip(places, pairs.items(), strict=False):
+    for axes, (name, pair) in zip(places, pairs.items(), strict=False):
         drawn.append(show(axes, pair.weights))
-        axes.set_title(plain(title), pad=4, fontsize=7.5)
+        axes.set_title(plain(name), pad=4, fontsize=7.5)
         if marks:
             _mark_gold(axes, pair, cell)
     if gold is not None:
@@ -236,7 +240,16 @@ def panel(
     color_bar(figure, places[columns - 1], drawn[-1])
     if gold is not None or marks:
         _mark_legend(places[images - 1], bool(first.possible - first.sure))
+    if title:
+        _title(figure, title)
     return figure
+
+
+def _title(figure: Figure, title: str) -> None:
+    """Write above all that is drawn, from its left edge on."""
+    box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    place = box.x0 / width, (box.y1 + 0.08) / height
+    figure.text(*place, plain(title), fontsize=9, va="bottom")
 
 
 def _grid(

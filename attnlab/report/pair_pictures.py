@@ -49,7 +49,7 @@ def save(
 
     Args:
       draw: makes the figure.
-      path: where to; .png or .pdf, or without an ending both.
+      path: where to; .png, .pdf or .svg, or without an ending the first two.
       reason: why it cannot be drawn, of `problem`.
       font: an installed font family that has the letters of the words.
 
@@ -61,8 +61,9 @@ def save(
     """
     path = arguments.path("path", path)
     ending = path.suffix
-    if ending not in ("", ".png", ".pdf"):
-        raise ValueError(f"cannot write {ending!r}; choose .png, .pdf, or neither")
+    if ending not in ("", ".png", ".pdf", ".svg"):
+        choices = ".png, .pdf, .svg, or neither"
+        raise ValueError(f"cannot write {ending!r}; choose {choices}")
     if reason:
         raise ValueError(reason)
     formats = [ending.removeprefix(".")] if ending else ["png", "pdf"]

@@ -30,10 +30,10 @@ def draw_pairs(
     few = rows[: figures.MOST_ROWS]
     for number, pairs in enumerate(chosen(few, stats, PANELS if several else 1), 1):
         gold = any(pair.possible for pair in pairs.values())
-        titled = {_titled(name, pair): pair for name, pair in pairs.items()}
+        by_title = {titled(name, pair): pair for name, pair in pairs.items()}
         if several:
             add(
-                partial(heatmaps.panel, titled, gold="gold" if gold else None),
+                partial(heatmaps.panel, by_title, gold="gold" if gold else None),
                 f"alignments-{number}",
                 "One sentence pair under every variant, each row's first finished "
                 "seed; the AER is this pair's. The pair was chosen by its gold links "
@@ -45,7 +45,7 @@ def draw_pairs(
             for row in few if len(rows) == len(few) else few[:MAPS]:
                 if row.name in pairs:
                     pair = pairs[row.name]
-                    title = _titled(row.name, pair)
+                    title = titled(row.name, pair)
                     figure = partial(heatmaps.heat_map, pair, title=title)
                     add(figure, f"alignment-{row.slug}", f"Alignment of {title}.")
 
@@ -94,7 +94,16 @@ def _crossings(pair: AlignedSentence) -> int:
     )
 
 
-def _titled(name: str, pair: AlignedSentence) -> str:
+def titled(name: str, pair: AlignedSentence) -> str:
+    """The title of a heat map.
+
+    Args:
+      name: of the row.
+      pair: its alignment.
+
+    Returns:
+      The name, and where the pair has gold links the AER of its heaviest weights.
+    """
     if not pair.possible:
         return name
     links = aer.argmax_links(pair.weights)

@@ -24,6 +24,7 @@ from attnlab.sweep.attention_options import check_options
 from attnlab.sweep.run_folders import RunSpec, write_folders
 from attnlab.sweep.setting_names import all_values, full_names, set_value
 from attnlab.tasks import parse_settings
+from attnlab.training.tensorboard_writer import check_installed
 
 __all__ = ["RunSpec", "make_run_spec", "plan", "resolve", "write_folders"]
 
@@ -46,9 +47,10 @@ def make_run_spec(
       The RunSpec.
 
     Raises:
-      ValueError: a line for each setting that is wrong.
+      ValueError: a line for each setting that is wrong, or not possible here.
     """
     settings = parse_settings(json.loads(config.to_json()))
+    check_installed(settings)
     plain = settings.model_dump(mode="json")
     names = {"row": row, "slug": slug, "order": order}
     return RunSpec(place, {"version": VERSION, **plain, **names}, settings, row)

@@ -22,7 +22,7 @@ from attnlab.training.run_config import (
 from attnlab.training.run_texts import moved
 
 # What a sweep may change of a run that is already there.
-ADJUSTABLE = ("order", "row", "wandb")
+ADJUSTABLE = ("order", "row", "wandb", "tensorboard")
 
 Config = Mapping[str, object]  # what a config.json holds
 
@@ -134,7 +134,7 @@ def _configure(folder: Path, there: Config, run: RunSpec, stale: bool) -> None:
                 path.unlink()
             runs.write_json(folder / runs.CONFIG, wanted)
     except runs.BusyRun as busy:
-        # Names and wandb may differ from what the other process trains under.
+        # Names and mirrors may differ from what the other process trains under.
         changed = {key for key in wanted if wanted[key] != there.get(key)}
         if not changed <= set(ADJUSTABLE):
             raise ValueError(
@@ -157,7 +157,12 @@ def _as_learned(folder: Path, there: Config, run: RunSpec) -> Config:
     if learned_fingerprint(there) not in trained:
         return wanted
     changed = json.loads(json.dumps(there))  # a deep copy
-    changed |= {name: wanted[name] for name in ADJUSTABLE if name in wanted}
+    changed |= {
+        name: wanted[name]
+        for name in ADJUSTABLE
+        # A file that is older than a setting stays as it is while that is off.
+        if name in wanted and (name in there or wanted[name])
+    }
     changed["places"] = _places(folder, there, run)
     if not changed["places"]:
         del changed["places"]

@@ -9,19 +9,25 @@ the task's folder.
 import os
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from attnlab import arguments, runs
 from attnlab.precision import check_32_bits
+from attnlab.task import Loader
 from attnlab.tasks import spec
 from attnlab.training.checkpoint import Checkpoints
 from attnlab.training.optimizers import make_optimizer, make_schedule
-from attnlab.training.run_config import learned_fingerprint, read_run_config
+from attnlab.training.run_config import (
+    RunConfig,
+    learned_fingerprint,
+    read_run_config,
+)
 from attnlab.training.run_texts import compare, digests, named_files, read_texts
-from attnlab.training.step import init_state
+from attnlab.training.step import Pytree, init_state
 
 
 def load(
@@ -47,6 +53,40 @@ def load(
         does not know, or files of `places` are not those of the run, or
         JAX_ENABLE_X64 is on: one line, which names the file, the setting and its value.
     """
+    best = load_best(folder, places=places)
+    return best.loader.make(best.folder, best.step, best.params)
+
+
+class Best(NamedTuple):
+    """The best checkpoint of a run, before its task makes something of it.
+
+    folder: the run's. config: what its config.json says. loader: how its task opens it.
+    step: the update that the parameters are of. params: the tree of them.
+    """
+
+    folder: Path
+    config: RunConfig
+    loader: Loader
+    step: int
+    params: Pytree
+
+
+def load_best(
+    folder: str | os.PathLike[str], *, places: Mapping[str, str] | None = None
+) -> Best:
+    """The best checkpoint of a run folder.
+
+    Args:
+      folder: as of `load`.
+      places: as of `load`.
+
+    Returns:
+      The Best.
+
+    Raises:
+      FileNotFoundError: as `load`.
+      ValueError: as `load`.
+    """
     check_32_bits()
     folder = arguments.path("folder", folder)
     if places is not None:
@@ -69,4 +109,4 @@ def load(
     restored = checkpoints.restore_best(jax.eval_shape(first, seed))
     if restored is None:
         raise FileNotFoundError(f"no checkpoint that verifies in {checkpoints.folder}")
-    return loader.make(folder, restored.step, restored.state.params)
+    return Best(folder, config, loader, restored.step, restored.state.params)

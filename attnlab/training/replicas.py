@@ -25,7 +25,7 @@ from attnlab.training.step import Pytree, TrainState, Update
 from attnlab.training.writers import Writer
 
 # What replicas of one program may differ in: settings of a run, and those of `train`.
-FREE = ("wandb", "seed")
+FREE = ("wandb", "tensorboard", "seed")
 FREE_OF_TRAINING = ("learning_rate", "patience", "stop_on")
 
 

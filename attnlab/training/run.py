@@ -25,6 +25,7 @@ from attnlab.training.run_config import (
 )
 from attnlab.training.run_texts import check_texts
 from attnlab.training.start import prepare_process
+from attnlab.training.tensorboard_writer import tensorboard_writer
 from attnlab.training.wandb_writer import wandb_writer
 from attnlab.training.writers import (
     Writer,
@@ -398,11 +399,13 @@ def _progress(folder: Path, config: RunConfig, console: bool) -> Writer:
 
 def _writer(folder: Path, config: RunConfig, shown: Writer) -> Writer:
     """All writers of a run; `shown` is closed by who made it."""
-    mirror = wandb_writer(
+    wandb = wandb_writer(
         folder, config.settings, config.plain, fingerprint=config.fingerprint
     )
+    # After metrics.jsonl, which it copies.
+    tensorboard = tensorboard_writer(folder, config.settings)
     shown = shown._replace(close=lambda: None)
-    return several(jsonl_writer(folder), mirror, shown)
+    return several(jsonl_writer(folder), wandb, tensorboard, shown)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from attnlab.runs.config import place
 from attnlab.settings import RUN_KEYS, TaskSettings
 
 # What may change between a run and its resumption without changing what is learned.
-PRESENTATION = ("version", "row", "slug", "order", "wandb", "places")
+PRESENTATION = ("version", "row", "slug", "order", "wandb", "tensorboard", "places")
 # Of `train`: on which devices it is learned, and not what.
 LAYOUT = ("devices", "strategy")
 # Settings of `evaluate` that matter once training is over; the others choose the best

@@ -1,16 +1,15 @@
 """The writer that mirrors a run in Weights & Biases, and never stops it."""
 
-import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, SupportsFloat, TypeVar
+from typing import TYPE_CHECKING, SupportsFloat
 
 import numpy as np
 
 from attnlab import runs
 from attnlab.settings import LearningSettings, TaskSettings
+from attnlab.training.mirrors import forgiving, note
 from attnlab.training.wandb_session import (
     WandbPlace,
     artifact_name,
@@ -39,8 +38,6 @@ ARTIFACT_FILES = (
     runs.EXAMPLES,
 )
 TAGGED = ("score", "window", "normalizer", "read", "preset")  # settings of a model
-
-Result = TypeVar("Result")
 
 
 def wandb_writer(
@@ -72,67 +69,14 @@ def wandb_writer(
         return several()  # which writes nothing
 
     def warn(error: Exception) -> None:
-        _note(
+        note(
             folder,
+            "wandb",
             f"wandb failed ({type(error).__name__}: {error}); training goes on, and "
             "this run is missing there from here on",
         )
 
     return forgiving(lambda: _mirror(folder, settings, config_json, fingerprint), warn)
-
-
-def forgiving(make: Callable[[], Writer], warn: Callable[[Exception], None]) -> Writer:
-    """A writer that stops writing at the first error, instead of raising it.
-
-    Args:
-      make: makes the writer to be guarded; it may fail, too.
-      warn: is called with the first error, once.
-
-    Returns:
-      A writer that passes everything on until something fails; `close` is passed on
-      also after that.
-    """
-    failed = False
-
-    def attempt(do: Callable[..., Result], *arguments: object) -> Result | None:
-        nonlocal failed
-        if failed:
-            return None
-        try:
-            return do(*arguments)
-        except Exception as error:
-            # Set first: `warn` itself may fail, and must not be tried again.
-            failed = True
-            warn(error)
-            return None
-
-    writer = attempt(make) or several()
-
-    def close() -> None:
-        if not failed:
-            attempt(writer.close)
-            return
-        # After a failure, too: else a wandb-core process would outlive the run.
-        with suppress(Exception):
-            writer.close()
-
-    return Writer(
-        lambda *moment: attempt(writer.write, *moment),
-        lambda: attempt(writer.conclude),
-        close,
-        lambda *moment: attempt(writer.histograms, *moment),
-    )
-
-
-def _note(folder: Path, note: str) -> None:
-    """Print a note on stderr and keep it in environment.json, if it can be written."""
-    print(note, file=sys.stderr, flush=True)
-    with suppress(OSError, ValueError):
-        path = folder / runs.ENVIRONMENT
-        notes = runs.read_json(path) if path.exists() else {}
-        runs.write_json(path, notes | {"wandb": note})
-        if runs.ENVIRONMENT in runs.read_manifest(folder):  # the run has finished
-            runs.list_files(folder, {runs.ENVIRONMENT: path.read_bytes()})
 
 
 def _mirror(
@@ -156,7 +100,7 @@ def _mirror(
         settings.wandb,
         config=config_json,
         tags=tags(settings, slug),
-        log=lambda line: _note(folder, line),
+        log=lambda line: note(folder, "wandb", line),
     )
     concluded = False
 

@@ -2,7 +2,7 @@
 
 A writer is a few functions. `jsonl_writer` writes metrics.jsonl, from which reports are
 made; `console_writer` shows progress and `progress_writer` publishes it for others;
-`wandb_writer` (in a file of its own) mirrors the run in Weights & Biases; `several`
+`wandb_writer` and `tensorboard_writer` (in files of their own) mirror a run; `several`
 makes one writer of many.
 """
 

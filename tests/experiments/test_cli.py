@@ -43,7 +43,7 @@ print(json.dumps([status, top]))
     "module",
     ["experiments.train", "experiments.sweep", "experiments.report"]
     + ["experiments.align", "experiments.evaluate", "experiments.data"]
-    + ["experiments.shard", "experiments.translate"]
+    + ["experiments.shard", "experiments.translate", "experiments.export"]
     + ["attnlab.training.run"],
 )
 def test_help_is_quick_and_no_error(module):
@@ -67,6 +67,7 @@ def test_help_is_quick_and_no_error(module):
     flag |= {"experiments.align": "--run", "experiments.sweep": "--only"}
     flag |= {"experiments.evaluate": "--reverse", "experiments.data": "--plot"}
     flag |= {"experiments.shard": "--verify", "experiments.translate": "--n-best"}
+    flag |= {"experiments.export": "--weights"}
     assert flag.get(module, "--config") in done.stdout
 
 
