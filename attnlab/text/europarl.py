@@ -75,22 +75,21 @@ def europarl(
 
     # Pairs of the gold set's own domain, which WMT's sample has little of.
     rows = read_columns(path("europarl_gold_de-en/cmu_unaligned350.tsv.gz"), 2)
-    near = [
+    other = [
         Pair(tuple(split_words(row[0])), tuple(split_words(row[1]))) for row in rows
     ]
-    if direction == "en-de":
-        near = [Pair(pair.target, pair.source) for pair in near]
-    other = []
     if more:
-        other += multi30k(source=source, target=target).train
-        other += tatoeba(size="full", direction=direction).train
+        other += multi30k(source="de", target="en").train
+        other += tatoeba(size="full").train
+    if direction == "en-de":
+        other = [Pair(pair.target, pair.source) for pair in other]
     # The table is German-English, as its folder says.
     gold = read_gold_table(
         path("europarl_gold_de-en/cmu_dev150.tsv.gz"), reverse=direction == "en-de"
     )
     return Corpus(
         name="europarl",
-        train=without_empty(wmt("train") + cleaned(near) + cleaned(other)),
+        train=without_empty(wmt("train") + cleaned(other)),
         dev=wmt("newstest2013"),
         test=wmt("newstest2014_2737"),
         gold={
