@@ -25,6 +25,7 @@ from attnlab.report.further_scores import add_scores
 from attnlab.report.row_curves import learning_curves
 from attnlab.report.rows import Row
 from attnlab.report.stored_counts import StoredCounts
+from attnlab.report.summary import summary_csv
 from attnlab.report.table import Table
 from attnlab.report.task_plots import draw_task
 from attnlab.runs import write_bytes
@@ -108,7 +109,7 @@ def write_report(
         below = [*table.notes, *pairwise.sentences(steps, chain_by)]
         table = table._replace(notes=below)
     folder = Path(root) / "report" if folder is None else Path(folder)
-    texts = _tables(table) | {"summary.csv": row_groups.summary_csv(rows, root)}
+    texts = _tables(table) | {"summary.csv": summary_csv(rows, root)}
     ranked = rank(rows, table, baseline)
     with figures.font(font):
         claim(folder)
