@@ -88,6 +88,8 @@ def _choices(name: str, value: object, example: object) -> list[object]:
                 f"tuples: [{tuple(choices)!r}]"
             )
         return choices
+    if example is None and isinstance(value, str | tuple | Mapping):
+        return [value]  # such settings are names of files, in one of these ways
     if isinstance(value, tuple) and not takes_tuples:
         raise ValueError(f"{name} is {value!r}, a tuple; give a list: {[*value]!r}")
     if isinstance(value, str) and "," in value and not isinstance(example, str):

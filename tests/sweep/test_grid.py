@@ -82,6 +82,16 @@ def test_a_setting_that_is_a_tuple_takes_a_list_of_tuples():
     assert [config["data"]["edges"] for _, config in shared] == [[8, 16]]
 
 
+@pytest.mark.parametrize("files", ["a.fr,b.en", ("a.fr", "b.en")], ids=str)
+def test_names_of_files_are_one_value_unless_they_are_a_list(files):
+    shared = {"data.name": "files", "data.files.train": files}
+    by_grid = planned(lambda add: add.grid(score=["dot"], **shared))
+    assert by_grid == planned(lambda add: add("dot", score="dot", **shared))
+    several = {"data.name": "files", "data.files.train": ["a.tsv", files]}
+    made = planned(lambda add: add.grid("{train}", **several))
+    assert [config["row"] for _, config in made] == ["a.tsv", str(files)]
+
+
 def test_rows_of_a_grid_are_checked_as_others_are():
     message = fails(score=["dot", "generall"], window="global")
     assert message.startswith("row 'generall': model.score is 'generall'")
@@ -107,6 +117,7 @@ def test_rows_of_a_grid_are_checked_as_others_are():
         (None, {"half_width": "5, 10"}, ["half_width", "'5, 10'", "[5, 10]"]),
         (None, {"score": {"dot"}}, ["model.score", "set", "list"]),
         (None, {"score": (n for n in "ab")}, ["model.score", "generator", "list"]),
+        (None, {"data.files.train": {"a.tsv"}}, ["data.files.train", "set", "list"]),
         (None, {"data.edges": [8, 16]}, ["data.edges", "[(8, 16)]"]),
         (None, {"widow": ["global"]}, ["grid of widow", "did you mean window"]),
         ("x", {"hidden": [8], "model.hidden": 8}, ["model.hidden", "twice"]),
