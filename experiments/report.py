@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             folder=arguments.out,
             font=arguments.font,
             also=arguments.also,
+            columns=arguments.columns,
         )
     except (FileNotFoundError, ValueError) as error:
         print(f"report: {error}", file=sys.stderr)
@@ -81,6 +82,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SCORE,SCORE",
         type=lambda value: text(value).split(","),
         help="further columns: chrf, ter, of the translations that runs have written",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="COLUMN,COLUMN",
+        type=lambda value: [name.strip() for name in text(value).split(",")],
+        help="columns of the tables and the page, by title or as in summary.csv",
     )
     parser.add_argument("--out", type=path, help="where to write; RUNS/report if unset")
     parser.add_argument(

@@ -1,6 +1,6 @@
 """The sentences below a table: what its numbers are, and which cannot be compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from attnlab.metrics.registry import METRICS
 from attnlab.report.example_stats import ExampleStats
@@ -48,17 +48,20 @@ def spread(rows: Sequence[Row]) -> str:
     return f"Mean ± standard deviation over seeds ({seeds} a row)."
 
 
-def signatures(rows: Sequence[Row]) -> list[str]:
+def signatures(rows: Sequence[Row], keys: Container[str] = METRICS) -> list[str]:
     """The sacrebleu signature; where rows have several, who has which.
 
     Args:
       rows: of a sweep.
+      keys: of the scores that are shown.
 
     Returns:
       A sentence for each signature.
     """
     sentences = []
     for key in ("bleu", "chrf", "ter"):
+        if key not in keys:
+            continue
         title, owners = METRICS[key].title, _owners(rows, f"{key}_signature")
         if len(owners) == 1:
             sentences.append(f"{title}: {next(iter(owners))}.")

@@ -87,7 +87,7 @@ def latex(table: Table) -> str:
     """The table as a LaTeX tabular for `\\usepackage{booktabs}`.
 
     Args:
-      table: to print.
+      table: to print; columns that are not for papers are left out.
 
     Returns:
       The tabular, the best of a column in bold, and the notes as small print below it.
@@ -101,6 +101,8 @@ def latex(table: Table) -> str:
         # \rlap takes no room, so that numbers still line up at the right.
         return number + r"\rlap{$^\dagger$}" if cell and cell.marked else number
 
+    printed_columns = tuple(column for column in table.columns if column.latex)
+    table = table._replace(columns=printed_columns)
     span = f"\\multicolumn{{{len(table.columns)}}}{{l}}"
     failures = [
         f"{_latex(line.name)} & {span}{{\\emph{{{_latex(line.failure)}}}}} \\\\"

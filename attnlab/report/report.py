@@ -25,13 +25,18 @@ from attnlab.report.further_scores import add_scores
 from attnlab.report.row_curves import learning_curves
 from attnlab.report.rows import Row
 from attnlab.report.stored_counts import StoredCounts
+from attnlab.report.summary import summary_csv
 from attnlab.report.table import Table
 from attnlab.report.task_plots import draw_task
 from attnlab.runs import write_bytes
 
 
 def make_table(
-    root: str | Path, *, baseline: str | None = None, also: Sequence[str] = ()
+    root: str | Path,
+    *,
+    baseline: str | None = None,
+    also: Sequence[str] = (),
+    columns: Sequence[str] | None = None,
 ) -> Table:
     """The table of the runs below a folder.
 
@@ -39,18 +44,21 @@ def make_table(
       root: folder of a sweep, or of several.
       baseline: the row that the others are tested against, by default the best one.
       also: further columns, "chrf" or "ter", of the text that runs have written.
+      columns: those to show, by title or key ("AER" or "aer"); None: all there are.
 
     Returns:
       The table, see `table.make_table`.
 
     Raises:
       FileNotFoundError: where `root` is no folder.
-      ValueError: where it holds no runs, or not the baseline.
+      ValueError: where it holds no runs, or not the baseline or a column.
     """
     stored = StoredCounts(Path(root) / stored_counts.NAME)
     rows = add_scores(read_rows(root), also, stored)
     stats = _example_stats(rows, stored)
-    return tables.make_table(rows, stats, baseline=baseline, stored=stored)
+    return tables.make_table(
+        rows, stats, baseline=baseline, columns=columns, stored=stored
+    )
 
 
 def write_report(
@@ -62,6 +70,7 @@ def write_report(
     folder: str | Path | None = None,
     font: str | None = None,
     also: Sequence[str] = (),
+    columns: Sequence[str] | None = None,
 ) -> list[Path]:
     """Write the report of a sweep, or of as much of it as there is.
 
@@ -77,26 +86,30 @@ def write_report(
       folder: where to write, `<root>/report` by default.
       font: the font family of the figures.
       also: further columns, "chrf" or "ter", of the text that runs have written.
+      columns: those that tables and the page show, by title or key ("AER" or "aer");
+        None: all there are.
 
     Returns:
       The files written, index.html first.
 
     Raises:
       FileNotFoundError: where `root` is no folder.
-      ValueError: where it holds no runs or not the rows asked for, and where files that
-        are no report's would be overwritten.
+      ValueError: where it holds no runs or not the rows or columns asked for, and where
+        files that are no report's would be overwritten.
     """
     stored = StoredCounts(Path(root) / stored_counts.NAME)
     rows = add_scores(read_rows(root), also, stored)
     stats = _example_stats(rows, stored)
-    table = tables.make_table(rows, stats, baseline=baseline, stored=stored)
+    table = tables.make_table(
+        rows, stats, baseline=baseline, columns=columns, stored=stored
+    )
     stored.save()
     if chain is not None:
         steps = pairwise.check(rows, stats, chain, chain_by)
         below = [*table.notes, *pairwise.sentences(steps, chain_by)]
         table = table._replace(notes=below)
     folder = Path(root) / "report" if folder is None else Path(folder)
-    texts = _tables(table) | {"summary.csv": row_groups.summary_csv(rows, root)}
+    texts = _tables(table) | {"summary.csv": summary_csv(rows, root)}
     ranked = rank(rows, table, baseline)
     with figures.font(font):
         claim(folder)

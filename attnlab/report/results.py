@@ -6,10 +6,8 @@ import pandas
 
 from attnlab import arguments
 from attnlab.report.report import read_rows
-from attnlab.report.rows import NAMES, flatten, record
-
-# Of a configuration: names that `record` gives, and the version of its format.
-NOT_SETTINGS = (*NAMES, "version")
+from attnlab.report.summary import record
+from attnlab.report.summary import settings as settings_of
 
 
 def results(folder: str | Path) -> pandas.DataFrame:
@@ -34,8 +32,7 @@ def results(folder: str | Path) -> pandas.DataFrame:
     for row in read_rows(folder):
         for run in row.runs:
             records.append(record(row, run, folder))
-            values = flatten(run.config)
-            settings.append({k: v for k, v in values.items() if k not in NOT_SETTINGS})
+            settings.append(settings_of(run))
     scores = pandas.DataFrame(records)
     last = scores[["error", "folder"]]
     first = scores.drop(columns=["error", "folder"])

@@ -1,4 +1,4 @@
-"""The rows of a sweep: runs grouped by variant, what is missing, and summary.csv."""
+"""The rows of a sweep: runs grouped by variant, and what is missing."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,30 +19,6 @@ from attnlab.runs import (
     read_arrays,
     read_manifest,
 )
-
-# The first columns of summary.csv; further numbers of result.json follow, as they come.
-COLUMNS: tuple[str, ...] = (
-    "row",
-    "seed",
-    "state",
-    "bleu",
-    "aer",
-    "perplexity",
-    "parameters",
-    "tokens_per_second",
-    "seconds",
-    "steps",
-    "best_step",
-    "stopped",
-    "precision",
-    "recall",
-    "attention_entropy",
-    "mass_on_gold",
-    "largest_weight",
-    "bleu_signature",
-)
-# What the names of a run are called in config.json and result.json alike.
-NAMES = ("row", "slug", "order", "seed")
 
 
 class Row(NamedTuple):
@@ -318,52 +294,3 @@ def _not_begun(rows: Sequence[Row], sweep: str) -> list[str]:
         whose = sweep or "the sweep"
         lines += [f"row {order + 1} of {whose}: not begun" for order in gaps]
     return lines
-
-
-def record(row: Row, run: Run, root: str | Path = ".") -> dict[str, object]:
-    """One run as a line of summary.csv.
-
-    Args:
-      row: the run's row.
-      run: one of its runs.
-      root: the folder that `folder` is given from.
-
-    Returns:
-      row, seed, state, every number of result.json (those of one gold set under
-      `aers.<set>.<number>`), error ("" for none) and folder.
-    """
-    numbers = flatten(run.result or {})
-    # They come from the row and the folder, whose names are unique in a report.
-    for name in NAMES:
-        numbers.pop(name, None)
-    within = run.folder.is_relative_to(root)
-    folder = run.folder.relative_to(root) if within else run.folder
-    return {
-        "row": row.name,
-        "seed": run.seed,
-        "state": state(run),
-        **numbers,
-        "error": failure(run) if run.error else "",
-        "folder": folder.as_posix(),
-    }
-
-
-def summary_csv(rows: Sequence[Row], root: str | Path = ".") -> str:
-    """summary.csv: one line a run, every number of its result.json, error and folder.
-
-    Args:
-      rows: of one sweep or several.
-      root: the folder that `folder` is given from.
-
-    Returns:
-      The text of the file. What a run has not got is left empty.
-    """
-    import pandas
-
-    records = [record(row, run, root) for row in rows for run in row.runs]
-    last = ("error", "folder")
-    columns = dict.fromkeys([*COLUMNS, *(key for line in records for key in line)])
-    order = [*(key for key in columns if key not in last), *last]
-    # As objects: a column of whole numbers with a gap in it would become floats.
-    frame = pandas.DataFrame(records, columns=pandas.Index(order), dtype=object)
-    return frame.to_csv(index=False, lineterminator="\n")

@@ -40,7 +40,8 @@ class Column(NamedTuple):
     digits: after the point.
     better: +1 high, -1 low, 0 neither (never in bold).
     scale: the number is shown times this.
-    hard: only for sweeps with a hard read.
+    hard: only for sweeps with a hard read, unless it is asked for.
+    latex: whether it is in the LaTeX table, which is for papers, unasked.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Column(NamedTuple):
     better: int
     scale: float = 1.0
     hard: bool = False
+    latex: bool = True
 
 
 # To add a column: write the number into result.json in the task's `finish`, and give it
@@ -59,7 +61,7 @@ COLUMNS = (
     *(Column(key, *METRICS[key], hard=key in ONLY_HARD) for key in METRICS),
     Column("parameters", "parameters", 0, 0),
     # Speeds depend on what else the machine did, so none is called the best.
-    Column("tokens_per_second", "tokens/s", 0, 0),
+    Column("tokens_per_second", "tokens/s", 0, 0, latex=False),
     Column("seconds_per_step", "ms/step", 1, 0, scale=1000.0, hard=True),
 )
 
@@ -142,6 +144,7 @@ def make_table(
     example_stats: Mapping[str, ExampleStats],
     *,
     baseline: str | None = None,
+    columns: Sequence[str] | None = None,
     samples: int = 1000,
     stored: StoredCounts | None = None,
 ) -> Table:
@@ -154,6 +157,8 @@ def make_table(
       rows: of a sweep.
       example_stats: by row name.
       baseline: name or slug of the row to compare with.
+      columns: titles or keys of those to show, in their order; None: all that rows have
+        numbers for.
       samples: of the bootstrap.
       stored: p-values of earlier reports; by default all tests are done.
 
@@ -161,18 +166,15 @@ def make_table(
       The table.
 
     Raises:
-      ValueError: for a baseline that is no row.
+      ValueError: for a baseline that is no row, and for a column that no row has.
     """
     against = None if baseline is None else named(rows, baseline, "to compare with")
     cells: dict[str, dict[str, TableCell]] = {row.name: {} for row in rows}
-    tests, columns = [], []
+    tests = []
     stored = stored or StoredCounts()
-    for column in COLUMNS:
+    shown = _usual(rows) if columns is None else _chosen(rows, columns)
+    for column in shown:
         means = column_means(rows, column)
-        # Soft reads may have these numbers, too; only hard ones are compared by them.
-        if not means or (column.hard and not any(map(is_hard, rows))):
-            continue
-        columns.append(column)
         best = _best(means, column)
         reference = against.name if against else best
         test = _test(column, reference, list(means), example_stats, samples, stored)
@@ -182,24 +184,57 @@ def make_table(
         tests.append(test)
     lines = []
     for row in rows:
-        if cells[row.name] or not row.failed:
+        if row.finished or not row.failed:
             lines.append(TableLine(row.name, cells[row.name]))
         for run in row.failed:
             lines.append(TableLine(f"{row.name}, seed {run.seed}", {}, failure(run)))
     below = [
         notes.spread(rows),
-        *notes.signatures(rows),
-        *notes.unknown(rows),
-        *notes.bounds(rows),
-        *notes.gold(rows),
+        *_score_notes(rows, None if columns is None else shown),
         *notes.left_out(rows),
         *notes.copies(rows),
         *notes.mixed(rows),
-        *notes.columns([column.key for column in columns]),
+        *notes.columns([column.key for column in shown]),
         *_test_notes(tests, against is not None, samples),
         *notes.unusable(example_stats),
     ]
-    return Table(tuple(columns), lines, below, missing(rows))
+    return Table(shown, lines, below, missing(rows))
+
+
+def _usual(rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The columns that any row has a number for."""
+    # Soft reads may have some numbers, too; only hard ones are compared by them.
+    hard = any(map(is_hard, rows))
+    usual = [column for column in COLUMNS if hard or not column.hard]
+    return tuple(column for column in usual if column_means(rows, column))
+
+
+def _chosen(rows: Sequence[Row], names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of these titles or keys, in this order, in LaTeX too."""
+    # Before a run has finished nobody has any number, and no choice is wrong.
+    there = [column for column in COLUMNS if column_means(rows, column)] or COLUMNS
+    by_name = {column.key.casefold(): column for column in there}
+    by_name |= {column.title.casefold(): column for column in there}
+    chosen: dict[str, Column] = {}
+    for name in names:
+        column = by_name.get(name.casefold())
+        if column is None:
+            choices = ", ".join(column.title for column in there)
+            raise ValueError(f"no column {name!r}; choose {choices}")
+        chosen[column.key] = column._replace(latex=True)
+    return tuple(chosen.values())
+
+
+def _score_notes(rows: Sequence[Row], chosen: Sequence[Column] | None) -> list[str]:
+    """What the scores are; with chosen columns of those alone."""
+    keys = METRICS if chosen is None else [column.key for column in chosen]
+    perplexities = any(key.startswith("perplexity") for key in keys)
+    return [
+        *notes.signatures(rows, keys),
+        *notes.unknown(rows),
+        *(notes.bounds(rows) if perplexities else []),
+        *(notes.gold(rows) if any(key.startswith("aer") for key in keys) else []),
+    ]
 
 
 def column_means(rows: Sequence[Row], column: Column) -> dict[str, TableCell]:

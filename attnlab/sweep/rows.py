@@ -7,7 +7,8 @@ A config file's `sweep(add)` reads like the table it makes:
             add("local-p (general)", window="local-p", score="general", seed=seed)
 
 A setting is named by its last word ("window") where that is unique, or in full
-("train.steps", given as `**{"train.steps": 100}`).
+("train.steps", given as `**{"train.steps": 100}`). `add.grid` adds every combination of
+several values (`attnlab.sweep.grid`).
 """
 
 import copy
@@ -21,12 +22,13 @@ from attnlab import runs
 from attnlab.attention.presets import PRESETS
 from attnlab.settings import VERSION
 from attnlab.sweep.attention_options import check_options
+from attnlab.sweep.grid import combinations
 from attnlab.sweep.run_folders import RunSpec, write_folders
 from attnlab.sweep.setting_names import all_values, full_names, set_value
 from attnlab.tasks import parse_settings
 from attnlab.training.tensorboard_writer import check_installed
 
-__all__ = ["RunSpec", "make_run_spec", "plan", "resolve", "write_folders"]
+__all__ = ["Add", "RunSpec", "make_run_spec", "plan", "resolve", "write_folders"]
 
 Values = Mapping[str, object]  # of settings, by name
 
@@ -105,20 +107,36 @@ class _Plan:
 
     def __init__(self, base: ConfigDict, overrides: Values):
         self.base, self.overrides = base, overrides
-        self.names = all_values(base).keys()
+        self.settings = all_values(base)
         self.specs: list[RunSpec] = []
         self.places: set[Path] = set()  # of the specs
         self.rows: dict[str, str] = {}  # slug -> printed name, in order
         self.order: dict[str, int] = {}  # slug -> its place there
-        self.mistakes: list[tuple[str, str]] = []  # (row, a line on what is wrong)
+        # (what `add` was called for, a line on what is wrong): all are shown at once
+        self.mistakes: list[tuple[str, str]] = []
 
-    def add(self, row: str, **values: object) -> None:
-        """A row with a seed: what a config file's `sweep` calls."""
+    def add(self, row: str, values: Values) -> None:
+        """A row with a seed."""
         try:
             self._add(row, values)
         except ValueError as error:
-            # Collected, so that all wrong rows are shown at once.
-            self.mistakes += [(row, line) for line in str(error).split("\n")]
+            self._refuse(f"row {row!r}", error)
+
+    def add_grid(self, template: str | None, values: Values) -> None:
+        """A row with a seed for every combination of several values."""
+        try:
+            added = combinations(template, values, self.settings)
+        except ValueError as error:
+            called = (
+                repr(template) if template is not None else f"of {', '.join(values)}"
+            )
+            self._refuse(f"grid {called}", error)
+            return
+        for row, of_row in added:
+            self.add(row, of_row)
+
+    def _refuse(self, called: str, error: ValueError) -> None:
+        self.mistakes += [(called, line) for line in str(error).split("\n")]
 
     def _add(self, row: str, values: Values) -> None:
         slug = runs.slug(row)
@@ -131,7 +149,7 @@ class _Plan:
         config = resolve(self.base, values, self.overrides)
         place = Path(slug) / str(config.seed)
         spec = make_run_spec(config, place, row, slug, order)
-        check_options([spec.settings], full_names(self.names, values))
+        check_options([spec.settings], full_names(self.settings, values))
         if place in self.places:
             hint = ""
             if "seed" in self.overrides:
@@ -143,12 +161,12 @@ class _Plan:
     def _lines(self) -> list[str]:
         """A line for each mistake; one that many rows share is shown once."""
         rows: dict[str, list[str]] = {}
-        for row, line in dict.fromkeys(self.mistakes):
-            rows.setdefault(line, []).append(row)
+        for called, line in dict.fromkeys(self.mistakes):
+            rows.setdefault(line, []).append(called)
         return [
             f"all {len(names)} rows: {line}"
             if len(names) == len(self.rows) > 2
-            else "\n".join(f"row {name!r}: {line}" for name in names)
+            else "\n".join(f"{name}: {line}" for name in names)
             for line, names in rows.items()
         ]
 
@@ -168,16 +186,44 @@ class _Plan:
         return self.specs
 
 
+class Add:
+    """What a config file's `sweep(add)` adds rows with: add(...) and add.grid(...)."""
+
+    def __init__(self, made: _Plan):
+        self._made = made
+
+    def __call__(self, row: str, **values: object) -> None:
+        """Add a row with a seed.
+
+        Args:
+          row: its name in the table.
+          **values: of settings, by last words where unique, or names in full.
+        """
+        self._made.add(row, values)
+
+    def grid(self, template: str | None = None, /, **values: object) -> None:
+        """Add every combination of values as a row with a seed.
+
+        Args:
+          template: of the rows' names, with settings in braces: "{score}, D={width}";
+            None: the values of all lists but the seed's, joined by ", ".
+          **values: of settings; a list or a range is several values, anything else is
+            one that all rows share. The last list runs fastest. Of a setting that is a
+            tuple, several values are a list of tuples.
+        """
+        self._made.add_grid(template, values)
+
+
 def plan(
     base: ConfigDict,
-    sweep: Callable[[Callable[..., None]], None],
+    sweep: Callable[[Add], None],
     overrides: Values | None = None,
 ) -> list[RunSpec]:
     """The runs of a sweep, in the order of its lines, all of them checked.
 
     Args:
       base: the config file's settings.
-      sweep: calls add(row, **settings) for each row and seed.
+      sweep: calls add(row, **settings) for each row and seed, or add.grid for many.
       overrides: the command line's settings, by full names.
 
     Returns:
@@ -189,5 +235,5 @@ def plan(
         that would share a folder.
     """
     made = _Plan(base, overrides or {})
-    sweep(made.add)
+    sweep(Add(made))
     return made.finish()

@@ -39,9 +39,16 @@ def full_names(
       The same values, in the same order.
 
     Raises:
-      ValueError: for a word that several settings end with, and for an unknown name.
+      ValueError: for a word that several settings end with, for an unknown name, and
+        for a setting that is given twice.
     """
-    return {_full_name(names, name): value for name, value in values.items()}
+    full: dict[str, object] = {}
+    for name, value in values.items():
+        setting = _full_name(names, name)
+        if setting in full:
+            raise ValueError(f"setting {setting!r} is given twice")
+        full[setting] = value
+    return full
 
 
 def _full_name(names: Collection[str], name: str) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from attnlab import runs
 from attnlab.report import rows
+from attnlab.report.summary import summary_csv
 from attnlab.training.checkpoint import Checkpoints
 from benchmarks.faults.sweeps import ROOT, FaultBench, Outcome, kill, summary
 
@@ -187,7 +188,7 @@ def states(bench: FaultBench, folder: Path) -> dict[str, str]:
     checked = rows.group([rows.checked(run) for run in runs.find(folder)])
     (folder / "report").mkdir(exist_ok=True)
     path = folder / "report" / "summary.csv"
-    path.write_text(rows.summary_csv(checked, folder), encoding="utf-8")
+    path.write_text(summary_csv(checked, folder), encoding="utf-8")
     expected = summary(bench.whole)
     return {
         place: "failed"

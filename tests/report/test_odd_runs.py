@@ -9,7 +9,7 @@ import pytest
 
 from attnlab import runs
 from attnlab.report import figures, heatmaps, report
-from attnlab.report import rows as row_groups
+from attnlab.report.summary import summary_csv
 
 DEEP = "[" * 100_000
 LONG = int("9" * 400)
@@ -196,7 +196,7 @@ def test_a_copied_run_is_no_further_seed(copied):
     assert set(after.notes) - set(before.notes) == {
         "general, seed 0: left out 0.bak, which is another run of that seed."
     }
-    assert row_groups.summary_csv(report.read_rows(copied)).count("0.bak") == 0
+    assert summary_csv(report.read_rows(copied)).count("0.bak") == 0
 
 
 def test_runs_of_other_settings_in_a_row_are_named(copied):

@@ -1,7 +1,3 @@
-import csv
-import io
-import json
-
 import pytest
 
 from attnlab import runs
@@ -80,20 +76,6 @@ def test_two_sweeps_do_not_hide_or_invent_missing_rows(tmp_path):
     run_folder(tmp_path / "second", "late", 0, 2, result={"bleu": 1.0})
     missing = rows.missing(rows.group(runs.find(tmp_path)))
     assert missing == ["row 2 of second: not begun"]
-
-
-def test_summary_has_one_line_a_run_with_every_number(half):
-    path = half / "zeta-dot" / "0" / runs.RESULT
-    result = {"bleu": 20.5, "aer": None, "aers": {"dev37": {"aer_20": 0.25}}, "new": 3}
-    path.write_text(json.dumps(result))
-    text = rows.summary_csv(rows.group(runs.find(half)), half)
-    lines = list(csv.DictReader(io.StringIO(text)))
-    assert [line["state"] for line in lines] == ["finished", "unfinished", "failed"]
-    first = lines[0]
-    assert first["bleu"] == "20.5" and first["aer"] == "" and first["new"] == "3"
-    assert first["aers.dev37.aer_20"] == "0.25" and first["folder"] == "zeta-dot/0"
-    assert lines[2]["error"] == "failed at step 7: no memory, again"
-    assert list(first)[-2:] == ["error", "folder"]
 
 
 @pytest.mark.parametrize(

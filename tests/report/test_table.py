@@ -182,7 +182,7 @@ def test_failed_and_unfinished_runs_are_lines_and_sentences(tmp_path, write_run,
     text = render.text(made)
     assert "bad, seed 0  failed at step 700: the loss is nan | after 50% of_it" in text
     assert r"nan \| after 50% of\_it |" in render.markdown(made)
-    assert r"\multicolumn{5}{l}{\emph{failed at step 700" in render.latex(made)
+    assert r"\multicolumn{4}{l}{\emph{failed at step 700" in render.latex(made)
     assert r"nan \textbar{} after 50\% of\_it" in render.latex(made)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from attnlab import runs
 from attnlab.report import rows
+from attnlab.report.summary import summary_csv
 from attnlab.sweep import replica_groups
 from attnlab.sweep.local import hardware
 from attnlab.training.checkpoint import Checkpoints
@@ -30,7 +31,7 @@ from benchmarks.faults.sweeps import (
 
 def write_summary(root: Path) -> None:
     (root / "report").mkdir(exist_ok=True)
-    text = rows.summary_csv(rows.group(runs.find(root)), root)
+    text = summary_csv(rows.group(runs.find(root)), root)
     (root / "report" / "summary.csv").write_text(text)
 
 
