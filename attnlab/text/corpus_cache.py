@@ -75,8 +75,8 @@ def _packed(corpus: Corpus) -> Mapping[str, object]:
     }
     splits = {name: lines(getattr(corpus, name)) for name in ("train", "dev", "test")}
     packed = corpus._asdict() | splits | {"gold": gold}
-    # What only strings have: without it, other versions read the same files.
-    del packed["symbols"], packed["references"]
+    # What only other corpora have: without it, other versions read the same files.
+    del packed["symbols"], packed["references"], packed["further"]
     return packed
 
 

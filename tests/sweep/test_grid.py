@@ -1,6 +1,7 @@
 """Products in a sweep: every combination is a row, as if each had been added."""
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_rows_of_a_grid_are_checked_as_others_are():
         ("x", {"hidden": [8], "model.hidden": 8}, ["model.hidden", "twice"]),
         ("", {"score": ["dot"]}, ["''", "name"]),
     ],
-    ids=str,
+    ids=lambda value: re.sub(" at 0x[0-9a-f]+", "", str(value)),  # in every process
 )
 def test_a_mistake_is_one_line(template, values, parts):
     message = fails(template, **values)
