@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attnlab.sweep.run_folders import RunSpec
     from attnlab.tasks.alignment.trained import AlignedPair, TrainedAligner
 
-UPDATES, EPOCHS = 2_500, 30  # of training, whichever is less
+UPDATES, EPOCHS = 5_000, 30  # of training, whichever is less
 WORDS = 2_048  # of a batch, padding among them
 RARE = 50_000  # pairs from which on words that occur once or twice are not learned
 

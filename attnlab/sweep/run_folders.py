@@ -157,20 +157,24 @@ def _as_learned(folder: Path, there: Config, run: RunSpec) -> Config:
     if learned_fingerprint(there) not in trained:
         return wanted
     changed = json.loads(json.dumps(there))  # a deep copy
-    changed |= {
-        name: wanted[name]
-        for name in ADJUSTABLE
-        # A file that is older than a setting stays as it is while that is off.
-        if name in wanted and (name in there or wanted[name])
-    }
+    changed |= _known_or_on(ADJUSTABLE, wanted, there)
     changed["places"] = _places(folder, there, run)
     if not changed["places"]:
         del changed["places"]
     for section, names in (("evaluate", FINAL), ("train", LAYOUT)):
         values = wanted[section]
         assert isinstance(values, Mapping)
-        changed[section] |= {name: values[name] for name in names if name in values}
+        changed[section] |= _known_or_on(names, values, changed[section])
     return changed
+
+
+def _known_or_on(names: Sequence[str], values: Config, there: Config) -> Config:
+    """Values by name; a file older than a setting stays as it is while that is off."""
+    return {
+        name: values[name]
+        for name in names
+        if name in values and (name in there or values[name])
+    }
 
 
 def _learned(folder: Path) -> bool:

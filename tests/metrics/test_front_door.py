@@ -77,7 +77,9 @@ def test_bleu_and_its_test():
 
 
 def test_names_are_listed_and_imported_when_used():
-    assert dir(metrics) == ["aer", "bleu", "paired_bootstrap", "symmetrize"]
+    assert dir(metrics) == [
+        *("aer", "bleu", "chrf", "paired_bootstrap", "symmetrize", "ter")
+    ]
     with pytest.raises(AttributeError, match="rouge"):
         metrics.rouge  # noqa: B018
     code = (
