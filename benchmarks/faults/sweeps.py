@@ -167,14 +167,21 @@ def kill(process: subprocess.Popen) -> None:
 
 
 def summary(folder: Path) -> dict[str, dict[str, str]]:
-    """{run: its line of summary.csv as text, without times}; {} without the file."""
+    """{run: its line of summary.csv as text}; {} without the file.
+
+    Without times, and without settings: which vary depends on which rows are there.
+    """
     path = folder / "report" / "summary.csv"
     if not path.exists():
         return {}
     with open(path, newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     return {
-        line["folder"]: {k: v for k, v in line.items() if k not in TIMES}
+        line["folder"]: {
+            name: value
+            for name, value in line.items()
+            if name not in TIMES and "." not in name
+        }
         for line in lines
     }
 

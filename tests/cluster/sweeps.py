@@ -142,11 +142,15 @@ def no_replicas(workdir: Path, hardware: str) -> None:
 
 
 def summary(workdir: Path) -> list[dict[str, str]]:
-    """The lines of summary.csv without what measures time."""
+    """The lines of summary.csv without times, and without settings.
+
+    Which settings vary depends on which rows are there.
+    """
     with open(workdir / "report" / "summary.csv", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert set(lines[0]) >= TIMES
-    return [{k: v for k, v in line.items() if k not in TIMES} for line in lines]
+    kept = [name for name in lines[0] if name not in TIMES and "." not in name]
+    return [{name: line[name] for name in kept} for line in lines]
 
 
 def differences(found: list[dict[str, str]], wanted: list[dict[str, str]]) -> list[str]:
