@@ -81,7 +81,7 @@ def draw(by_aligner: Mapping[str, pd.DataFrame]) -> Figure:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(bottom=0)
-    axes.margins(x=0.3)
+    axes.margins(x=0.5)
     axes.set_xlabel("seconds of the processor, both directions")
     axes.set_ylabel("AER (0 is perfect)")
     axes.set_title("hollow: one direction; filled: both, joined best", fontsize=9)
