@@ -19,7 +19,9 @@ def unknown_words(run: Any, source: str, target: str = "") -> list[str]:
 
     if hasattr(run, "translator"):
         codecs = run.translator.source, run.translator.target
+        words_of = run.words  # lower-cased where the corpus was
     else:
+        words_of = split_words
         aligner = run.pair_aligner
         codecs = aligner.source.vocabulary, aligner.target.vocabulary
     lines = []
@@ -27,7 +29,7 @@ def unknown_words(run: Any, source: str, target: str = "") -> list[str]:
     for (side, text), codec in zip(texts.items(), codecs, strict=True):
         words = [
             word
-            for word in dict.fromkeys(split_words(text))
+            for word in dict.fromkeys(words_of(text))
             if UNK in list(codec.encode((word,)).ids)
         ]
         if words:
