@@ -186,7 +186,7 @@ def occurring(
       side: the vocabulary and its spellings.
 
     Returns:
-      The Words, whose list has B S places, and what stands at the first of them.
+      The Words, whose list has B S + 1 places, and what the first of them are.
     """
     listed: dict[Word, int] = {UNK: 0}
     places = np.zeros(ids.shape, np.int32)

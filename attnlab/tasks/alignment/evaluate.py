@@ -84,8 +84,8 @@ class PairAligner:
         self.batch_size, self.edges = batch_size, tuple(edges)
         self._run = jit(partial(_both, aligner), runs="seldom")
         self._norms = (
-            Normalizers(aligner, "forward", source, target),
-            Normalizers(aligner, "backward", target, source),
+            Normalizers(aligner, "forward", target),
+            Normalizers(aligner, "backward", source),
         )
 
     def align(self, params: Params, pairs: Sequence[Pair | GoldPair]) -> list[Aligned]:

@@ -20,16 +20,15 @@ AT_ONCE = 256  # words
 class Normalizers:
     """Those of one direction, kept until other parameters come."""
 
-    def __init__(self, aligner: Aligner, direction: str, source: Side, target: Side):
+    def __init__(self, aligner: Aligner, direction: str, target: Side):
         """None yet.
 
         Args:
           aligner: the model.
           direction: its part of the parameters.
-          source: vocabulary and spellings of what is read.
-          target: those of what is said.
+          target: vocabulary and spellings of what is said.
         """
-        self.direction, self.source, self.target = direction, source, target
+        self.direction, self.everyone = direction, everything(target)
         self._compute = jit(aligner.norms, runs="seldom")
         self._params: Params | None = None
         self._known: dict[Word, float] = {}
@@ -53,9 +52,8 @@ class Normalizers:
             places = missing[start : start + AT_ONCE]
             padded = np.resize(places, AT_ONCE)
             read = WordList(*(part[padded] for part in words))
-            everyone = everything(self.target)
             norms = jax.device_get(
-                self._compute(params[self.direction], read, everyone)
+                self._compute(params[self.direction], read, self.everyone)
             )
             for place, norm in zip(places, norms, strict=False):
                 self._known[keys[place]] = float(norm)

@@ -212,7 +212,7 @@ def test_a_normalizer_is_the_sum_over_the_vocabulary_and_computed_once():
     aligner, params = made_params(settings())
     source = make_side(SOURCE, WIDTH, random=False)
     target = make_side(TARGET, WIDTH, random=False)
-    norms = Normalizers(aligner, "forward", source, target)
+    norms = Normalizers(aligner, "forward", target)
     ids = np.array([[6, UNK, 2]], np.int32)
     words, keys = occurring(ids, np.array([3]), [["noir", "berlin"]], source)
     found = norms.of(params, words.known, keys)
