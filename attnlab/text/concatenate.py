@@ -29,8 +29,6 @@ def joined(pairs: Sequence[Pair], share: float, seed: int = 0) -> list[Pair]:
             tuple(word for n in group for word in pairs[n].source),
             tuple(word for n in group for word in pairs[n].target),
         )
-        if len(group) > 1
-        else pairs[group[0]]
         for group in joined_order(len(pairs), share, seed)
     ]
 

@@ -9,13 +9,14 @@ over target words that have a link. The links are of the training text alone.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from attnlab.attention.alignment import dense
+from attnlab.estimators.decoder_steps import TargetBatch
 from attnlab.estimators.objective import Penalty, no_penalty
 from attnlab.masking import safe_log
 from attnlab.nn.decoders import DecoderOutputs
@@ -160,9 +161,9 @@ def penalty_of(strength: float) -> Penalty:
     if not strength:
         return no_penalty
 
-    def penalty(unrolled: DecoderOutputs, batch: GuidedBatch) -> jax.Array:  # type: ignore[reportRedeclaration]
-        size = batch.source.shape[1]
-        weights = dense(unrolled.weights, unrolled.positions, size)
-        return -strength * (jnp.asarray(batch.links) * safe_log(weights)).sum()
+    def penalty(unrolled: DecoderOutputs, batch: TargetBatch) -> jax.Array:
+        links = jnp.asarray(cast(GuidedBatch, batch).links)
+        weights = dense(unrolled.weights, unrolled.positions, links.shape[-1])
+        return -strength * (links * safe_log(weights)).sum()
 
     return penalty
