@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from attnlab.attention.alignment import dense
 from attnlab.attention.base import Params, SampleSpec
+from attnlab.attention.heads import heads_of
 from attnlab.decoding import Decoded, beam, greedy
 from attnlab.estimators.base import Steps, at_every
 from attnlab.estimators.chain import forward
@@ -97,13 +98,15 @@ class Forced(NamedTuple):
     weights [B, T, S]: p(position), from before the target word is known.
     centres [B, T]: of local windows.
     posterior [B, T, S]: p(position | target word), proportional to weight * p(word |
-      value there).
+      value there); without meaning for several heads, whose values no word sees alone.
+    heads [B, T, H, S]: the weights of every head; None where there is one.
     """
 
     nats: dict[str, jax.Array]
     weights: jax.Array
     centres: jax.Array
     posterior: jax.Array
+    heads: jax.Array | None = None
 
 
 def teacher_forced(
@@ -134,6 +137,8 @@ def teacher_forced(
     steps = steps_of(model, params, batch, unrolled)
     if steps.transitions is not None:
         return _chained(model, params, batch, unrolled, steps)
+    if model.heads > 1:
+        return _of_heads(model, params, batch, unrolled)
     size, width = unrolled.values.shape[1], unrolled.weights.shape[-1]
     real = real_steps(batch)
 
@@ -170,6 +175,20 @@ def teacher_forced(
         unrolled.aux["centre"],
         dense(after, unrolled.positions, size),
     )
+
+
+def _of_heads(
+    model: Conditional, params: Params, batch: TargetBatch, unrolled: DecoderOutputs
+) -> Forced:
+    """The same of several heads, which predict by their expected values alone."""
+    real, size = real_steps(batch), unrolled.values.shape[1]
+    nats = -read(model, params, batch, unrolled, unrolled.contexts, real).sum(axis=1)
+    weights, positions = (
+        heads_of(each, model.heads) for each in (unrolled.weights, unrolled.positions)
+    )
+    each = dense(weights * model.heads, positions, size)
+    mean = each.mean(axis=2)
+    return Forced({"expected": nats}, mean, unrolled.aux["centre"], mean, each)
 
 
 def _chained(

@@ -31,6 +31,7 @@ METRICS: dict[str, Metric] = {
     "error_rate": Metric("error rate %", 2, -1, 100.0),  # edits a reference symbol
     "aer": Metric("AER", 3, -1),
     "aer_posterior": Metric("AER post.", 3, -1),
+    "aer_best_head": Metric("AER best head", 3, -1),
     "aer_forward": Metric("AER fwd.", 3, -1),
     "aer_backward": Metric("AER bwd.", 3, -1),
     "agreement": Metric("agreement", 3, +1),  # of two directions, without any gold

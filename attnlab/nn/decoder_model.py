@@ -32,6 +32,7 @@ class Conditional(nn.Module, kw_only=True):
     readout_form: "full", "additive" or "lexical": what the decoder's readout is.
     transition: between the positions of hard reads, where they follow one another.
     null: the probability that such a step reads nothing; what it sees then is learned.
+    heads: of the attention, see `attnlab.attention.heads`.
     """
 
     target_size: int
@@ -41,6 +42,7 @@ class Conditional(nn.Module, kw_only=True):
     readout_form: str = "full"
     transition: Transition | None = None
     null: float = 0.0
+    heads: int = 1
 
     def complete(
         self,

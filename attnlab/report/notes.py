@@ -21,6 +21,8 @@ MEANINGS = {
         "accuracy: outputs without an edit."
     ),
     "aer_posterior": "AER post.: links by argmax of p(position | target word).",
+    "aer_best_head": "AER best head: of the head with the least AER on these very "
+    "sentences; AER is that of the mean over heads.",
     "perplexity_argmax": (
         "By argmax: the perplexity where every step reads its most probable position "
         "alone."

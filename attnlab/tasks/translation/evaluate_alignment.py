@@ -31,10 +31,11 @@ def judge(
     aer, precision and recall are of one source word a target word, by argmax;
     aer_shift_-1 and aer_shift_1 with rows read as those of the word before or after;
     aer_short of pairs of at most 20 source words; aer_posterior where the target word
-    was read too; attention_entropy (nats), mass_on_gold and largest_weight are of the
-    weights themselves. Subwords are merged in the weights, before the argmax: one link
-    a target *word* (Garg et al. 2019 link words of which any subwords are linked:
-    `aer.merge_links`).
+    was read too; of several heads all are of their mean, and aer_best_head of the head
+    (best_head, from 0) that has the least; attention_entropy (nats), mass_on_gold and
+    largest_weight are of the weights themselves. Subwords are merged in the weights,
+    before the argmax: one link a target *word* (Garg et al. 2019 link words of which
+    any subwords are linked: `aer.merge_links`).
 
     Args:
       translator: the model with its vocabularies.
@@ -72,6 +73,14 @@ def judge(
         ),
         "largest_weight": attention_stats.largest_weight(weights),
     }
+    if forced and forced[0].heads:
+        # Of the mean of heads, no word of which was read before another.
+        del numbers["aer_posterior"]
+        each = [
+            agreement([links_of(alignment.heads[h]) for alignment in forced], gold).aer
+            for h in range(len(forced[0].heads))
+        ]
+        numbers |= {"aer_best_head": min(each), "best_head": int(np.argmin(each))}
     aligned = [
         runs.AlignedSentence(
             tuple(pair.source),

@@ -117,6 +117,9 @@ class TranslationModel(ChainSettings):
     """luong: the last attentional vector is an input of the next step."""
     eos_in_memory: bool = False
     """The decoder may also attend to the end mark of the source."""
+    heads: Few = 1
+    """Heads of the attention, each in projections of its own (Vaswani et al. 2017), for
+    any score, window and normalizer; soft reads."""
     tied: bool = False
     """One matrix for the target embeddings and the vocabulary."""
     dropout: Fraction = 0.0
@@ -201,6 +204,26 @@ class TranslationSettings(DecoderSettings):
     model: TranslationModel = TranslationModel()
     train: TranslationTrain = TranslationTrain()
     evaluate: TranslationEvaluate = TranslationEvaluate()
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        model = self.model
+        if model.heads == 1:
+            return self
+        usually = (("read", model.read, "soft"), ("readout", model.readout, "full"))
+        for name, value, usual in usually:
+            if value != usual:
+                raise ValueError(
+                    f"model.heads {model.heads} takes model.{name} {usual}, not "
+                    f"{value}: no word sees what stands at one position alone"
+                )
+        if model.score == "none":
+            raise ValueError("model.score none attends to nothing; make model.heads 1")
+        if model.heads > 2 * (model.encoder_hidden or model.hidden):
+            raise ValueError(
+                f"model.heads is {model.heads}, more than the width that they share"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_guide(self) -> Self:

@@ -81,6 +81,7 @@ def build_model(
         readout_form=model.readout,
         transition=transition_of(settings),
         null=model.null,
+        heads=model.heads,
     )
 
 

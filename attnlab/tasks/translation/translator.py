@@ -40,7 +40,8 @@ class ForcedAlignment(NamedTuple):
     weights [T, S]: from before each target word is known. posterior [T, S]: which read
     the target word, too. centres [T]: of local windows, without meaning for global
     ones. samples [T]: a source word drawn by each row of weights, -1 for none. nats:
-    minus the log-probability of the target, the end mark among its `units`.
+    minus the log-probability of the target, the end mark among its `units`. heads: of
+    several, the weights [T, S] of each.
     """
 
     weights: np.ndarray
@@ -49,6 +50,7 @@ class ForcedAlignment(NamedTuple):
     samples: np.ndarray
     nats: float = math.nan
     units: int = 0
+    heads: Sequence[np.ndarray] = ()
 
 
 class Translation(NamedTuple):
@@ -70,6 +72,13 @@ class Translation(NamedTuple):
 NOTHING = Translation((), (), np.zeros((0, 0), np.float32), 0.0, 0.0)
 GREEDY = Search()
 Searched = tuple[Decoded, jax.Array]  # the array: log-probabilities [B] or [B, K]
+
+
+def _of_heads(heads: np.ndarray | None, row: int, owners) -> Sequence[np.ndarray]:
+    """The weights [T, S] between words of each head of a row of [B, T, H, S]."""
+    if heads is None:
+        return ()
+    return [merge_words(each, *owners) for each in np.moveaxis(heads[row], 1, 0)]
 
 
 class Translator:
@@ -206,6 +215,7 @@ class Translator:
                     word_positions.drawn(done.weights[row], *owners, rng),
                     float(done.nats[self.predict][row]),
                     int(batch.target_lengths[row]),
+                    _of_heads(done.heads, row, owners),
                 )
         return [alignments[place] for place in range(len(pairs))]
 
