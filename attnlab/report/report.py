@@ -1,4 +1,4 @@
-"""A sweep's report: index.html, report.md, the table in three forms, and figures."""
+"""A sweep's report: index.html, report.md, the table in four forms, and figures."""
 
 from __future__ import annotations
 
@@ -141,7 +141,8 @@ def write_report(
 
 
 MARK = ".attnlab"  # in a folder whose report is attnlab's
-FILES = ("index.html", "report.md", "table.txt", "table.md", "table.tex", "summary.csv")
+FILES = ("index.html", "report.md", "table.txt", "table.md", "table.tex", "table.csv")
+FILES += ("summary.csv",)
 FOLDERS = ("data", "figures")
 BRAND = b'class="brand">attnlab report<'  # of every page, older ones too
 
@@ -179,6 +180,7 @@ def _tables(table: Table) -> dict[str, str]:
         "table.txt": render.text(table),
         "table.md": render.markdown(table),
         "table.tex": render.latex(table),
+        "table.csv": render.csv(table),
     }
 
 

@@ -14,7 +14,7 @@ import pytest
 from absl import app
 
 from attnlab import runs
-from attnlab.report import table
+from attnlab.report import marks
 from attnlab.sweep import rows
 from attnlab.tasks import parse_settings
 from attnlab.training.start import THRESHOLDS
@@ -421,7 +421,7 @@ def test_report_orders_by_every_score_that_is_tested(capsys):
         report.main(["--runs=x", "--order=a <= b", "--order-by=entropy"])
     assert stop.value.code == 2
     said = capsys.readouterr().err
-    assert "'entropy'" in said and all(key in said for key in table.TESTED)
+    assert "'entropy'" in said and all(key in said for key in marks.TESTED)
 
 
 @pytest.mark.parametrize("main", [align.main, report.main])
