@@ -145,4 +145,11 @@ def test_what_cannot_be_is_said_in_a_line(root, monkeypatch, capsys, words, expe
 def test_a_table_of_nothing_is_a_table():
     table = text_table.make_table([System("a", [], [])], [], [])
     assert "a" in text_table.render(table)
+
+
+def test_rates_are_shares_and_bleu_is_of_a_hundred():
+    numbers = {"bleu": 27.34, "aer": 0.0378, "precision": 0.95, "recall": 1.0}
+    lines = text_table.render(text_table.TextTable([("a", numbers)], [])).split("\n")
+    assert lines[0].split() == ["BLEU", "AER", "prec", "recall"]
+    assert lines[1].split() == ["a", "27.3", "0.038", "0.950", "1.000"]
     assert text_table.as_tsv(table).splitlines()[0].startswith("system\tbleu")
