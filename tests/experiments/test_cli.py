@@ -416,6 +416,14 @@ def test_report_names_a_wrong_order(three_rows, capsys, order, expected):
     assert not (three_rows / "report").exists()
 
 
+def test_report_names_a_setting_that_does_not_vary(three_rows, capsys):
+    assert report.main([f"--runs={three_rows}", "--x=model.half_widht"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and not (three_rows / "report").exists()
+    (line,) = said.err.splitlines()
+    assert line.startswith("report: unknown setting 'model.half_widht'; no setting")
+
+
 def test_report_orders_by_every_score_that_is_tested(capsys):
     with pytest.raises(SystemExit) as stop:
         report.main(["--runs=x", "--order=a <= b", "--order-by=entropy"])
