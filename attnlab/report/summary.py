@@ -72,7 +72,19 @@ def settings(run: Run) -> dict[str, object]:
     Returns:
       The values of config.json by dotted path, "model.score"; {} where it is damaged.
     """
-    values = flatten(run.config)
+    return settings_in(run.config)
+
+
+def settings_in(config: Mapping[str, object]) -> dict[str, object]:
+    """The settings of a config.json.
+
+    Args:
+      config: what it holds.
+
+    Returns:
+      Its values by dotted path, without the names of the run.
+    """
+    values = flatten(config)
     return {name: values[name] for name in values if name not in NOT_SETTINGS}
 
 

@@ -152,6 +152,18 @@ def test_train_prepares_its_process_before_its_config_file_imports_jax(tmp_path)
             "model.half_width is given, and nothing takes it; these do: window local-m",
         ),
         ("sweep", [SWEEP, "--only=zz"], "no row contains 'zz'"),
+        ("sweep", [SWEEP, "--baseline=zz"], "no row 'zz' to compare with; choose none"),
+        ("sweep", [SWEEP, "--x=scor"], "unknown setting 'scor'"),
+        (
+            "sweep",
+            [SWEEP, "--config.data.name=files", "--config.data.files.train=no/such"],
+            "all 8 rows: ",
+        ),
+        (
+            "sweep",
+            [SWEEP, "--config.data.name=multi31k"],
+            "data.name is 'multi31k'",
+        ),
         ("sweep", [SWEEP, "--confg=3"], "Unknown command line flag 'confg'"),
         ("train", [TRAIN, "again"], "unexpected argument 'again'"),
         ("data", [TRAIN], "say one of list, fetch, verify, describe, not nothing"),
