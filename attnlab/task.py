@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from attnlab.corpora.catalogue import Entry
 from attnlab.corpora.corpus_stats import CorpusDescription
-from attnlab.settings import TaskSettings
+from attnlab.settings import TaskSettings, TrainSettings
 
 
 class Task(NamedTuple):
@@ -64,6 +64,23 @@ class Loader(NamedTuple):
     estimator_state: Any = ()
 
 
+def check_stop_on(settings: TrainSettings, scores: Sequence[str]) -> None:
+    """Refuse to choose checkpoints by a score that a run does not have.
+
+    Args:
+      settings: of the training.
+      scores: of the development set, see `Task.scores`.
+
+    Raises:
+      ValueError: for another score; the choices are given.
+    """
+    if settings.stop_on not in scores:
+        choices = ", ".join(scores)
+        raise ValueError(
+            f"unknown train.stop_on {settings.stop_on!r}; choose {choices}"
+        )
+
+
 class TaskSpec(NamedTuple):
     """A kind of task: what a sweep, a report and the programs need of it.
 
@@ -77,6 +94,8 @@ class TaskSpec(NamedTuple):
       `attnlab.report.task_plots`.
     corpora: loaders by the corpus's name, the choices of `data.name`.
     catalogue: what there is to know of these corpora, the user's own left out.
+    check(settings, corpus): refuses settings that the corpus does not fit, by a
+      ValueError, as make_task does; a sweep asks before its first run starts.
     describe(corpus, settings): tables and panels of what a loader gives, and where
       settings are given also of what a run makes of it.
     """
@@ -90,3 +109,4 @@ class TaskSpec(NamedTuple):
     corpora: Mapping[str, Callable[..., Any]]
     catalogue: Sequence[Entry] = ()
     describe: Callable[[Any, Any], CorpusDescription] | None = None
+    check: Callable[[Any, Any], None] | None = None

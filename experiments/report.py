@@ -23,7 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: the program's arguments; those of the command line by default.
 
     Returns:
-      Exit status: 0, or 2 with one line about a folder or row that is not there.
+      Exit status: 0, or 2 with one line about what is not there: a folder, a row, a
+      column, a setting.
     """
     arguments = _parser().parse_args(argv)
     from attnlab.report.report import write_report
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             font=arguments.font,
             also=arguments.also,
             columns=arguments.columns,
+            x=arguments.x,
         )
     except (FileNotFoundError, ValueError) as error:
         print(f"report: {error}", file=sys.stderr)
@@ -88,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN,COLUMN",
         type=lambda value: [name.strip() for name in text(value).split(",")],
         help="columns of the tables and the page, by title or as in summary.csv",
+    )
+    parser.add_argument(
+        "--x",
+        type=text,
+        metavar="SETTING",
+        help="draw every score against a setting that varies: model.half_width",
     )
     parser.add_argument("--out", type=path, help="where to write; RUNS/report if unset")
     parser.add_argument(

@@ -7,6 +7,9 @@ The config file holds `get_config()` and `sweep(add)`. Any setting can be overri
 all rows: --config.train.steps=100. Finished runs are skipped and unfinished ones go on
 where they stopped, so the same command also resumes a sweep.
 
+Settings of all rows and their data are checked before anything starts, and so are
+--baseline and --x, which the report takes as `experiments.report` does.
+
 On a cluster nothing else changes; --workdir has to be a folder that its nodes see:
     --executor=slurm --partition=gpu --gpus=1 --memory=16 --processes=20
     --executor=ray --address=head:6379 --gpus=0.25
@@ -90,6 +93,18 @@ _REPLICAS = flags.DEFINE_enum(
 _ONLY = flags.DEFINE_string(
     "only", "", "Run only rows whose printed name contains this text."
 )
+_BASELINE = flags.DEFINE_string(
+    "baseline", None, "The row that the report tests the others against."
+)
+_X = flags.DEFINE_string(
+    "x", None, "A setting that the report draws every score against."
+)
+_CHECK_DATA = flags.DEFINE_bool(
+    "check_data",
+    True,
+    "Read every corpus once before the first run starts. --nocheck_data where it is on "
+    "the nodes of a cluster alone.",
+)
 _DRY = flags.DEFINE_bool("dry_run", False, "List the runs and stop.")
 
 
@@ -119,6 +134,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with working("reading the settings"):
             from attnlab.sweep import rows
+            from attnlab.sweep.data_checks import check_data
 
             specs = rows.plan(
                 _CONFIG.value,
@@ -128,11 +144,15 @@ def main(arguments: Sequence[str]) -> int:
         specs = [spec for spec in specs if _ONLY.value in spec.row]
         if not specs:
             raise ValueError(f"no row contains {_ONLY.value!r}")
+        rows.check_report(specs, workdir, _BASELINE.value, _X.value)
         if _DRY.value:
             for spec in specs:
                 print(f"{workdir / spec.place}  {spec.row}")
             last_line(f"{len(specs)} runs in {workdir}, none of them started")
             return 0
+        if _CHECK_DATA.value:
+            with working("reading the data once"):
+                check_data(specs, workdir)
         folders = rows.write_folders(specs, workdir, log=_log)
         options = {flag.name: flag.value for flag in _OPTIONS}
         executor = make_executor(_EXECUTOR.value, workdir, _PROCESSES.value, options)
@@ -165,7 +185,7 @@ def main(arguments: Sequence[str]) -> int:
         raise app.UsageError(str(error)) from None
     _log("writing the report")
     try:
-        written = write_report(workdir)
+        written = write_report(workdir, baseline=_BASELINE.value, x=_X.value)
     except (OSError, ValueError) as error:
         # The runs are there, whatever keeps the report from being written.
         print(render.text(make_table(workdir)))

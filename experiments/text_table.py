@@ -18,7 +18,7 @@ from attnlab.metrics.significance import paired_bootstraps
 COLUMNS = ("bleu", "p_bleu", "chrf", "ter", "perplexity")
 COLUMNS += ("aer", "p_aer", "precision", "recall")
 TITLES = ("BLEU", "p", "chrF", "TER", "perplexity", "AER", "p", "prec", "recall")
-PER_CENT = ("aer", "precision", "recall")
+RATES = ("aer", "precision", "recall")
 
 
 class System(NamedTuple):
@@ -90,7 +90,7 @@ def make_table(
         if system.links is not None and gold is not None:
             aligned[place] = aer.statistics(system.links, gold)
             total = aer.Agreement(*aligned[place].sum(axis=0).tolist())
-            row |= {name: float(getattr(total, name)) for name in PER_CENT}
+            row |= {name: float(getattr(total, name)) for name in RATES}
     for name, counts, score in (
         ("bleu", texts, bleu.score),
         ("aer", aligned, aer.score),
@@ -124,7 +124,7 @@ def _tested(
 
 
 def render(table: TextTable) -> str:
-    """The table with the columns that any row has; AER in per cent.
+    """The table with the columns that any row has.
 
     Args:
       table: of `make_table`.
@@ -148,15 +148,15 @@ def render(table: TextTable) -> str:
 def _shown(key: str, number: float) -> str:
     if math.isnan(number):
         return "-"
-    if key.startswith("p_"):
+    if key.startswith("p_") or key in RATES:
         return f"{number:.3f}"
     if key == "perplexity":
         return f"{number:.2f}"
-    return f"{100 * number if key in PER_CENT else number:.1f}"
+    return f"{number:.1f}"
 
 
 def as_tsv(table: TextTable) -> str:
-    """The same as tab-separated columns: AER as a fraction, empty without a number.
+    """The same as tab-separated columns, empty without a number.
 
     Args:
       table: of `make_table`.

@@ -8,8 +8,8 @@ Many systems are tested against one at once, on the same samples: `paired_bootst
 Both tests work on the sufficient statistics of each sentence, counts [N, K] that add
 up, and a score of summed counts [..., K] -> [...]: `statistics` and `score` of
 `bleu_score` or `alignment_error_rate`. Counts of several seeds may be added sentence by
-sentence before testing; the tests say nothing about the spread over seeds itself, so
-report that as well.
+sentence before testing; the tests then say nothing of other seeds. `crossed_bootstrap`
+tests over seeds and sentences together.
 """
 
 import math
@@ -109,16 +109,25 @@ def paired_bootstraps(
     if not len(systems):
         return []
     stacked = _stacked([reference, *systems], samples)
-    scores = _resampled(stacked, score, samples, seed)  # [samples, 1 + R]
+    scores = resampled_scores(stacked, score, samples, seed)  # [samples, 1 + R]
     observed = [float(score(counts.sum(axis=0))) for counts in stacked]
     return [
-        _comparison(observed[0], observed[k], scores[:, k] - scores[:, 0])
+        compare(observed[0], observed[k], scores[:, k] - scores[:, 0])
         for k in range(1, len(stacked))
     ]
 
 
-def _comparison(first: float, second: float, differences: np.ndarray) -> Comparison:
-    """What the scores' differences [samples] on the same samples say."""
+def compare(first: float, second: float, differences: np.ndarray) -> Comparison:
+    """What a bootstrap says of two systems.
+
+    Args:
+      first: score of a system.
+      second: score of another.
+      differences: second minus first on the same samples [samples].
+
+    Returns:
+      The scores and the test of their difference.
+    """
     low, high = np.quantile(differences, (0.025, 0.975))
     wins = np.mean(differences > 0) + 0.5 * np.mean(differences == 0)
     difference = second - first
@@ -192,13 +201,24 @@ def resampled(
     Raises:
       ValueError: for counts of other shapes, or no samples.
     """
-    return _resampled(_stacked([first, second], samples), score, samples, seed)
+    return resampled_scores(_stacked([first, second], samples), score, samples, seed)
 
 
-def _resampled(
+def resampled_scores(
     stacked: np.ndarray, score: Score, samples: int, seed: int
 ) -> np.ndarray:
-    """Scores [samples, R] of counts [R, N, K] on the same resampled sentences."""
+    """Scores of many systems on the same resampled sentences.
+
+    Args:
+      stacked: counts [R, N, K] of R systems, float64.
+      score: summed counts [..., R, K] -> scores [..., S]; S is R unless the score makes
+        further ones out of several systems' counts.
+      samples: drawn.
+      seed: of the samples; the same N and seed give the same samples.
+
+    Returns:
+      Scores [samples, S].
+    """
     rng = np.random.default_rng(seed)
     systems, sentences, kinds = stacked.shape
     # Side by side, so that one product sums the counts of all systems.

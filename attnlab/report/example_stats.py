@@ -31,8 +31,8 @@ from attnlab.runs import (
 
 LARGEST_MEAN = 700.0  # nats a unit; the exponential of 710 overflows
 
-# What two systems must share, and the examples' counts [N, K], summed over the seeds.
-Pooled = tuple[object, np.ndarray]
+# What two systems must share, and the examples' counts [seeds, N, K].
+SeedCounts = tuple[object, np.ndarray]
 
 
 class Texts(NamedTuple):
@@ -134,30 +134,31 @@ def read(row: Row, stored: StoredCounts | None = None) -> ExampleStats:
     return ExampleStats(texts, alignments, losses, example_counts, notes)
 
 
-def pooled_texts(example_stats: ExampleStats) -> Pooled | None:
-    """References and BLEU counts [N, 10] summed over the seeds, sentence by sentence.
+def texts_by_seed(example_stats: ExampleStats) -> SeedCounts | None:
+    """References, and the BLEU counts of each seed.
 
     Args:
       example_stats: of a row.
 
     Returns:
-      (references, counts); None unless every seed translated the same sentences.
+      (references, counts [seeds, N, 10]); None unless every seed translated the same
+      sentences.
     """
-    return _pooled(
+    return _by_seed(
         [text and (text.references, text.counts) for text in example_stats.texts]
     )
 
 
-def pooled_alignments(example_stats: ExampleStats) -> Pooled | None:
-    """The digest of gold sentences and AER counts [N, 4] summed over the seeds.
+def alignments_by_seed(example_stats: ExampleStats) -> SeedCounts | None:
+    """The digest of gold sentences, and the AER counts of each seed.
 
     Args:
       example_stats: of a row.
 
     Returns:
-      (digest, counts); None unless every seed aligned the same sentences.
+      (digest, counts [seeds, N, 4]); None unless every seed aligned the same sentences.
     """
-    return _pooled(
+    return _by_seed(
         [
             some and (some.links.examples, some.counts)
             for some in example_stats.alignments
@@ -165,31 +166,33 @@ def pooled_alignments(example_stats: ExampleStats) -> Pooled | None:
     )
 
 
-def pooled_losses(example_stats: ExampleStats) -> Pooled | None:
-    """Sentences and [nats, units] [N, 2] summed over the seeds.
+def losses_by_seed(example_stats: ExampleStats) -> SeedCounts | None:
+    """Sentences, and the nats and units of each seed.
 
     Args:
       example_stats: of a row.
 
     Returns:
-      (sentences, counts); None unless every seed predicted the same units.
+      (sentences, counts [seeds, N, 2]); None unless every seed predicted the same
+      units.
     """
-    return _pooled(
+    return _by_seed(
         [some and (some.sentences, some.counts) for some in example_stats.losses]
     )
 
 
-def pooled_example_counts(example_stats: ExampleStats, score: str) -> Pooled | None:
-    """Examples and their counts in a score of tallies.npz, summed over the seeds.
+def score_by_seed(example_stats: ExampleStats, score: str) -> SeedCounts | None:
+    """Examples, and the counts of each seed in a score of tallies.npz.
 
     Args:
       example_stats: of a row.
       score: its name in result.json.
 
     Returns:
-      (examples, counts [N, 2]); None unless every seed has them, of the same examples.
+      (examples, counts [seeds, N, 2]); None unless every seed has them, of the same
+      examples.
     """
-    return _pooled(
+    return _by_seed(
         [
             (some.examples, some.counts[score])
             if some and score in some.counts
@@ -224,15 +227,15 @@ def perplexity(totals: np.ndarray) -> np.ndarray:
     return np.exp(np.minimum(mean, LARGEST_MEAN))  # inf would make every comparison nan
 
 
-def _pooled(seeds: Sequence[Pooled | None]) -> Pooled | None:
+def _by_seed(seeds: Sequence[tuple[object, np.ndarray] | None]) -> SeedCounts | None:
     present = [seed for seed in seeds if seed]
-    # All seeds or none: a sum over some of them is not that of the table's mean.
+    # All seeds or none: some of them are not what the table's mean is of.
     if not seeds or len(present) < len(seeds):
         return None
     examples = present[0][0]
     if any(other != examples for other, _ in present):
         return None
-    return examples, np.sum([counts for _, counts in present], axis=0)
+    return examples, np.stack([counts for _, counts in present])
 
 
 def _texts(run: Run, stored: StoredCounts) -> tuple[Texts | None, str]:

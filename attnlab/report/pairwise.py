@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from attnlab.metrics.significance import paired_bootstrap
+from attnlab.metrics.seed_significance import crossed_bootstrap
 from attnlab.report.example_stats import ExampleStats
+from attnlab.report.marks import DAGGER, RING, PValues, mark_of, p_values_of, tested
 from attnlab.report.rows import Row, named
-from attnlab.report.table import COLUMNS, LEVEL, column_means, tested
+from attnlab.report.table import COLUMNS, column_means
 
 SIGN = "<="
 
@@ -16,31 +17,35 @@ class Step(NamedTuple):
 
     first, second: names of rows.
     means: over seeds, None where a row has no such number.
-    p_value: of the paired bootstrap over sentences pooled over seeds, None where it
-      cannot be done.
-    agrees: the pooled difference has the sign of the means' difference.
+    p_values: of both tests of the table, None where they cannot be done.
+    agrees: the difference of counts pooled over seeds has the sign of the means'.
     """
 
     first: str
     second: str
     means: tuple[float, float] | None
-    p_value: float | None = None
+    p_values: PValues | None = None
     agrees: bool = True
 
     @property
     def verdict(self) -> str:
-        """`held (p = 0.001)` where the difference is significant, and other ways."""
+        """`held (p = 0.001 over seeds and sentences)`, or what else there is to say."""
         if self.means is None:
             return "not known, for want of a finished run with that score"
         verdict = "held" if self.means[0] <= self.means[1] else "did not hold"
-        if self.p_value is None:
+        if self.p_values is None:
             return f"{verdict}, not tested for want of the same test sentences"
-        p = f"(p = {self.p_value:.3f})"
+        sentences, both = self.p_values
+        mark = mark_of(sentences, both)
+        if mark == DAGGER:
+            return f"{verdict} (p = {both:.3f} over seeds and sentences)"
         if not self.agrees:
-            return f"{verdict}, but the sentences pooled over seeds say otherwise {p}"
-        if self.p_value < LEVEL:
-            return f"{verdict} {p}"
-        return f"{verdict}, not significantly {p}"
+            otherwise = "but the sentences pooled over seeds say otherwise"
+            return f"{verdict}, {otherwise} (p = {sentences:.3f})"
+        seeds = "one seed" if both is None else f"over seeds, too, p = {both:.3f}"
+        if mark == RING:
+            return f"{verdict} over sentences alone (p = {sentences:.3f}; {seeds})"
+        return f"{verdict}, not significantly (p = {sentences:.3f}; {seeds})"
 
 
 def check(
@@ -80,7 +85,7 @@ def check(
         raise ValueError(f"no order by {key!r}; choose {choices}")
     (column,) = (column for column in COLUMNS if column.key == key)
     means = {name: cell.mean for name, cell in column_means(rows, column).items()}
-    gather, score = tested(column)
+    gather, score = tested(column.key)
     steps = []
     for first, second in zip(names, names[1:], strict=False):
         step = Step(first, second, None)
@@ -89,10 +94,10 @@ def check(
             a, b = gather(example_stats[first]), gather(example_stats[second])
             # Paired: the test compares sentence by sentence.
             if a is not None and b is not None and a[0] == b[0]:
-                comparison = paired_bootstrap(a[1], b[1], score, samples=samples)
+                result = crossed_bootstrap(a[1], b[1], score, samples=samples)
                 # The score of pooled counts need not follow the seeds' mean scores.
-                agrees = comparison.difference * (means[second] - means[first]) >= 0
-                step = step._replace(p_value=comparison.p_value, agrees=agrees)
+                agrees = result.sentences.difference * result.difference >= 0
+                step = step._replace(p_values=p_values_of(result), agrees=agrees)
         steps.append(step)
     return steps
 
@@ -109,12 +114,12 @@ def sentences(steps: Sequence[Step], key: str = "perplexity") -> list[str]:
     """
     (column,) = (column for column in COLUMNS if column.key == key)
     chain = f" {SIGN} ".join([steps[0].first, *(step.second for step in steps)])
-    pairs = sum(step.p_value is not None for step in steps)
+    pairs = sum(step.p_values is not None for step in steps)
     corrected = f", not corrected for {pairs} pairs" if pairs > 1 else ""
     lines = [
         f"Order asked for in {column.title}: {chain}. Means over seeds; two-sided p of "
-        f"the paired bootstrap over test sentences, their counts summed over all seeds "
-        f"of a row{corrected}."
+        "the paired bootstrap over test sentences, their counts summed over all seeds "
+        f"of a row, and over seeds and sentences together{corrected}."
     ]
     for step in steps:
         if step.means is None:

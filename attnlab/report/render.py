@@ -5,7 +5,8 @@ import re
 import textwrap
 from collections.abc import Callable
 
-from attnlab.report.table import MARK, Column, Table, TableCell, TableLine
+from attnlab.report.marks import DAGGER, RING
+from attnlab.report.table import Column, Table, TableCell, TableLine
 
 # What LaTeX would read as a command, and as a character of another kind.
 LATEX = {
@@ -24,8 +25,11 @@ LATEX = {
     "|": r"\textbar{}",
     "±": r"$\pm$",
     "—": "---",
-    MARK: r"$^\dagger$",
+    DAGGER: r"$^\dagger$",
+    RING: r"$^\circ$",
 }
+
+NOTHING = TableCell(math.nan, math.nan, 0)  # of a row without a number
 
 
 def text(table: Table, *, width: int = 100) -> str:
@@ -44,8 +48,8 @@ def text(table: Table, *, width: int = 100) -> str:
         if not column.better:
             return number
         # Room for both marks in every cell, so that the numbers of a column line up.
-        best, marked = (cell.best, cell.marked) if cell else (False, False)
-        return f"{number}{'*' * best + MARK * marked:2}"
+        best, mark = (cell.best, cell.mark) if cell else (False, "")
+        return f"{number}{'*' * best + mark:2}"
 
     failures = [f"{line.name}  {line.failure}" for line in table.lines]
     printed = _printed(table, "simple", 2, str, cell, failures)
@@ -71,7 +75,7 @@ def markdown(table: Table) -> str:
     def cell(number: str, cell: TableCell | None, column: Column) -> str:
         del column
         number = f"**{number}**" if cell and cell.best else number
-        return f"{number} {MARK}" if cell and cell.marked else number
+        return f"{number} {cell.mark}" if cell and cell.mark else number
 
     empty = " |" * (len(table.columns) - 1)
     failures = [
@@ -98,8 +102,10 @@ def latex(table: Table) -> str:
         if cell and cell.best:
             # \boldmath, because \textbf leaves the ± of math mode thin
             number = f"\\textbf{{\\boldmath {number}}}"
+        if not cell or not cell.mark:
+            return number
         # \rlap takes no room, so that numbers still line up at the right.
-        return number + r"\rlap{$^\dagger$}" if cell and cell.marked else number
+        return f"{number}\\rlap{{{_latex(cell.mark)}}}"
 
     printed_columns = tuple(column for column in table.columns if column.latex)
     table = table._replace(columns=printed_columns)
@@ -114,6 +120,44 @@ def latex(table: Table) -> str:
     below = _latex(" ".join(sentences(table, "in bold")))
     small = ["", "\\smallskip", f"{{\\footnotesize {below}\\par}}"]
     return "\n".join(["% needs \\usepackage{booktabs}", *printed, *small]) + "\n"
+
+
+def csv(table: Table) -> str:
+    """The table as comma-separated values, with the p-values behind its marks.
+
+    Args:
+      table: to print.
+
+    Returns:
+      A heading and a line a row. Of a column "AER": "AER", "AER spread", "AER seeds",
+      and where it was tested "AER p sentences", "AER p seeds and sentences" and
+      "AER mark". Numbers are those of the table, unrounded; what there is not is empty.
+    """
+    import pandas
+
+    tested = {
+        key
+        for line in table.lines
+        for key, cell in line.cells.items()
+        if cell.p_value is not None
+    }
+    records = []
+    for line in table.lines:
+        if line.failure:
+            continue
+        record: dict[str, object] = {"row": line.name}
+        for column in table.columns:
+            cell, title = line.cells.get(column.key, NOTHING), column.title
+            record[title] = cell.mean
+            record[f"{title} spread"] = cell.spread
+            record[f"{title} seeds"] = cell.seeds
+            if column.key in tested:
+                record[f"{title} p sentences"] = cell.p_value
+                record[f"{title} p seeds and sentences"] = cell.p_both
+                record[f"{title} mark"] = cell.mark
+        records.append(record)
+    frame = pandas.DataFrame(records, dtype=object)
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def sentences(table: Table, best: str) -> list[str]:

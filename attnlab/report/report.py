@@ -1,4 +1,4 @@
-"""A sweep's report: index.html, report.md, the table in three forms, and figures."""
+"""A sweep's report: index.html, report.md, the table in four forms, and figures."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ from attnlab.report.example_stats import ExampleStats
 from attnlab.report.further_scores import add_scores
 from attnlab.report.row_curves import learning_curves
 from attnlab.report.rows import Row
+from attnlab.report.setting_curves import (
+    SettingCurves,
+    setting_curves,
+    setting_panels,
+)
 from attnlab.report.stored_counts import StoredCounts
 from attnlab.report.summary import summary_csv
 from attnlab.report.table import Table
@@ -71,6 +76,7 @@ def write_report(
     font: str | None = None,
     also: Sequence[str] = (),
     columns: Sequence[str] | None = None,
+    x: str | None = None,
 ) -> list[Path]:
     """Write the report of a sweep, or of as much of it as there is.
 
@@ -88,14 +94,16 @@ def write_report(
       also: further columns, "chrf" or "ter", of the text that runs have written.
       columns: those that tables and the page show, by title or key ("AER" or "aer");
         None: all there are.
+      x: a setting that varies, which every score is drawn against: "model.half_width",
+        or its last word.
 
     Returns:
       The files written, index.html first.
 
     Raises:
       FileNotFoundError: where `root` is no folder.
-      ValueError: where it holds no runs or not the rows or columns asked for, and where
-        files that are no report's would be overwritten.
+      ValueError: where it holds no runs or not the rows, columns or setting asked for,
+        and where files that are no report's would be overwritten.
     """
     stored = StoredCounts(Path(root) / stored_counts.NAME)
     rows = add_scores(read_rows(root), also, stored)
@@ -104,6 +112,7 @@ def write_report(
         rows, stats, baseline=baseline, columns=columns, stored=stored
     )
     stored.save()
+    by_setting = None if x is None else setting_curves(rows, table.columns, x)
     if chain is not None:
         steps = pairwise.check(rows, stats, chain, chain_by)
         below = [*table.notes, *pairwise.sentences(steps, chain_by)]
@@ -114,7 +123,7 @@ def write_report(
     with figures.font(font):
         claim(folder)
         _write(folder, texts)  # before the figures, whatever becomes of them
-        drawings, failed = draw(ranked, stats, folder / "figures", font)
+        drawings, failed = draw(ranked, stats, folder / "figures", font, by_setting)
     if failed:
         table = table._replace(notes=[*table.notes, *failed])
         texts |= _tables(table)
@@ -141,7 +150,8 @@ def write_report(
 
 
 MARK = ".attnlab"  # in a folder whose report is attnlab's
-FILES = ("index.html", "report.md", "table.txt", "table.md", "table.tex", "summary.csv")
+FILES = ("index.html", "report.md", "table.txt", "table.md", "table.tex", "table.csv")
+FILES += ("summary.csv",)
 FOLDERS = ("data", "figures")
 BRAND = b'class="brand">attnlab report<'  # of every page, older ones too
 
@@ -179,6 +189,7 @@ def _tables(table: Table) -> dict[str, str]:
         "table.txt": render.text(table),
         "table.md": render.markdown(table),
         "table.tex": render.latex(table),
+        "table.csv": render.csv(table),
     }
 
 
@@ -244,6 +255,7 @@ def draw(
     stats: Mapping[str, ExampleStats],
     folder: Path,
     font: str | None = None,
+    by_setting: SettingCurves | None = None,
 ) -> tuple[list[Drawing], list[str]]:
     """Every figure that the runs so far allow.
 
@@ -252,14 +264,21 @@ def draw(
       stats: counts by example, by row name.
       folder: where PNG and PDF files go.
       font: the font family of the figures.
+      by_setting: scores against a setting; None: no such figure.
 
     Returns:
-      The figures: learning curves, then those of each task; and a line for each that
-      could not be drawn.
+      The figures: scores by a setting, learning curves, then those of each task; and a
+      line for each that could not be drawn.
     """
     many = len(rows) > figures.MOST_ROWS
     shown = [row.name for row in rows[: figures.MOST_ROWS]] if many else None
     drawings = Drawings(folder, shown, font)
+    if by_setting is not None and by_setting.scores:
+        drawings.add(
+            partial(setting_panels, by_setting),
+            f"by-{by_setting.setting.rsplit('.', 1)[-1]}",
+            by_setting.caption,
+        )
     learning = curves.learning(rows)
     if learning:  # before the first evaluation there is nothing to draw
         drawings.add(
@@ -276,5 +295,11 @@ def draw(
     if not many:
         return drawings.drawn, drawings.failed
     limited = f" Of {len(rows)} rows the first {len(shown or ())} by merit are shown."
-    drawn = [each._replace(caption=each.caption + limited) for each in drawings.drawn]
+    drawn = [
+        each._replace(
+            caption=each.caption
+            + ("" if by_setting and each.caption == by_setting.caption else limited)
+        )
+        for each in drawings.drawn
+    ]
     return drawn, drawings.failed

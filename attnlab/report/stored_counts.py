@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,10 @@ NAME = ".report.npz"
 VERSION = 1  # to be raised when counts of the same files become other ones
 P_VALUES = "p_values"
 
+TESTS = "crossed 1"  # to be changed when the same counts get other p-values
+
 Arrays = dict[str, np.ndarray]
+Numbers = Sequence[Any]  # p-values of several tests, None for one not done
 
 
 class StoredCounts:
@@ -39,9 +43,9 @@ class StoredCounts:
     def __init__(self, path: Path | None = None):
         self.path = path
         self._earlier: dict[str, Arrays] = {}
-        self._p_values: dict[str, float] = {}
+        self._p_values: dict[str, Numbers] = {}
         self._asked: dict[str, Arrays] = {}
-        self._tested: dict[str, float] = {}
+        self._tested: dict[str, Numbers] = {}
         if path is not None:
             with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
                 self._read(path)
@@ -79,27 +83,27 @@ class StoredCounts:
         reference: np.ndarray,
         systems: Sequence[np.ndarray],
         samples: int,
-        test: Callable[[list[np.ndarray]], list[float]],
-    ) -> list[float]:
+        test: Callable[[list[np.ndarray]], Sequence[Numbers]],
+    ) -> list[Numbers]:
         """p-values of systems against a reference, those made that are not known.
 
         Args:
           score: name of what is tested.
-          reference: counts [N, K].
-          systems: counts [N, K] of each.
+          reference: counts [seeds, N, K].
+          systems: counts [seeds, N, K] of each.
           samples: that a test draws.
           test: tests some of the systems.
 
         Returns:
           What `test` returns of all of them.
         """
-        about = f"{VERSION} {score} {samples} {_digest(reference)}"
+        about = f"{TESTS} {score} {samples} {_digest(reference)}"
         keys = [f"{about} {_digest(counts)}" for counts in systems]
         keys = [hashlib.sha256(key.encode()).hexdigest() for key in keys]
         known = self._p_values | self._tested
         new = {k: c for k, c in zip(keys, systems, strict=True) if k not in known}
         known |= zip(new, test(list(new.values())) if new else [], strict=True)
-        self._tested |= {key: known[key] for key in keys}
+        self._tested |= {key: list(known[key]) for key in keys}
         return [known[key] for key in keys]
 
     def save(self) -> None:

@@ -1,7 +1,7 @@
 """summary.csv: a line a run, with its numbers and the settings that vary."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attnlab.report.rows import Row, failure, flatten, state
@@ -72,15 +72,27 @@ def settings(run: Run) -> dict[str, object]:
     Returns:
       The values of config.json by dotted path, "model.score"; {} where it is damaged.
     """
-    values = flatten(run.config)
+    return settings_in(run.config)
+
+
+def settings_in(config: Mapping[str, object]) -> dict[str, object]:
+    """The settings of a config.json.
+
+    Args:
+      config: what it holds.
+
+    Returns:
+      Its values by dotted path, without the names of the run.
+    """
+    values = flatten(config)
     return {name: values[name] for name in values if name not in NOT_SETTINGS}
 
 
-def varying(runs: Sequence[Run]) -> list[str]:
+def varying(runs: Sequence[Mapping[str, object]]) -> list[str]:
     """The settings in which runs differ, the seed apart.
 
     Args:
-      runs: of any rows, tasks and versions.
+      runs: `settings` of runs of any rows, tasks and versions.
 
     Returns:
       Their dotted paths, in the order of config.json. A setting that some runs lack
@@ -88,7 +100,7 @@ def varying(runs: Sequence[Run]) -> list[str]:
     """
     values: dict[str, set[str]] = {}
     for run in runs:
-        for name, value in settings(run).items():
+        for name, value in run.items():
             values.setdefault(name, set()).add(json.dumps(value))  # a list has no hash
     return [name for name, several in values.items() if len(several) > 1]
 
@@ -112,7 +124,9 @@ def summary_csv(rows: Sequence[Row], root: str | Path = ".") -> str:
     last = ("error", "folder")
     numbers = dict.fromkeys([*COLUMNS, *(key for line in records for key in line)])
     differing = [
-        name for name in varying([run for _, run in pairs]) if name not in numbers
+        name
+        for name in varying([settings(run) for _, run in pairs])
+        if name not in numbers
     ]
     for line, (_, run) in zip(records, pairs, strict=True):
         own = settings(run)

@@ -3,33 +3,16 @@
 `make_table` gives it as a record of numbers; `render.py` prints it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from attnlab.metrics import alignment_error_rate as aer
-from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.registry import METRICS
-from attnlab.metrics.significance import Score, paired_bootstraps, spread
-from attnlab.report import notes
-from attnlab.report.example_stats import (
-    ExampleStats,
-    Pooled,
-    perplexity,
-    pooled_alignments,
-    pooled_example_counts,
-    pooled_losses,
-    pooled_texts,
-    ratio,
-)
-from attnlab.report.rows import Row, failure, is_hard, listed, missing, named
+from attnlab.metrics.significance import spread
+from attnlab.report import marks, notes
+from attnlab.report.example_stats import ExampleStats
+from attnlab.report.rows import Row, failure, is_hard, missing, named
 from attnlab.report.stored_counts import StoredCounts
 from attnlab.runs import Run
-
-MARK = "†"
-LEVEL = 0.05
 
 
 class Column(NamedTuple):
@@ -65,29 +48,6 @@ COLUMNS = (
     Column("seconds_per_step", "ms/step", 1, 0, scale=1000.0, hard=True),
 )
 
-Gather = Callable[[ExampleStats], Pooled | None]
-# How the examples of a column are pooled, and how their counts are scored. A column
-# that is not here needs no entry: its counts are looked for in tallies.npz.
-TESTED: dict[str, tuple[Gather, Score]] = {
-    "bleu": (pooled_texts, bleu.score),
-    "aer": (pooled_alignments, aer.score),
-    "perplexity": (pooled_losses, perplexity),
-}
-
-
-def tested(column: Column) -> tuple[Gather, Score]:
-    """How a column's number is tested for significance.
-
-    Args:
-      column: one of COLUMNS.
-
-    Returns:
-      example_stats -> (examples, counts [N, K]) or None, and counts [..., K] -> scores.
-    """
-    if column.key in TESTED:
-        return TESTED[column.key]
-    return partial(pooled_example_counts, score=column.key), ratio
-
 
 class TableCell(NamedTuple):
     """A number of the table, and how it compares.
@@ -96,7 +56,9 @@ class TableCell(NamedTuple):
     spread: standard deviation over the seeds, nan for one seed.
     seeds: how many values.
     best: whether it is the best of its column.
-    p_value: of the test against the best or the baseline; None where there is none.
+    p_value: of the test over sentences against the best or the baseline; None where
+      there is none.
+    p_both: of that over seeds and sentences together; None also for a single seed.
     """
 
     mean: float
@@ -104,11 +66,12 @@ class TableCell(NamedTuple):
     seeds: int
     best: bool = False
     p_value: float | None = None
+    p_both: float | None = None
 
     @property
-    def marked(self) -> bool:
-        """Whether the difference is significant at LEVEL."""
-        return self.p_value is not None and self.p_value < LEVEL
+    def mark(self) -> str:
+        """The sign of significance, "" for none: see `marks`."""
+        return marks.mark_of(self.p_value, self.p_both)
 
 
 class TableLine(NamedTuple):
@@ -151,7 +114,7 @@ def make_table(
     """The table of a sweep.
 
     In every score whose counts are kept by example, each row is tested against the row
-    `baseline`, or by default against the row with the best mean.
+    `baseline`, or by default against the row with the best mean (`marks`).
 
     Args:
       rows: of a sweep.
@@ -177,10 +140,20 @@ def make_table(
         means = column_means(rows, column)
         best = _best(means, column)
         reference = against.name if against else best
-        test = _test(column, reference, list(means), example_stats, samples, stored)
+        having = [row for row in rows if row.name in means]
+        test = marks.test_column(
+            column.key,
+            column.title,
+            reference if column.better else None,
+            having,
+            example_stats,
+            samples,
+            stored,
+        )
         for name, cell in means.items():
-            p_value = test.p_values.get(name)
-            cells[name][column.key] = cell._replace(best=name == best, p_value=p_value)
+            p_values = test.p_values.get(name, (None, None))
+            cell = TableCell(*cell[:3], name == best, *p_values)
+            cells[name][column.key] = cell
         tests.append(test)
     lines = []
     for row in rows:
@@ -195,7 +168,7 @@ def make_table(
         *notes.copies(rows),
         *notes.mixed(rows),
         *notes.columns([column.key for column in shown]),
-        *_test_notes(tests, against is not None, samples),
+        *marks.legend(tests, against is not None, samples),
         *notes.unusable(example_stats),
     ]
     return Table(shown, lines, below, missing(rows))
@@ -274,78 +247,3 @@ def _best(means: Mapping[str, TableCell], column: Column) -> str | None:
     if not column.better or len(means) < 2:  # the only row is not the best of anything
         return None
     return max(means, key=lambda name: column.better * means[name].mean)
-
-
-class _Test(NamedTuple):
-    """A column's tests against one row; left_out: rows without the same sentences."""
-
-    column: Column
-    against: str | None
-    sentences: int
-    p_values: dict[str, float]
-    left_out: list[str]
-
-
-def _test(
-    column: Column,
-    against: str | None,
-    names: Sequence[str],
-    example_stats: Mapping[str, ExampleStats],
-    samples: int,
-    stored: StoredCounts,
-) -> _Test:
-    untested = _Test(column, None, 0, {}, [])
-    if not column.better or against is None or against not in names:
-        return untested
-    gather, score = tested(column)
-    systems = {name: gather(example_stats[name]) for name in names}
-    if column.key not in TESTED and not any(systems.values()):
-        return untested  # a score that its task keeps no counts of
-    reference = systems[against]
-    same = {
-        name: system[1]
-        for name, system in systems.items()
-        if reference and system and system[0] == reference[0]
-    }
-    left_out = [name for name in systems if name not in same]
-    p_values = {}
-    if reference:
-        others = [name for name in same if name != against]
-        counts = [same[name] for name in others]
-
-        def test(systems: list[np.ndarray]) -> list[float]:
-            compared = paired_bootstraps(reference[1], systems, score, samples=samples)
-            return [comparison.p_value for comparison in compared]
-
-        values = stored.p_values(column.key, reference[1], counts, samples, test)
-        p_values = dict(zip(others, values, strict=True))
-    sentences = len(reference[1]) if reference else 0
-    return _Test(column, against, sentences, p_values, left_out)
-
-
-def _test_notes(tests: Sequence[_Test], baseline: bool, samples: int) -> list[str]:
-    """What was tested, to the word; and which rows could not be."""
-    done = [test for test in tests if test.p_values]
-    lines = []
-    if done:
-        which = "the baseline" if baseline else "the best row of its column"
-        against = "; ".join(f"{test.column.title}: {test.against}" for test in done)
-        if len({test.against for test in done}) == 1:
-            against = f"{done[0].against}"
-        sizes = ", ".join(f"{t.sentences} for {t.column.title}" for t in done)
-        sizes = " and ".join(sizes.rsplit(", ", 1))
-        comparisons = max(len(test.p_values) for test in done)
-        corrected = f", not corrected for {comparisons} comparisons a column"
-        lines.append(
-            f"{MARK} differs from {which} ({against}) at p < {LEVEL}: two-sided paired "
-            f"bootstrap over test sentences ({samples} samples; {sizes}), the counts "
-            "of a sentence summed over all seeds of its row"
-            f"{corrected if comparisons > 1 else ''}. It says nothing of other seeds."
-        )
-    for test in tests:
-        if test.left_out:
-            lines.append(
-                f"{test.column.title}, not tested for want of the same test sentences "
-                f"in every seed: {listed(test.left_out)}."
-            )
-    return lines

@@ -13,13 +13,16 @@ several values (`attnlab.sweep.grid`).
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
 from attnlab import runs
 from attnlab.attention.presets import PRESETS
+from attnlab.report.rows import listed
+from attnlab.report.setting_curves import choose_setting
+from attnlab.report.summary import settings_in
 from attnlab.settings import VERSION
 from attnlab.sweep.attention_options import check_options
 from attnlab.sweep.grid import combinations
@@ -28,9 +31,44 @@ from attnlab.sweep.setting_names import all_values, full_names, set_value
 from attnlab.tasks import parse_settings
 from attnlab.training.tensorboard_writer import check_installed
 
-__all__ = ["Add", "RunSpec", "make_run_spec", "plan", "resolve", "write_folders"]
+__all__ = [
+    "Add",
+    "RunSpec",
+    "check_report",
+    "make_run_spec",
+    "plan",
+    "resolve",
+    "write_folders",
+]
 
 Values = Mapping[str, object]  # of settings, by name
+
+
+def check_report(
+    specs: Sequence[RunSpec], workdir: Path, baseline: str | None, x: str | None
+) -> None:
+    """Refuse what the report at the end of a sweep could not do.
+
+    Args:
+      specs: the runs.
+      workdir: the sweep's folder, which may have further rows from before.
+      baseline: name or slug of a row, or None.
+      x: a setting that varies, or None.
+
+    Raises:
+      ValueError: for a row or a setting that is not there, with the choices.
+    """
+    if baseline is not None:
+        names = dict.fromkeys(spec.row for spec in specs)
+        known = {*names, *map(runs.slug, names)}
+        # A row of before, which is not run this time.
+        earlier = workdir / runs.slug(baseline)
+        if baseline not in known and not earlier.is_dir():
+            raise ValueError(
+                f"no row {baseline!r} to compare with; choose {listed(names)}"
+            )
+    if x is not None:
+        choose_setting([settings_in(spec.config) for spec in specs], x)
 
 
 def make_run_spec(

@@ -12,7 +12,7 @@ import numpy as np
 from attnlab import runs
 from attnlab.metrics.registry import METRICS
 from attnlab.settings import TrainSettings
-from attnlab.task import Task
+from attnlab.task import Task, check_stop_on
 from attnlab.training import processes
 from attnlab.training.checkpoint import Checkpoints
 from attnlab.training.optimizers import make_schedule
@@ -104,11 +104,7 @@ class RunState:
         writer: Writer,
         fingerprint: str | None = None,
     ):
-        if settings.stop_on not in task.scores:
-            choices = ", ".join(task.scores)
-            raise ValueError(
-                f"unknown train.stop_on {settings.stop_on!r}; choose {choices}"
-            )
+        check_stop_on(settings, task.scores)
         self.task, self.settings = task, settings
         self.folder, self.writer = folder, writer
         self.schedule = make_schedule(settings, len(task.batches))

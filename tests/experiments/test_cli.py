@@ -14,7 +14,7 @@ import pytest
 from absl import app
 
 from attnlab import runs
-from attnlab.report import table
+from attnlab.report import marks
 from attnlab.sweep import rows
 from attnlab.tasks import parse_settings
 from attnlab.training.start import THRESHOLDS
@@ -152,6 +152,18 @@ def test_train_prepares_its_process_before_its_config_file_imports_jax(tmp_path)
             "model.half_width is given, and nothing takes it; these do: window local-m",
         ),
         ("sweep", [SWEEP, "--only=zz"], "no row contains 'zz'"),
+        ("sweep", [SWEEP, "--baseline=zz"], "no row 'zz' to compare with; choose none"),
+        ("sweep", [SWEEP, "--x=scor"], "unknown setting 'scor'"),
+        (
+            "sweep",
+            [SWEEP, "--config.data.name=files", "--config.data.files.train=no/such"],
+            "all 8 rows: ",
+        ),
+        (
+            "sweep",
+            [SWEEP, "--config.data.name=multi31k"],
+            "data.name is 'multi31k'",
+        ),
         ("sweep", [SWEEP, "--confg=3"], "Unknown command line flag 'confg'"),
         ("train", [TRAIN, "again"], "unexpected argument 'again'"),
         ("data", [TRAIN], "say one of list, fetch, verify, describe, not nothing"),
@@ -416,12 +428,20 @@ def test_report_names_a_wrong_order(three_rows, capsys, order, expected):
     assert not (three_rows / "report").exists()
 
 
+def test_report_names_a_setting_that_does_not_vary(three_rows, capsys):
+    assert report.main([f"--runs={three_rows}", "--x=model.half_widht"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and not (three_rows / "report").exists()
+    (line,) = said.err.splitlines()
+    assert line.startswith("report: unknown setting 'model.half_widht'; no setting")
+
+
 def test_report_orders_by_every_score_that_is_tested(capsys):
     with pytest.raises(SystemExit) as stop:
         report.main(["--runs=x", "--order=a <= b", "--order-by=entropy"])
     assert stop.value.code == 2
     said = capsys.readouterr().err
-    assert "'entropy'" in said and all(key in said for key in table.TESTED)
+    assert "'entropy'" in said and all(key in said for key in marks.TESTED)
 
 
 @pytest.mark.parametrize("main", [align.main, report.main])

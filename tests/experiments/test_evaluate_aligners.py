@@ -69,12 +69,12 @@ def test_a_table_with_baselines_and_links_and_the_same_in_a_file(
     assert set(tables) >= {"dev", "test"} and "one " not in tables["dev"]
     printed, costs = tables["test"], printed
     for row in ("one", "two"):
-        assert numbers(printed, row)[:4] == ["0.0", "100.0", "100.0", "0.0"]
+        assert numbers(printed, row)[:4] == ["0.000", "1.000", "1.000", "0.000"]
     assert numbers(printed, "mean of posteriors")[-1] == "-"
     assert 0 < float(numbers(printed, "forward")[-1]) <= 1
     for model in ("ibm1", "hmm"):
         for row in ("forward", "backward", "grow-diag-final-and"):
-            assert float(numbers(printed, f"{row}, {model}")[0]) < 100
+            assert float(numbers(printed, f"{row}, {model}")[0]) < 1
         assert f"{model}: " in costs and f"training {model} on 64 pairs" in said
     written = [line.split("\t") for line in out.read_text().splitlines()]
     assert written[0][-1] == "seconds"

@@ -77,7 +77,7 @@ def test_links_of_anything_are_scored_without_a_run_or_text(root, tmp_path, caps
     text = [f"--source-file={root}/de", f"--target-file={root}/en"]
     assert evaluate.main([*asked, *text, f"--out={tmp_path}/again"]) == 0
     assert (tmp_path / "again").read_text() == (tmp_path / "table").read_text()
-    assert "25.0" in capsys.readouterr().out
+    assert "0.250" in capsys.readouterr().out
 
 
 def test_a_run_is_beside_them(root, tmp_path, capsys):
@@ -109,7 +109,7 @@ def test_links_of_others_are_beside_a_translation_runs_own(root, tmp_path, capsy
     assert evaluate.main([*asked, f"--out={tmp_path}/table"]) == 0
     printed = capsys.readouterr().out
     (line,) = [line for line in printed.splitlines() if line.startswith("one ")]
-    assert line.split()[1:] == ["25.0", "75.0", "75.0", "25.0"]
+    assert line.split()[1:] == ["0.250", "0.750", "0.750", "0.250"]
     head, *rows = (tmp_path / "table").read_text().splitlines()
     assert head.split("\t")[:3] == ["gold", "links", "aer"]
     assert "gold\tone\t0.25\t0.75\t0.75\t0.25" in rows and len(rows) == 3
@@ -146,3 +146,10 @@ def test_a_table_of_nothing_is_a_table():
     table = text_table.make_table([System("a", [], [])], [], [])
     assert "a" in text_table.render(table)
     assert text_table.as_tsv(table).splitlines()[0].startswith("system\tbleu")
+
+
+def test_rates_are_shares_and_bleu_is_of_a_hundred():
+    numbers = {"bleu": 27.34, "aer": 0.0378, "precision": 0.95, "recall": 1.0}
+    lines = text_table.render(text_table.TextTable([("a", numbers)], [])).split("\n")
+    assert lines[0].split() == ["BLEU", "AER", "prec", "recall"]
+    assert lines[1].split() == ["a", "27.3", "0.038", "0.950", "1.000"]

@@ -74,11 +74,15 @@ def test_bleu_and_its_test():
     counts = [bleu_score.statistics(texts, lines) for texts in (worse, lines)]
     compared = metrics.paired_bootstrap(*counts, bleu_score.score, samples=100)
     assert compared.difference > 0 and compared.p_value < 0.05
+    seeds = [np.stack([system, system]) for system in counts]
+    crossed = metrics.crossed_bootstrap(*seeds, bleu_score.score, samples=100)
+    assert crossed.sentences == compared and crossed.p_value < 0.05
 
 
 def test_names_are_listed_and_imported_when_used():
     assert dir(metrics) == [
-        *("aer", "bleu", "chrf", "paired_bootstrap", "symmetrize", "ter")
+        *("aer", "bleu", "chrf", "crossed_bootstrap"),
+        *("paired_bootstrap", "symmetrize", "ter"),
     ]
     with pytest.raises(AttributeError, match="rouge"):
         metrics.rouge  # noqa: B018

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from attnlab import runs
+from attnlab.metrics.seed_significance import crossed_bootstrap
 from attnlab.metrics.significance import paired_bootstrap
 from attnlab.report import example_stats, table
 from tests.report.by_hand import forced, row_of
@@ -43,7 +44,7 @@ def test_losses_that_cannot_be_used_are_a_note(run, content, expected):
     assert losses is None
     assert problem.startswith(expected) and problem.endswith(f", {UNTESTED}")
     row = row_of("dot")._replace(runs=(run,))
-    assert example_stats.pooled_losses(example_stats.read(row)) is None
+    assert example_stats.losses_by_seed(example_stats.read(row)) is None
     assert (4, problem) in example_stats.read(row).notes
 
 
@@ -72,23 +73,24 @@ def test_losses_that_disagree_with_the_result_are_used_and_noted(run, factor):
     )
 
 
-def test_pooled_losses_are_sums_over_the_seeds():
+def test_losses_are_those_of_each_seed():
     _, stats = forced([1.0, 2.0, 4.0], [3.0, 2.0, 1.0])
-    sentences, counts = example_stats.pooled_losses(stats)
-    np.testing.assert_array_equal(counts, [[4.0, 4], [4.0, 4], [5.0, 4]])
+    sentences, counts = example_stats.losses_by_seed(stats)
+    seeds = [[1.0, 2], [2.0, 2], [4.0, 2]], [[3.0, 2], [2.0, 2], [1.0, 2]]
+    np.testing.assert_array_equal(counts, seeds)
     assert sentences[1] == ("sentence 1", 2)
 
 
-def test_losses_of_other_sentences_or_other_units_are_not_pooled():
+def test_losses_of_other_sentences_or_other_units_are_not_tested():
     first, other, cut = (forced([1.0, 2.0], units=u)[1].losses[0] for u in (2, 2, 3))
     other = other._replace(references=other.references[::-1])
     stats = forced([1.0, 2.0])[1]
     assert (
-        example_stats.pooled_losses(stats._replace(losses=[first, first])) is not None
+        example_stats.losses_by_seed(stats._replace(losses=[first, first])) is not None
     )
     for second in (other, cut, None):
         assert (
-            example_stats.pooled_losses(stats._replace(losses=[first, second])) is None
+            example_stats.losses_by_seed(stats._replace(losses=[first, second])) is None
         )
 
 
@@ -101,12 +103,16 @@ def test_perplexity_of_summed_counts():
 
 def test_a_perplexity_past_every_number_can_still_be_tested():
     worse, huge, good = ([nats] * 20 for nats in (5e3, 3e3, 2.0))
-    counts = [example_stats.pooled_losses(forced(s)[1])[1] for s in (worse, huge, good)]
+    stats = [forced(seed, seed)[1] for seed in (worse, huge, good)]
+    seeds = [example_stats.losses_by_seed(each)[1] for each in stats]
+    counts = [each.sum(axis=0) for each in seeds]
     assert np.isfinite(example_stats.perplexity(counts[0].sum(axis=0)))
     comparison = paired_bootstrap(counts[2], counts[1], example_stats.perplexity)
     assert comparison.difference > 0 and comparison.p_value < 0.01
     alike = paired_bootstrap(counts[0], counts[1], example_stats.perplexity)
     assert alike.p_value == 1.0  # both are past it: nobody can tell
+    alike = crossed_bootstrap(seeds[0], seeds[1], example_stats.perplexity)
+    assert alike.p_value == 1.0
 
 
 @pytest.fixture
@@ -123,15 +129,16 @@ def classified(tmp_path):
     return members
 
 
-def test_example_counts_are_pooled_and_scored(classified):
+def test_example_counts_are_those_of_each_seed_and_scored(classified):
     row = row_of("dot")._replace(runs=tuple(classified))
     stats = example_stats.read(row)
     assert stats.notes == []
-    examples, counts = example_stats.pooled_example_counts(stats, "accuracy")
+    examples, counts = example_stats.score_by_seed(stats, "accuracy")
     assert examples == list("abcd")
-    np.testing.assert_array_equal(counts, [[2, 2], [1, 2], [1, 2], [0, 2]])
-    assert example_stats.ratio(counts.sum(axis=0)) == 0.5
-    assert example_stats.pooled_example_counts(stats, "pointing") is None
+    hits = [[1, 0, 0, 0], [1, 1, 1, 0]]
+    np.testing.assert_array_equal(counts[..., 0], hits)
+    np.testing.assert_array_equal(example_stats.ratio(counts.sum(1)), [0.25, 0.75])
+    assert example_stats.score_by_seed(stats, "pointing") is None
 
 
 def test_example_counts_that_disagree_with_the_result_are_a_note(classified):
@@ -159,5 +166,5 @@ def test_rows_of_classifiers_are_tested_by_their_example_counts(classified):
         example_stats.ratio,
         samples=1000,
     )
-    assert dot.p_value == expected.p_value
+    assert dot.p_value == expected.p_value and dot.p_both is None  # one seed
     assert any("accuracy %: mean" in line or "(mean)" in line for line in printed.notes)

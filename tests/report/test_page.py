@@ -91,7 +91,9 @@ def test_every_number_is_the_tables(written):
             assert seen["text"] == render.number(cell, column)
             assert seen["mean"] == pytest.approx(cell.mean, rel=1e-5)
             assert seen.get("best", False) == cell.best
-            assert seen.get("marked", False) == cell.marked
+            assert seen.get("mark", "") == cell.mark
+            assert ("p_both" in seen) == (cell.p_both is not None)
+            assert seen.get("p_both", 0) == pytest.approx(cell.p_both or 0, rel=1e-2)
             assert ("p" in seen) == (cell.p_value is not None)
             assert seen.get("p", 0) == pytest.approx(cell.p_value or 0, rel=1e-2)
             cells_of = given(folder / "data" / "seeds.js")[1][row.slug]

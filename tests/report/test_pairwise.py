@@ -1,9 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.metrics.significance import paired_bootstrap
-from attnlab.report import example_stats, pairwise, rows, table
+from attnlab.metrics.seed_significance import crossed_bootstrap
+from attnlab.report import example_stats, marks, pairwise, rows, table
+from attnlab.report.marks import PValues
 from attnlab.report.pairwise import Step
 from tests.report.by_hand import forced, nothing, row_of
 
@@ -33,28 +36,50 @@ def verdicts(swept, stats, chain, key="perplexity"):
 
 
 def test_an_order_that_held_and_its_opposite(three):
-    assert verdicts(*three, "easy <= hard") == ["held (p = 0.001)"]
-    assert verdicts(*three, "hard <= easy") == ["did not hold (p = 0.001)"]
+    p = "(p = 0.001 over seeds and sentences)"
+    assert verdicts(*three, "easy <= hard") == [f"held {p}"]
+    assert verdicts(*three, "hard <= easy") == [f"did not hold {p}"]
+
+
+def test_an_order_of_sentences_alone_is_called_so():
+    """Of seeds that differ more than the rows, and of single seeds."""
+    swept, stats = sweep_of(
+        a=[EASY, EASY + 0.6], b=[EASY + 0.3, EASY + 0.7], one=[HARD + 0.9]
+    )
+    low, high = verdicts(swept, stats, "a <= b <= one")
+    alone = r"held over sentences alone \(p = 0.001; "
+    assert re.fullmatch(alone + r"over seeds, too, p = 0\.[2-9]\d\d\)", low)
+    assert re.fullmatch(alone + r"one seed\)", high)
 
 
 def test_a_difference_within_the_noise_is_called_so(three):
     (up,), (down,) = (
         pairwise.check(*three, chain) for chain in ("easy <= alike", "alike <= easy")
     )
-    assert up.means[0] < up.means[1] and up.p_value == down.p_value > 0.2
-    assert up.verdict == f"held, not significantly (p = {up.p_value:.3f})"
-    assert down.verdict == f"did not hold, not significantly (p = {up.p_value:.3f})"
+    assert up.means[0] < up.means[1] and up.p_values == down.p_values
+    p = f"(p = {up.p_values[0]:.3f}; over seeds, too, p = {up.p_values[1]:.3f})"
+    assert min(up.p_values) > 0.2
+    assert up.verdict == f"held, not significantly {p}"
+    assert down.verdict == f"did not hold, not significantly {p}"
 
 
 def test_the_level_is_that_of_the_table():
-    step = Step("a", "b", (1.0, 2.0), table.LEVEL)
-    assert "not significantly" in step.verdict
-    assert step._replace(p_value=table.LEVEL - 1e-6).verdict.startswith("held (p = ")
+    level, below = marks.LEVEL, marks.LEVEL - 1e-6
+    for p_values, expected in (
+        (PValues(level, level), "held, not significantly (p = "),
+        (PValues(below, level), "held over sentences alone (p = "),
+        (PValues(below, None), "held over sentences alone (p = "),
+        (PValues(level, below), "held (p = "),
+    ):
+        assert Step("a", "b", (1.0, 2.0), p_values).verdict.startswith(expected)
 
 
 def test_a_row_equals_itself(three):
     (step,) = pairwise.check(*three, "hard<=hard")
-    assert step.verdict == "held, not significantly (p = 1.000)"
+    assert (
+        step.verdict
+        == "held, not significantly (p = 1.000; over seeds, too, p = 1.000)"
+    )
 
 
 def test_every_neighbor_of_a_chain_is_a_step_with_its_means(three):
@@ -66,7 +91,7 @@ def test_every_neighbor_of_a_chain_is_a_step_with_its_means(three):
             (row,) = (row for row in three[0] if row.name == name)
             values = [run.result["perplexity"] for run in row.runs]
             np.testing.assert_allclose(mean, np.mean(values), rtol=1e-12)
-    assert steps[1].verdict == "held (p = 0.001)"
+    assert steps[1].verdict.startswith("held (p = 0.001 over seeds")
 
 
 def test_other_sentences_are_not_tested(three):
@@ -86,7 +111,7 @@ def test_a_row_without_the_score_is_not_known(three):
     stats = stats | {row.name: nothing(row) for row in (late, lost)}
     unknown = "not known, for want of a finished run with that score"
     chain = "late <= easy <= hard <= lost"
-    expected = [unknown, "held (p = 0.001)", unknown]
+    expected = [unknown, "held (p = 0.001 over seeds and sentences)", unknown]
     assert verdicts([*swept, late, lost], stats, chain) == expected
 
 
@@ -107,24 +132,29 @@ def test_bleu_and_aer_are_ordered_as_numbers_not_as_merits(sweep):
     """local-p has more BLEU and less AER; the p-values are those of the table."""
     swept = rows.group(runs.find(sweep))
     stats = {row.name: example_stats.read(row) for row in swept}
-    marks = table.make_table(swept, stats, baseline="local-p-general")
+    printed = table.make_table(swept, stats, baseline="local-p-general")
     for key, low, high in (
         ("bleu", "global-dot", "local-p-general"),
         ("aer", "local-p-general", "global-dot"),
         ("perplexity", "local-p-general", "global-dot"),
     ):
         (step,) = pairwise.check(swept, stats, f"{low} <= {high}", key)
-        assert step.p_value == marks.lines[0].cells[key].p_value
+        cell = printed.lines[0].cells[key]
+        assert step.p_values[0] == cell.p_value
+        assert step.p_values[1] == pytest.approx(cell.p_both, rel=1e-9)
         assert step.agrees and step.verdict.startswith("held (p = ")
         (turned,) = pairwise.check(swept, stats, f"{high} <= {low}", key)
         assert turned.agrees and turned.verdict.startswith("did not hold (p = ")
 
 
-def test_the_test_pools_the_seeds(three):
+def test_the_test_is_over_seeds_and_sentences(three):
     (step,) = pairwise.check(*three, "easy <= alike", samples=500)
-    counts = [np.stack([n, np.full(N, 4)], 1) for n in (2 * EASY + 0.002, 2 * ALIKE)]
-    expected = paired_bootstrap(*counts, example_stats.perplexity, samples=500)
-    assert step.p_value == expected.p_value
+    counts = [
+        np.stack([np.stack([nats, np.full(N, 2.0)], 1) for nats in seeds])
+        for seeds in ((EASY, EASY + 0.002), (ALIKE, ALIKE))
+    ]
+    expected = crossed_bootstrap(*counts, example_stats.perplexity, samples=500)
+    assert step.p_values == (expected.sentences.p_value, expected.p_value)
 
 
 def test_names_may_hold_commas_and_go_by_their_slugs():
@@ -155,21 +185,29 @@ def test_a_wrong_chain_is_named(three, chain, key, expected):
 
 def test_sentences_give_means_differences_and_verdicts():
     steps = [
-        Step("a", "b, c", (2.0, 2.126), 0.0123),
-        Step("b, c", "d", (2.126, 1.5), 0.2),
+        Step("a", "b, c", (2.0, 2.126), PValues(0.5, 0.0123)),
+        Step("b, c", "d", (2.126, 1.5), PValues(0.2, None)),
         Step("d", "e", None),
     ]
     asked, *lines = pairwise.sentences(steps)
     assert asked.startswith("Order asked for in perplexity: a <= b, c <= d <= e. ")
     assert "two-sided p of the paired bootstrap" in asked
-    assert asked.endswith("summed over all seeds of a row, not corrected for 2 pairs.")
+    assert asked.endswith(
+        "over seeds and sentences together, not corrected for 2 pairs."
+    )
     assert lines == [
-        "a 2.00 <= b, c 2.13, difference +0.13: held (p = 0.012).",
+        "a 2.00 <= b, c 2.13, difference +0.13: held (p = 0.012 over seeds and "
+        "sentences).",
         "b, c 2.13 <= d 1.50, difference -0.63: did not hold, not significantly "
-        "(p = 0.200).",
+        "(p = 0.200; one seed).",
         "d <= e: not known, for want of a finished run with that score.",
     ]
-    asked, line = pairwise.sentences([Step("a", "b", (0.2514, 0.3), 0.01)], "aer")
+    asked, line = pairwise.sentences(
+        [Step("a", "b", (0.2514, 0.3), PValues(0.01, 0.2))], "aer"
+    )
     assert asked.startswith("Order asked for in AER: a <= b. ")
     assert "corrected" not in asked
-    assert line == "a 0.251 <= b 0.300, difference +0.049: held (p = 0.010)."
+    assert line == (
+        "a 0.251 <= b 0.300, difference +0.049: held over sentences alone (p = 0.010; "
+        "over seeds, too, p = 0.200)."
+    )

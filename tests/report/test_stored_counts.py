@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.report import example_stats, report, stored_counts
+from attnlab.report import example_stats, marks, report, stored_counts
 from attnlab.report import rows as row_groups
 from attnlab.report.stored_counts import NAME, StoredCounts
 
@@ -49,13 +49,13 @@ def counted(monkeypatch):
             return original(*arguments, **options)
 
         monkeypatch.setattr(module, function, spy)
-    tests = report.tables.paired_bootstraps
+    tests = marks.crossed_bootstraps
 
     def tested(reference, systems, *arguments, **options):
         calls.extend(["test"] * len(systems))
         return tests(reference, systems, *arguments, **options)
 
-    monkeypatch.setattr(report.tables, "paired_bootstraps", tested)
+    monkeypatch.setattr(marks, "crossed_bootstraps", tested)
     return calls
 
 
@@ -173,12 +173,13 @@ def test_p_values_are_of_counts_samples_and_score():
 
     def test(systems):
         asked.append(len(systems))
-        return [float(counts.sum()) for counts in systems]
+        return [[float(counts.sum()), None] for counts in systems]
 
     first, second, third = (np.full((4, 2), n) for n in (1, 2, 3))
     values = stored.p_values("bleu", first, [second, third], 10, test)
-    assert values == [16.0, 24.0] and asked == [2]
-    assert stored.p_values("bleu", first, [third, second], 10, test) == [24.0, 16.0]
+    assert values == [[16.0, None], [24.0, None]] and asked == [2]
+    again = stored.p_values("bleu", first, [third, second], 10, test)
+    assert again == [[24.0, None], [16.0, None]]
     assert asked == [2]
     for score, reference, samples in (
         ("aer", first, 10),

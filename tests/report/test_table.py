@@ -7,6 +7,7 @@ import pytest
 from attnlab import runs
 from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics import bleu_score as bleu
+from attnlab.metrics.seed_significance import crossed_bootstrap
 from attnlab.metrics.significance import paired_bootstrap
 from attnlab.report import example_stats, render, rows, table
 from attnlab.report.stored_counts import StoredCounts
@@ -48,26 +49,29 @@ def test_best_is_high_bleu_low_aer_and_never_a_speed(sweep):
 
 
 def test_p_values_pool_the_seeds_sentence_by_sentence(sweep):
-    """The marks against a test put together here from the files alone."""
+    """The marks against tests put together here from the files alone."""
     made = tabulate(sweep)
 
     def counts(slug):
-        total = 0
+        seeds = []
         for seed in range(3):
             folder = sweep / slug / str(seed)
             hypotheses = runs.read_lines(folder / runs.HYPOTHESES)
             references = runs.read_lines(folder / runs.REFERENCES)
-            total = total + bleu.statistics(hypotheses, references)
-        return total
+            seeds.append(bleu.statistics(hypotheses, references))
+        return np.stack(seeds)
 
     reference, system = counts("local-p-general"), counts("global-dot")
-    expected = paired_bootstrap(reference, system, bleu.score, samples=1000)
+    expected = crossed_bootstrap(reference, system, bleu.score, samples=1000)
     stats = example_stats.read(rows.group(runs.find(sweep))[0])
-    pooled = example_stats.pooled_texts(stats)
-    assert pooled is not None
-    np.testing.assert_array_equal(pooled[1], system)
-    assert made.lines[0].cells["bleu"].p_value == expected.p_value
-    assert made.lines[0].cells["bleu"].marked and made.lines[0].cells["aer"].marked
+    by_seed = example_stats.texts_by_seed(stats)
+    assert by_seed is not None
+    np.testing.assert_array_equal(by_seed[1], system)
+    cells = made.lines[0].cells
+    alone = paired_bootstrap(reference.sum(0), system.sum(0), bleu.score, samples=1000)
+    assert cells["bleu"].p_value == expected.sentences.p_value == alone.p_value
+    assert cells["bleu"].p_both == pytest.approx(expected.p_value, rel=1e-9)
+    assert cells["bleu"].mark == "†" == cells["aer"].mark
     assert made.lines[2].cells["bleu"].p_value is None  # not tested against itself
     notes = " ".join(made.notes)
     assert "best row of its column (local-p (general))" in notes
@@ -82,16 +86,18 @@ def test_perplexities_are_tested_by_their_sentences(sweep):
 
     def counts(slug):
         files = [sweep / slug / str(seed) / runs.LOSSES for seed in range(3)]
-        return sum(np.loadtxt(path, delimiter="\t") for path in files)
+        return np.stack([np.loadtxt(path, delimiter="\t") for path in files])
 
     def score(totals):
         return np.exp(totals[..., 0] / totals[..., 1])
 
     best = counts("local-p-general")
     for line, slug in zip(made.lines, ("global-dot", "local-m-general"), strict=False):
-        expected = paired_bootstrap(best, counts(slug), score, samples=1000)
-        assert line.cells["perplexity"].p_value == expected.p_value
-        assert line.cells["perplexity"].marked
+        expected = crossed_bootstrap(best, counts(slug), score, samples=1000)
+        cell = line.cells["perplexity"]
+        assert cell.p_value == expected.sentences.p_value
+        assert cell.p_both == pytest.approx(expected.p_value, rel=1e-9)
+        assert cell.mark == "†"
     assert made.lines[2].cells["perplexity"].p_value is None
     printed = render.text(made).splitlines()
     marked = [line.count("†") for line in printed if line.startswith(("glo", "loc"))]
@@ -107,7 +113,7 @@ def test_equal_systems_are_not_marked(tmp_path, sweep):
     made = tabulate(tmp_path)
     assert made.lines[1].cells["bleu"].p_value == 1.0
     assert made.lines[1].cells["perplexity"].p_value == 1.0
-    assert not any(cell.marked for line in made.lines for cell in line.cells.values())
+    assert not any(cell.mark for line in made.lines for cell in line.cells.values())
 
 
 def test_another_baseline_by_name_or_slug(sweep):
@@ -116,7 +122,8 @@ def test_another_baseline_by_name_or_slug(sweep):
     )
     assert by_name == by_slug
     assert by_name.lines[0].cells["bleu"].p_value is None
-    assert by_name.lines[2].cells["bleu"].best and by_name.lines[2].cells["bleu"].marked
+    assert by_name.lines[2].cells["bleu"].best
+    assert by_name.lines[2].cells["bleu"].mark == "†"
     assert "the baseline (global (dot))" in " ".join(by_name.notes)
     with pytest.raises(ValueError, match=r"no row 'local'.*choose global \(dot\), "):
         tabulate(sweep, baseline="local")
@@ -135,7 +142,7 @@ def test_other_sentences_are_never_compared(tmp_path, sweep):
     made = tabulate(root)
     assert made.lines[0].cells["bleu"].p_value is None
     assert made.lines[1].cells["bleu"].p_value is None
-    assert made.lines[0].cells["aer"].marked
+    assert made.lines[0].cells["aer"].mark
     notes = "\n".join(made.notes)
     want = "not tested for want of the same test sentences in every seed"
     for title in ("BLEU", "perplexity"):
@@ -259,11 +266,11 @@ def test_the_legend_says_what_the_numbers_are_before_how_they_were_tested():
 SMALL = Table(
     (Column("bleu", "BLEU", 1, +1), Column("parameters", "parameters", 0, 0)),
     [
-        TableLine("a_b & c", {"bleu": TableCell(20.04, 0.5, 2, p_value=0.01)}),
+        TableLine("a_b & c", {"bleu": TableCell(20.04, 0.5, 2, False, 0.01, 0.02)}),
         TableLine(
             "b",
             {
-                "bleu": TableCell(31.0, 1.25, 2, True),
+                "bleu": TableCell(31.0, 1.25, 2, True, 0.01, 0.2),
                 "parameters": TableCell(1e6, 0, 2),
             },
         ),
@@ -285,7 +292,7 @@ def test_markdown():
     assert re.fullmatch(r"\|:?-+\|-+:\|-+:\|", rule)
     assert lines == [
         "| a\\_b & c | 20.0 ± 0.5 † | — |",
-        "| b | **31.0 ± 1.2** | 1,000,000 |",
+        "| b | **31.0 ± 1.2** ° | 1,000,000 |",
         "| a, seed 3 | failed: $ x | |",
         "",
         "The best of a column is in bold.",
@@ -300,7 +307,7 @@ def test_latex():
     assert lines[2:5] == [r"\toprule", r"& BLEU & parameters \\", r"\midrule"]
     assert lines[5:8] == [
         r"a\_b \& c & 20.0 $\pm$ 0.5\rlap{$^\dagger$} & --- \\",
-        r"b & \textbf{\boldmath 31.0 $\pm$ 1.2} & 1,000,000 \\",
+        r"b & \textbf{\boldmath 31.0 $\pm$ 1.2}\rlap{$^\circ$} & 1,000,000 \\",
         r"a, seed 3 & \multicolumn{2}{l}{\emph{failed: \$ x}} \\",
     ]
     assert lines[8:10] == [r"\bottomrule", r"\end{tabular}"]
@@ -310,7 +317,7 @@ def test_text_lines_up_and_keeps_failures_in_place():
     lines = render.text(SMALL).splitlines()
     assert re.search(r"20\.0 ± 0\.5† +—$", lines[2])
     assert lines[3].index("±") == lines[2].index("±")
-    assert lines[3].split() == ["b", "31.0", "±", "1.2*", "1,000,000"]
+    assert lines[3].split() == ["b", "31.0", "±", "1.2*°", "1,000,000"]
     assert lines[4] == "a, seed 3  failed: $ x"
     assert lines[5] == ""
 

@@ -125,7 +125,7 @@ def _row(
 
 
 def _cell(cell: TableCell, column: Column, runs: int) -> Json:
-    """The printed number and the mean to sort by; p where it was tested.
+    """The printed number and the mean to sort by; mark and p where it was tested.
 
     The number of seeds is there where it is not that of the runs.
     """
@@ -139,7 +139,9 @@ def _cell(cell: TableCell, column: Column, runs: int) -> Json:
     if cell.best:
         content["best"] = True
     if cell.p_value is not None:
-        content |= {"p": float(f"{cell.p_value:.3g}"), "marked": cell.marked}
+        content |= {"p": float(f"{cell.p_value:.3g}"), "mark": cell.mark}
+    if cell.p_both is not None:
+        content["p_both"] = float(f"{cell.p_both:.3g}")
     return content
 
 

@@ -56,10 +56,11 @@ function heading(by, text, number) {
 function cell(row, number) {
   if (!number) return html("td", { class: "number muted" }, "—");
   const text = [number.text];
-  if (number.marked) text.push(html("sup", { title: `p = ${number.p}` }, "†"));
+  if (number.mark) text.push(html("sup", {}, number.mark));
   const title = [
     plural(number.seeds ?? row.runs.length, "seed"),
-    number.p != null ? `p = ${number.p}` : null,
+    number.p_both != null ? `p = ${number.p_both} over seeds and sentences` : null,
+    number.p != null ? `p = ${number.p} over sentences alone` : null,
   ];
   const inside = number.best ? html("strong", {}, text) : text;
   return html(

@@ -191,7 +191,7 @@ def _p_value(comparison: Comparison | None) -> float:
 
 
 def render(name: str, table: Sequence[AlignerRow]) -> str:
-    """A gold set's table, in per cent.
+    """A gold set's table.
 
     Args:
       name: of the gold set.
@@ -205,9 +205,9 @@ def render(name: str, table: Sequence[AlignerRow]) -> str:
     lines = [f"{name:<{width}}{titles}"]
     for row in table:
         rates = (row.every.aer, row.every.precision, row.every.recall)
-        numbers = "".join(f"{100 * rate:>8.1f}" for rate in rates)
+        numbers = "".join(f"{rate:>8.3f}" for rate in rates)
         p = "-" if math.isnan(row.p_value) else f"{row.p_value:.3f}"
-        short = f"{100 * row.short.aer:>10.1f}"
+        short = f"{row.short.aer:>10.3f}"
         lines.append(f"{row.name:<{width}}{numbers}{short}{p:>8}")
     return "\n".join(lines) + "\n"
 

@@ -3,7 +3,7 @@
 from attnlab.task import TaskSpec
 from attnlab.tasks.alignment.plots import draw
 from attnlab.tasks.alignment.settings import AlignmentSettings
-from attnlab.tasks.alignment.task import make_task
+from attnlab.tasks.alignment.task import check_corpus, make_task
 from attnlab.tasks.alignment.trained import loader
 from attnlab.text.parallel_corpora import CORPORA
 
@@ -15,4 +15,5 @@ SPEC = TaskSpec(
     loader=loader,
     plots=draw,
     corpora=CORPORA,  # those of translation, which lists and describes them
+    check=check_corpus,
 )

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attnlab.attention.base import Params
-from attnlab.task import Task
+from attnlab.task import Task, check_stop_on
 from attnlab.tasks.alignment.batches import SHARED, AlignmentBatches, make_side
 from attnlab.tasks.alignment.evaluate import (
     PairAligner,
@@ -143,9 +143,7 @@ def make_task(settings: AlignmentSettings, folder: Path) -> Task:
     counts = count(pairs_ids, source.size, target.size)
     # Nothing is predicted, so that training text can be looked at where there is none.
     dev = (corpus.dev or corpus.train)[: evaluate.dev_sentences]
-    chosen = evaluate.gold or next(iter(corpus.gold), "")
-    # Only a set that is not the one of the table may choose a checkpoint.
-    watched = next((name for name in corpus.gold if name != chosen), "")
+    chosen, watched = _gold_sets(settings, corpus)
 
     def validate(params: Params) -> dict[str, float]:
         scores = score_text(pair_aligner, params, dev)
@@ -176,7 +174,7 @@ def make_task(settings: AlignmentSettings, folder: Path) -> Task:
         batches,
         validate,
         finish,
-        scores=("agreement", "perplexity", *(["aer"] if watched else [])),
+        scores=dev_scores(settings, corpus),
         estimator_state=jnp.zeros((), jnp.int32),
         shared=SHARED,
         notes=corpus.notes,
@@ -192,7 +190,7 @@ def check_corpus(settings: AlignmentSettings, corpus: Corpus) -> None:
 
     Raises:
       ValueError: for text without a pair, or that is ids already, and an unknown gold
-        set.
+        set, and a `train.stop_on` that it has no score for.
     """
     name = corpus.name
     if not corpus.train:
@@ -206,6 +204,27 @@ def check_corpus(settings: AlignmentSettings, corpus: Corpus) -> None:
     if gold not in ("", *corpus.gold):
         choices = ", ".join(map(repr, ["", *corpus.gold]))
         raise ValueError(f"evaluate.gold is {gold!r}; choose {choices}")
+    check_stop_on(settings.train, dev_scores(settings, corpus))
+
+
+def dev_scores(settings: AlignmentSettings, corpus: Corpus) -> tuple[str, ...]:
+    """The scores of the development text, which `train.stop_on` may name.
+
+    Args:
+      settings: of the run.
+      corpus: of the run.
+
+    Returns:
+      Their names, with "aer" where there is a gold set beside that of the table.
+    """
+    _, watched = _gold_sets(settings, corpus)
+    return ("agreement", "perplexity", *(["aer"] if watched else []))
+
+
+def _gold_sets(settings: AlignmentSettings, corpus: Corpus) -> tuple[str, str]:
+    """That of the table, and another that may choose a checkpoint; "" for none."""
+    chosen = settings.evaluate.gold or next(iter(corpus.gold), "")
+    return chosen, next((name for name in corpus.gold if name != chosen), "")
 
 
 def count(

@@ -6,7 +6,7 @@ from attnlab.tasks.captioning.describe import describe
 from attnlab.tasks.captioning.pictures import PICTURES
 from attnlab.tasks.captioning.plots import draw
 from attnlab.tasks.captioning.settings import CaptioningSettings
-from attnlab.tasks.captioning.task import make_task
+from attnlab.tasks.captioning.task import check_annotations, make_task
 from attnlab.tasks.captioning.trained import loader
 
 SPEC = TaskSpec(
@@ -19,4 +19,5 @@ SPEC = TaskSpec(
     corpora=PICTURES,
     catalogue=ENTRIES,
     describe=describe,
+    check=check_annotations,
 )

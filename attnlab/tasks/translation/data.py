@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from attnlab.task import check_stop_on
+from attnlab.tasks.translation.evaluate_strings import SCORES
 from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.text import shards, streaming, vocabularies
 from attnlab.text.batching import (
@@ -25,6 +27,18 @@ LOOKED_AT, MOSTLY = 2000, 0.5  # pairs of a text, and the share that is said
 LONGEST = 1000  # words of a sentence that is translated, whatever training reads
 
 
+def dev_scores(corpus: Corpus) -> tuple[str, ...]:
+    """The scores of the development set, which `train.stop_on` may name.
+
+    Args:
+      corpus: of the run.
+
+    Returns:
+      Their names.
+    """
+    return ("bleu", "perplexity", *(SCORES if corpus.symbols else ()))
+
+
 def check_corpus(settings: TranslationSettings, corpus: Corpus) -> None:
     """Refuse what would else be noticed only after training.
 
@@ -33,9 +47,9 @@ def check_corpus(settings: TranslationSettings, corpus: Corpus) -> None:
       corpus: the corpus that they name.
 
     Raises:
-      ValueError: for an empty split, an unknown gold set, and a sentence to translate
-        or align of so many words that its alignment would take the memory of all
-        others.
+      ValueError: for an empty split, an unknown gold set, a `train.stop_on` that it has
+        no score for, and a sentence to translate or align of so many words that its
+        alignment would take the memory of all others.
     """
     for split in ("train", "dev", "test"):
         if not getattr(corpus, split):
@@ -46,6 +60,7 @@ def check_corpus(settings: TranslationSettings, corpus: Corpus) -> None:
     if gold not in ("", *corpus.gold):
         choices = ", ".join(map(repr, ["", *corpus.gold]))
         raise ValueError(f"evaluate.gold is {gold!r}; choose {choices}")
+    check_stop_on(settings.train, dev_scores(corpus))
     # A single huge line would need a program and memory of its own.
     limit = longest_sentence(settings)
     for name, pairs in {"dev": corpus.dev, "test": corpus.test, **corpus.gold}.items():

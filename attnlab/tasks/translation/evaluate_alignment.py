@@ -232,7 +232,7 @@ def _scores(
 
 
 def render(name: str, scores: Scores) -> str:
-    """A gold set's scores as a table, in per cent.
+    """A gold set's scores as a table.
 
     Args:
       name: of the gold set.
@@ -244,8 +244,8 @@ def render(name: str, scores: Scores) -> str:
     lines = [f"{name:<30}{'AER':>8}{'prec':>8}{'recall':>8}{f'AER <={SHORT}':>10}"]
     for method, (every, short) in scores.items():
         rates = (every.aer, every.precision, every.recall)
-        numbers = "".join(f"{100 * rate:>8.1f}" for rate in rates)
-        lines.append(f"{method:<30}{numbers}{100 * short.aer:>10.1f}")
+        numbers = "".join(f"{rate:>8.3f}" for rate in rates)
+        lines.append(f"{method:<30}{numbers}{short.aer:>10.3f}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,7 @@
 """What the rest of attnlab knows of translation."""
 
 from attnlab.task import TaskSpec
+from attnlab.tasks.translation.data import check_corpus
 from attnlab.tasks.translation.describe import describe
 from attnlab.tasks.translation.plots import draw
 from attnlab.tasks.translation.settings import TranslationSettings
@@ -18,4 +19,5 @@ SPEC = TaskSpec(
     corpora=CORPORA,
     catalogue=ENTRIES,
     describe=describe,
+    check=check_corpus,
 )

@@ -19,6 +19,7 @@ from attnlab.tasks.translation.data import (
     CODECS,
     check_corpus,
     count_targets,
+    dev_scores,
     left_out,
     make_batches,
     make_codecs,
@@ -27,7 +28,6 @@ from attnlab.tasks.translation.data import (
 )
 from attnlab.tasks.translation.evaluate import evaluate_run, score_text
 from attnlab.tasks.translation.evaluate_strings import (
-    SCORES,
     string_counts,
     string_scores,
 )
@@ -174,7 +174,7 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
         batches,
         validate,
         finish,
-        scores=("bleu", "perplexity", *(SCORES if corpus.symbols else ())),
+        scores=dev_scores(corpus),
         estimator_state=initial_estimator_state(),
         notes=[
             *corpus.notes,

@@ -137,7 +137,7 @@ def test_what_is_printed_and_written():
     assert lines[0].split() == ["set", "AER", "prec", "recall", "AER", "<=20", "p"]
     assert len({len(line) for line in lines}) == 1
     reference = next(line for line in lines if line.startswith(REFERENCE))
-    assert reference.split()[3:] == ["33.3", "100.0", "50.0", "33.3", "-"]
+    assert reference.split()[3:] == ["0.333", "1.000", "0.500", "0.333", "-"]
     written = as_tsv({"set": table}, {"forward, eflomal": 1.25}).splitlines()
     assert written[0].split("\t") == [*COLUMNS]
     assert len(written) == len(table) + 1
