@@ -1,0 +1,156 @@
+"""From run folders to what has become of a claim."""
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from attnlab.metrics.registry import METRICS
+from attnlab.metrics.seed_significance import crossed_bootstrap
+from attnlab.report import example_stats
+from attnlab.report.example_stats import ExampleStats, SeedCounts
+from attnlab.report.marks import LEVEL, tested
+from attnlab.report.report import read_rows
+from attnlab.runs import Run
+from experiments.claims.records import Claim
+
+HELD, NOT_HELD, OPEN, MISSING = "held", "not held", "open", "no runs"
+
+
+class Judged(NamedTuple):
+    """What has become of a claim.
+
+    claim: the claim.
+    verdict: HELD or NOT_HELD where the difference is significant over seeds and
+      sentences together, OPEN where it is not or cannot be tested, MISSING.
+    means: of `better` and `worse` over seeds, as the table shows them; None without
+      runs.
+    seeds: how many of each.
+    interval: 95 % of the difference `better - worse` over seeds (Welch's t); None with
+      one seed.
+    p_value: two-sided, over seeds and sentences together, or by Welch's t where no
+      counts are kept by sentence; None where it cannot be tested.
+    why: what a reader has to know, such as which runs are missing.
+    seconds: of the runs, all together.
+    """
+
+    claim: Claim
+    verdict: str
+    means: tuple[float, float] | None = None
+    seeds: tuple[int, int] = (0, 0)
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    why: str = ""
+    seconds: float = 0.0
+
+
+class Sweep:
+    """The rows of a sweep's folder, and what its runs did with each test example.
+
+    Args:
+      folder: of the sweep.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        try:
+            self.rows = {row.name: row for row in read_rows(folder)}
+        except (FileNotFoundError, ValueError):
+            self.rows = {}
+
+    @cache  # noqa: B019 - lives as long as the program
+    def stats(self, name: str) -> ExampleStats:
+        return example_stats.read(self.rows[name])
+
+
+def judge(claims: Sequence[Claim], root: Path) -> list[Judged]:
+    """What the runs say of claims.
+
+    Args:
+      claims: any of them.
+      root: the folder of sweeps, runs/.
+
+    Returns:
+      The verdict of each, with its numbers.
+    """
+    sweeps = {folder: Sweep(root / folder) for folder in {c.folder for c in claims}}
+    return [_judged(claim, sweeps[claim.folder]) for claim in claims]
+
+
+def _judged(claim: Claim, sweep: Sweep) -> Judged:
+    names = (claim.better, claim.worse)
+    lacking = [
+        name
+        for name in names
+        if name not in sweep.rows or not sweep.rows[name].finished
+    ]
+    if lacking:
+        return Judged(claim, MISSING, why=f"no finished run of {' and '.join(lacking)}")
+    finished = [sweep.rows[name].finished for name in names]
+    counts = [_counts(claim, sweep.stats(name)) for name in names]
+    metric = METRICS[claim.score]
+    scores = [
+        _scores(claim, runs, each) for runs, each in zip(finished, counts, strict=True)
+    ]
+    if not all(map(len, scores)):
+        return Judged(claim, OPEN, why=f"the runs have no {metric.title}")
+    first, second = scores
+    difference = float(first.mean() - second.mean())
+    p_value, interval = _over_seeds(first, second)
+    if counts[0] and counts[1] and counts[0][0] == counts[1][0]:
+        _, score = tested(claim.score)
+        both = crossed_bootstrap(counts[0][1], counts[1][1], score).p_value
+        p_value = None if math.isnan(both) else both
+    verdict = OPEN
+    if p_value is not None and p_value < LEVEL:
+        verdict = HELD if metric.better * difference > 0 else NOT_HELD
+    return Judged(
+        claim,
+        verdict,
+        (float(first.mean()), float(second.mean())),
+        (len(first), len(second)),
+        interval,
+        p_value,
+        "" if p_value is not None else "one seed, so that it cannot be tested",
+        sum(float(run.result["seconds"]) for runs in finished for run in runs),
+    )
+
+
+def _counts(claim: Claim, stats: ExampleStats) -> SeedCounts | None:
+    """What rows must share, and the counts [seeds, N, K] of the examples asked for."""
+    gather, _ = tested(claim.score)
+    gathered = gather(stats)
+    if gathered is None or not claim.at_least:
+        return gathered
+    shared, counts = gathered
+    texts = next(text for text in stats.texts if text)
+    long = np.array(texts.lengths) >= claim.at_least
+    return shared, counts[:, long]
+
+
+def _scores(claim: Claim, runs: Sequence[Run], counts: SeedCounts | None) -> np.ndarray:
+    """The score of each seed as the table shows it; empty where there is none."""
+    scale = METRICS[claim.score].scale
+    if claim.at_least:
+        _, score = tested(claim.score)
+        return scale * score(counts[1].sum(axis=1)) if counts else np.zeros(0)
+    values = [run.result.get(claim.score) for run in runs]
+    return scale * np.array([value for value in values if value is not None], float)
+
+
+def _over_seeds(
+    first: np.ndarray, second: np.ndarray
+) -> tuple[float | None, tuple[float, float] | None]:
+    """p and the 95 % interval of the difference by Welch's t; None with one seed."""
+    if min(len(first), len(second)) < 2:
+        return None, None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        test = stats.ttest_ind(first, second, equal_var=False)
+    if not math.isfinite(test.pvalue):  # seeds that are all alike
+        return None, None
+    low, high = test.confidence_interval(0.95)
+    return float(test.pvalue), (float(low), float(high))

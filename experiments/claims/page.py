@@ -1,0 +1,133 @@
+"""The claims as a table: for a terminal, and as a page of Markdown."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from attnlab.metrics.registry import METRICS
+from experiments.claims.judge import MISSING, Judged
+from experiments.claims.records import Claim
+
+HEAD = "<!-- written by python -m experiments.claims --write; do not edit -->"
+COLUMNS = ("claim", "by", "score", "paper", "here", "difference", "p", "seeds")
+COLUMNS += ("seconds", "verdict")
+RIGHT = ("left",) * 3 + ("right",) * 6 + ("left",)
+
+
+def as_text(judged: Sequence[Judged], root: Path) -> str:
+    """The table of a terminal, and how missing runs are made.
+
+    Args:
+      judged: the claims.
+      root: the folder of sweeps.
+
+    Returns:
+      Lines.
+    """
+    rows = [[each.claim.key, *_cells(each)] for each in judged]
+    parts = [tabulate(rows, COLUMNS, colalign=RIGHT, disable_numparse=True)]
+    missing = _missing(judged)
+    if missing:
+        parts.append("To make the runs that are missing:")
+        parts += [f"    {_sweep(config, root)}" for config in missing]
+    parts.append(_summary(judged))
+    return "\n".join(parts)
+
+
+def page(judged: Sequence[Judged], root: Path) -> str:
+    """docs/claims.md.
+
+    Args:
+      judged: the claims.
+      root: the folder of sweeps.
+
+    Returns:
+      Markdown.
+    """
+    rows = [[each.claim.says, *_cells(each)] for each in judged]
+    table = tabulate(rows, COLUMNS, tablefmt="github", disable_numparse=True)
+    lines = [HEAD, "# What the papers claim", "", _summary(judged), ""]
+    lines += [
+        "*Held* and *not held* are differences that are significant at p < 0.05 over\n"
+        "seeds and test sentences together; elsewhere a claim is *open*. Numbers are\n"
+        "means over seeds, the row that the claim prefers first; the difference has\n"
+        "its 95 % interval over seeds (Welch's t). The papers' are of their own data.",
+        "",
+        table,
+        "",
+        "## The rows",
+        "",
+    ]
+    lines += [f"- *{each.claim.says}* {_rows(each.claim)}" for each in judged]
+    missing = _missing(judged)
+    if missing:
+        lines += ["", "## Runs that are missing", ""]
+        lines += [f"    {_sweep(config, root)}" for config in missing]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(each: Judged) -> list[str]:
+    claim, metric = each.claim, METRICS[each.claim.score]
+    digits = metric.digits
+    long = f", {claim.at_least} words and more" if claim.at_least else ""
+    here = difference = ""
+    if each.means is not None:
+        first, second = each.means
+        here = f"{first:.{digits}f} : {second:.{digits}f}"
+        difference = f"{first - second:+.{digits}f}"
+        if each.interval:
+            low, high = each.interval
+            difference += f" ({low:+.{digits}f} to {high:+.{digits}f})"
+    return [
+        claim.paper,
+        metric.title + long,
+        claim.theirs,
+        here,
+        difference,
+        "" if each.p_value is None else f"{each.p_value:.3f}",
+        f"{each.seeds[0]} : {each.seeds[1]}" if each.means else "",
+        f"{each.seconds:.0f}" if each.means else "",
+        each.verdict + (f" ({each.why})" if each.why else ""),
+    ]
+
+
+def _rows(claim: Claim) -> str:
+    file = claim.config.partition(":")[0]
+    return (
+        f"`{claim.better}` against `{claim.worse}` of "
+        f"[{file}](../configs/ablations/{file}.py)"
+    )
+
+
+def _missing(judged: Sequence[Judged]) -> list[str]:
+    """The sweeps that would answer what has no runs."""
+    configs = [each.claim.config for each in judged if each.verdict == MISSING]
+    return list(dict.fromkeys(configs))
+
+
+def _sweep(config: str, root: Path) -> str:
+    return " ".join(sweep_command(config, root))
+
+
+def sweep_command(config: str, root: Path) -> list[str]:
+    """The command line that makes the runs of a claim.
+
+    Args:
+      config: of the claim.
+      root: the folder of sweeps.
+
+    Returns:
+      Its words.
+    """
+    name, _, argument = config.partition(":")
+    file = f"configs/ablations/{name}.py" + (f":{argument}" if argument else "")
+    folder = root / config.replace(":", "-")
+    words = ["python", "-m", "experiments.sweep"]
+    return [*words, f"--config={file}", f"--workdir={folder}"]
+
+
+def _summary(judged: Sequence[Judged]) -> str:
+    verdicts = [each.verdict for each in judged]
+    counts = [f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts)]
+    return f"{len(judged)} claims: {', '.join(counts)}."

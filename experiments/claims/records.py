@@ -1,0 +1,312 @@
+"""What the papers claim, a record a claim: two rows of a sweep, and a score.
+
+To add one: a Claim in CLAIMS, whose rows a file of `configs/ablations` has.
+"""
+
+from typing import NamedTuple
+
+
+class Claim(NamedTuple):
+    """`better` beats `worse` in a score.
+
+    key: what it is called on the command line.
+    paper: who claims it, and where.
+    says: the claim, in our words.
+    config: the sweep, `configs/ablations/<config>.py`, with its argument after ":".
+    better, worse: rows of the sweep.
+    score: a score of the table (`attnlab.metrics.registry`).
+    theirs: the paper's numbers, `better` first; "" where it has none for these rows.
+    at_least: the score is of test sentences of at least so many words; 0: of all.
+    quick: its sweep takes minutes on a laptop and needs no corpus.
+    """
+
+    key: str
+    paper: str
+    says: str
+    config: str
+    better: str
+    worse: str
+    score: str
+    theirs: str = ""
+    at_least: int = 0
+    quick: bool = False
+
+    @property
+    def folder(self) -> str:
+        """The sweep's folder, as the documents have it: runs/<folder>."""
+        return self.config.replace(":", "-")
+
+
+BAHDANAU = "Bahdanau et al. 2015"
+LUONG = "Luong et al. 2015"
+XU = "Xu et al. 2015"
+DENG = "Deng et al. 2018"
+GRAVES = "Graves et al. 2014"
+HERMANN = "Hermann et al. 2015"
+SUKHBAATAR = "Sukhbaatar et al. 2015"
+WU = "Wu et al. 2018"
+WU_2019 = "Wu and Cotterell 2019"
+STRINGS = {"": "nettalk", ":cmudict": "cmudict", ":sigmorphon-german": "inflection"}
+
+CLAIMS = (
+    Claim(
+        "long-sentences",
+        f"{BAHDANAU}, figure 2",
+        "Where sentences are long, attention translates better than a fixed context.",
+        "synthetic",
+        "global (general)",
+        "none",
+        "bleu",
+        at_least=12,
+        quick=True,
+    ),
+    Claim(
+        "attention",
+        f"{BAHDANAU}, table 1",
+        "Attention translates better than a fixed context.",
+        "hansards",
+        "bahdanau2014",
+        "none",
+        "bleu",
+        "26.75 : 17.82",
+    ),
+    Claim(
+        "alignment",
+        f"{BAHDANAU}, section 5.2",
+        "Attention aligns words as people do, without being told (the row without "
+        "attention has no links).",
+        "synthetic",
+        "bahdanau2014",
+        "none",
+        "aer",
+        quick=True,
+    ),
+    Claim(
+        "general-location",
+        f"{LUONG}, table 4",
+        "Scores that look at the source translate better than location-based ones.",
+        "synthetic",
+        "global (general)",
+        "global (location)",
+        "perplexity",
+        "6.1 : 6.4",
+        quick=True,
+    ),
+    Claim(
+        "local-p-location-aer",
+        f"{LUONG}, table 6",
+        "Local windows align better than location-based scores over all of the source.",
+        "synthetic",
+        "local-p (general)",
+        "global (location)",
+        "aer",
+        "0.36 : 0.39",
+        quick=True,
+    ),
+    Claim(
+        "local-p-global",
+        f"{LUONG}, table 4",
+        "Predicted local windows translate better than all of the source.",
+        "synthetic",
+        "local-p (general)",
+        "global (general)",
+        "perplexity",
+        "5.9 : 6.1",
+        quick=True,
+    ),
+    Claim(
+        "local-p-local-m",
+        f"{LUONG}, table 4",
+        "Predicted windows translate better than windows that walk with the target.",
+        "synthetic",
+        "local-p (general)",
+        "local-m (general)",
+        "perplexity",
+        "5.9 : 6.2",
+        quick=True,
+    ),
+    Claim(
+        "local-m-local-p-aer",
+        f"{LUONG}, table 6",
+        "Windows that walk with the target align better than predicted ones.",
+        "hansards",
+        "local-m (general)",
+        "local-p (general)",
+        "aer",
+        "0.34 : 0.36",
+    ),
+    Claim(
+        "hard-soft-pictures",
+        f"{XU}, table 1",
+        "Hard attention captions better than soft attention.",
+        "xu2015",
+        "xu2015-hard",
+        "soft",
+        "bleu",
+        "21.3 : 19.5",
+    ),
+    Claim(
+        "doubly-stochastic",
+        f"{XU}, section 4.2.1",
+        "Asking that every place is looked at once makes captions better.",
+        "xu2015",
+        "soft, doubly stochastic",
+        "soft",
+        "bleu",
+    ),
+    Claim(
+        "marginal-soft",
+        f"{DENG}, table 1",
+        "The exact marginal predicts better than soft attention.",
+        "deng2018",
+        "exact marginal",
+        "soft",
+        "perplexity",
+        "6.34 : 7.17",
+    ),
+    Claim(
+        "soft-hard",
+        f"{DENG}, table 1",
+        "Soft attention predicts better than a bound on hard attention.",
+        "deng2018",
+        "soft",
+        "hard, enumerated",
+        "perplexity",
+        "7.17 : 7.37",
+    ),
+    Claim(
+        "elbo-soft",
+        f"{DENG}, table 1",
+        "Variational attention predicts better than soft attention.",
+        "deng2018",
+        "elbo, enumerated",
+        "soft",
+        "perplexity",
+        "6.08 : 7.17",
+    ),
+    Claim(
+        "top-k-soft",
+        "Shankar et al. 2018",
+        "A joint distribution over the best few places predicts better than soft "
+        "attention.",
+        "deng2018",
+        "top-5 joint",
+        "soft",
+        "perplexity",
+    ),
+    Claim(
+        "ntm-lstm",
+        f"{GRAVES}, figure 3",
+        "A machine with a memory copies sequences better than an LSTM.",
+        "graves2014",
+        "NTM, LSTM",
+        "LSTM",
+        "bits_per_item",
+    ),
+    Claim(
+        "attentive-lstm",
+        f"{HERMANN}, table 5",
+        "The attentive reader answers better than a deep LSTM.",
+        "hermann2015",
+        "attentive",
+        "deep LSTM",
+        "accuracy",
+        "63.0 : 57.0",
+    ),
+    Claim(
+        "impatient-attentive",
+        f"{HERMANN}, table 5",
+        "Reading the passage again at every word of the question answers better.",
+        "hermann2015",
+        "impatient",
+        "attentive",
+        "accuracy",
+        "63.8 : 63.0",
+    ),
+    Claim(
+        "attention-sum",
+        "Kadlec et al. 2016, table 4",
+        "Summing the attention on each candidate answers better than the attentive "
+        "reader.",
+        "hermann2015",
+        "attention sum (Kadlec)",
+        "attentive",
+        "accuracy",
+        "69.5 : 63.0",
+    ),
+    Claim(
+        "hops",
+        f"{SUKHBAATAR}, table 1",
+        "Three reads of the memory answer better than one.",
+        "sukhbaatar2015",
+        "PE LS RN",
+        "1 hop",
+        "accuracy",
+        "86.1 : 74.2",
+    ),
+    Claim(
+        "position-encoding",
+        f"{SUKHBAATAR}, table 1",
+        "Position encoding answers better than a bag of words.",
+        "sukhbaatar2015",
+        "PE",
+        "bag of words",
+        "accuracy",
+        "79.7 : 74.9",
+    ),
+    Claim(
+        "linear-start",
+        f"{SUKHBAATAR}, table 1",
+        "A linear start answers better.",
+        "sukhbaatar2015",
+        "PE LS",
+        "PE",
+        "accuracy",
+        "83.7 : 79.7",
+    ),
+    Claim(
+        "masking",
+        "ilivans/tf-rnn-attention",
+        "Attention that leaves padding out classifies better than one that does not.",
+        "imdb",
+        "attention, masked",
+        "attention, compat",
+        "accuracy",
+    ),
+    Claim(
+        "attention-mean",
+        "Yang et al. 2016, table 2",
+        "Attention pooling classifies better than the mean of the states.",
+        "imdb",
+        "attention, masked",
+        "mean",
+        "accuracy",
+        "49.4 : 47.8",
+    ),
+    *(
+        claim
+        for corpus, what in STRINGS.items()
+        for claim in (
+            Claim(
+                f"exact-hard-soft-{what}",
+                WU,
+                "Exact hard attention makes fewer errors than soft attention: "
+                f"{what.replace('-', ' ')}.",
+                f"transduction{corpus}",
+                "hard, exact marginal",
+                "soft, global",
+                "error_rate",
+            ),
+            Claim(
+                f"monotonic-{what}",
+                WU_2019,
+                "Hard attention that never goes back makes fewer errors than one that "
+                f"may: {what.replace('-', ' ')}.",
+                f"transduction{corpus}",
+                "chain, monotonic",
+                "chain, jumps",
+                "error_rate",
+            ),
+        )
+    ),
+)

@@ -1,0 +1,160 @@
+"""Claims: that their rows exist, and that verdicts follow from the runs."""
+
+import importlib
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from attnlab import runs
+from attnlab.metrics import bleu_score
+from attnlab.metrics.registry import METRICS
+from attnlab.report import example_stats, marks
+from attnlab.report.report import read_rows
+from attnlab.sweep import rows
+from experiments.claims import __main__ as program
+from experiments.claims.judge import HELD, MISSING, NOT_HELD, OPEN, judge
+from experiments.claims.page import HEAD, sweep_command
+from experiments.claims.records import CLAIMS, Claim
+from tests.report.conftest import sentences, write_run, write_sweep
+
+GOOD, BAD = "local-p (general)", "global (dot)"
+
+
+def claim(better=GOOD, worse=BAD, score="bleu", **more) -> Claim:
+    return Claim(
+        "key", "Somebody 2015", "It is so.", "sweep", better, worse, score, **more
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Three rows of three seeds, of which GOOD is far better than BAD."""
+    root = tmp_path_factory.mktemp("claims")
+    write_sweep(root / "sweep")
+    return root
+
+
+@pytest.mark.parametrize("config", sorted({claim.config for claim in CLAIMS}))
+def test_a_claim_names_rows_of_its_sweep(config):
+    name, _, argument = config.partition(":")
+    module = importlib.import_module(f"configs.ablations.{name}")
+    specs = rows.plan(module.get_config(*filter(None, [argument])), module.sweep)
+    known = {spec.row for spec in specs}
+    for each in CLAIMS:
+        if each.config == config:
+            assert {each.better, each.worse} <= known, each.key
+            assert METRICS[each.score].better, each.key
+
+
+def test_claims_have_names_of_their_own():
+    keys = [each.key for each in CLAIMS]
+    assert len(set(keys)) == len(keys)
+    for each in CLAIMS:
+        assert not each.at_least or each.score == "bleu"  # lengths are those of texts
+
+
+@pytest.mark.parametrize("score", ["bleu", "aer", "perplexity"])
+def test_a_difference_of_all_seeds_and_sentences_decides(root, score):
+    (held,) = judge([claim(score=score)], root)
+    (turned,) = judge([claim(BAD, GOOD, score)], root)
+    assert (held.verdict, turned.verdict) == (HELD, NOT_HELD)
+    assert held.p_value < 0.05 and held.seeds == (3, 3)
+    assert held.seconds == pytest.approx(6 * 91.5)
+    values = [
+        [run.result[score] for run in row.finished]
+        for name in (GOOD, BAD)
+        for row in read_rows(root / "sweep")
+        if row.name == name
+    ]
+    np.testing.assert_allclose(held.means, np.mean(values, axis=1))
+    test = stats.ttest_ind(*values, equal_var=False)
+    np.testing.assert_allclose(held.interval, test.confidence_interval(0.95))
+    assert turned.interval == pytest.approx([-held.interval[1], -held.interval[0]])
+
+
+def test_a_row_is_no_better_than_its_copy(tmp_path):
+    pairs = sentences(60)
+    for name in ("one", "two"):
+        for seed in range(3):
+            write_run(tmp_path / "sweep", name, seed, 0, pairs)
+    (judged,) = judge([claim("one", "two")], tmp_path)
+    assert judged.verdict == OPEN and judged.p_value > 0.5
+
+
+def test_one_seed_leaves_a_claim_open(tmp_path):
+    write_sweep(tmp_path / "sweep", seeds=1)
+    (judged,) = judge([claim()], tmp_path)
+    assert judged.verdict == OPEN and judged.p_value is None
+    assert "one seed" in judged.why and judged.interval is None
+
+
+def test_a_claim_on_long_sentences_counts_those_alone(root):
+    (judged,) = judge([claim(at_least=9)], root)
+    for row in read_rows(root / "sweep"):
+        if row.name == GOOD:
+            scores = []
+            for text in example_stats.read(row).texts:
+                long = [n for n, length in enumerate(text.lengths) if length >= 9]
+                assert 0 < len(long) < len(text.lengths)
+                total = sum(text.counts[n] for n in long)
+                scores.append(float(bleu_score.score(total)))
+            assert judged.means[0] == pytest.approx(np.mean(scores))
+
+
+def test_a_score_without_counts_is_tested_over_seeds(tmp_path):
+    """By Welch's t, as nothing is known of single sequences."""
+    pairs, values = sentences(20), {"one": (0.1, 0.11, 0.12), "two": (0.3, 0.31, 0.5)}
+    for name, bits in values.items():
+        for seed, value in enumerate(bits):
+            more = {"bits_per_item": value}
+            write_run(tmp_path / "sweep", name, seed, 0, pairs, result=more)
+    gather, _ = marks.tested("bits_per_item")
+    (judged,) = judge([claim("one", "two", "bits_per_item")], tmp_path)
+    row = read_rows(tmp_path / "sweep")[0]
+    assert gather(example_stats.read(row)) is None
+    expected = stats.ttest_ind(*values.values(), equal_var=False).pvalue
+    assert judged.p_value == pytest.approx(expected)
+
+
+def test_runs_that_are_missing_are_named_with_their_sweep(tmp_path, capsys, root):
+    write_run(tmp_path / "sweep", GOOD, 0, 0, sentences(5))
+    write_run(tmp_path / "sweep", BAD, 0, 1, [], state="unfinished")
+    (judged,) = judge([claim()], tmp_path)
+    assert judged.verdict == MISSING and judged.why.endswith(BAD)
+    assert program.main(["--only=graves", f"--runs={root}"]) == 0
+    said = capsys.readouterr().out
+    command = " ".join(sweep_command("graves2014", root))
+    assert command in said and "1 no runs" in said
+
+
+def test_the_page_is_written_and_nothing_else_is_replaced(tmp_path, capsys):
+    page = tmp_path / "claims.md"
+    asked = ["--only=Luong", f"--runs={tmp_path}", f"--write={page}"]
+    assert program.main(asked) == 0 and program.main(asked) == 0
+    text = page.read_text()
+    assert text.startswith(HEAD) and "6.1 : 6.4" in text
+    page.write_text("mine\n")
+    assert program.main(asked) == 2
+    assert "no page of claims" in capsys.readouterr().err
+    assert page.read_text() == "mine\n"
+
+
+def test_a_claim_that_is_not_there_is_said(capsys):
+    assert program.main(["--only=Vaswani"]) == 2
+    assert "choose long-sentences" in capsys.readouterr().err
+
+
+def test_quick_trains_what_is_quick_and_ends_with_its_failure(monkeypatch, tmp_path):
+    begun = []
+
+    def fake(words, **more):
+        begun.append(words)
+        return type("Done", (), {"returncode": 3})
+
+    monkeypatch.setattr(program.subprocess, "run", fake)
+    assert program.main(["--quick", f"--runs={tmp_path}"]) == 3
+    (words,) = begun
+    assert words[1:3] == ["-m", "experiments.sweep"]
+    assert f"--workdir={tmp_path / 'synthetic'}" in words
+    assert not (tmp_path / "synthetic" / runs.CONFIG).exists()
