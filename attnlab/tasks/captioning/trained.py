@@ -12,6 +12,7 @@ from attnlab import arguments
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.nn.init_params import init_params
+from attnlab.report.pictured import Pictured
 from attnlab.runs.files import read_bytes
 from attnlab.settings import MOST_FEW
 from attnlab.task import Loader
@@ -38,7 +39,7 @@ Image = np.ndarray | str | Path | Captioned
 
 
 @dataclass(frozen=True)
-class ImageCaption:
+class ImageCaption(Pictured):
     """A caption of a picture.
 
     Attributes:
@@ -59,7 +60,7 @@ class ImageCaption:
     def __str__(self) -> str:
         return " ".join(self.words)
 
-    def plot(self, title: str = "") -> "Figure":
+    def figure(self, title: str = "") -> "Figure":
         """The picture, and a panel a word, bright where the word looked.
 
         Args:

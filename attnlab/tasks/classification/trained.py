@@ -16,6 +16,7 @@ import numpy as np
 from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
+from attnlab.report.pictured import Pictured
 from attnlab.report.shaded import ShadedText, shade, shaded
 from attnlab.task import Loader
 from attnlab.tasks.classification.corpora import TOKENIZERS
@@ -33,7 +34,7 @@ Text = str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(Pictured):
     """What a classifier makes of a text.
 
     Attributes:
@@ -56,7 +57,7 @@ class Classification:
         """ "positive (0.98)"."""
         return f"{self.label} ({self.probabilities[self.label]:.2f})"
 
-    def plot(self, title: str = "") -> "Figure":
+    def figure(self, title: str = "") -> "Figure":
         """The text with its words shaded by weight.
 
         Args:

@@ -10,6 +10,7 @@ import numpy as np
 
 from attnlab import arguments
 from attnlab.attention.base import Params
+from attnlab.report.pictured import Pictured
 from attnlab.task import Loader
 from attnlab.tasks.cloze.batches import encode
 from attnlab.tasks.cloze.evaluate import ClozeEvaluator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ClozeAnswer:
+class ClozeAnswer(Pictured):
     """An answer to a question on a passage.
 
     Attributes:
@@ -48,7 +49,7 @@ class ClozeAnswer:
         probability = self.scores.get(self.entity, 0.0)
         return f"<ClozeAnswer {self.entity or 'no entity'}, p = {probability:.3f}>"
 
-    def plot(self, title: str = "") -> "Figure":
+    def figure(self, title: str = "") -> "Figure":
         """The passage, each word the redder the heavier its weight in the last look.
 
         Args:

@@ -60,7 +60,7 @@ def test_a_given_caption_is_aligned(captioner):
 
 def test_a_caption_is_drawn_with_a_panel_a_word(captioner):
     caption = captioner.align(captioner.pictures.test[0], "a two above a one")
-    figure = caption.plot("mine")
+    figure = caption.figure("mine")
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["", "a", "two", "above", "a", "one"]
 
