@@ -3,6 +3,7 @@
     runs/<sweep>/<row-slug>/<seed>/
       config.json       resolved settings, with "row", "slug", "seed" and "order"
       texts.json        digests of the files that it was begun with
+      classes.json      names of the classes that a classifier tells apart
       environment.json  commit, versions, platform, device
       metrics.jsonl     {"step": n, "kind": "train", ...} a line; also dev and test
       files.sha256      digests of what a finished run has left, and of vocabularies
@@ -44,6 +45,7 @@ from attnlab.runs.example_counts import (
 from attnlab.runs.files import (
     ALIGNMENTS,
     CHECKPOINTS,
+    CLASSES,
     CONFIG,
     ENVIRONMENT,
     ERROR,
@@ -102,6 +104,7 @@ from attnlab.runs.progress import (
 __all__ = [
     "ALIGNMENTS",
     "CHECKPOINTS",
+    "CLASSES",
     "COMPILING",
     "CONFIG",
     "ENVIRONMENT",

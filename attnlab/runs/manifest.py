@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from attnlab.runs.files import (
+    CLASSES,
     CONFIG,
     ENVIRONMENT,
     HYPOTHESES,
@@ -35,7 +36,7 @@ DAMAGED = "damaged"  # a folder in the run's, with what was found to be so
 LINE = re.compile(r"([0-9a-f]{64}) \*([^/\n]+)")
 # What stays once a run has finished. Logs grow on, checkpoints have their manifests.
 ENDINGS = (".npz", ".tsv", ".codec", ".vocabulary")
-NAMES = (CONFIG, TEXTS, ENVIRONMENT, METRICS, SOURCES, REFERENCES, HYPOTHESES)
+NAMES = (CLASSES, CONFIG, TEXTS, ENVIRONMENT, METRICS, SOURCES, REFERENCES, HYPOTHESES)
 
 
 def digest(content: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from attnlab.runs.files import (
     ALIGNMENTS,
     CHECKPOINTS,
+    CLASSES,
     CONFIG,
     ENVIRONMENT,
     ERROR,
@@ -30,7 +31,16 @@ from attnlab.runs.progress import PROGRESS
 
 # The files of a run; a task's vocabularies have names of their own before these ends.
 NAMES = {
-    *(ALIGNMENTS, CONFIG, ENVIRONMENT, ERROR, EXAMPLES, EXAMPLE_COUNTS, HYPOTHESES),
+    *(
+        ALIGNMENTS,
+        CLASSES,
+        CONFIG,
+        ENVIRONMENT,
+        ERROR,
+        EXAMPLES,
+        EXAMPLE_COUNTS,
+        HYPOTHESES,
+    ),
     *(LOG, LOSSES, MANIFEST, METRICS, PROGRESS, REFERENCES, RESULT, SOURCES, TEXTS),
 }
 VOCABULARIES = (".codec", ".vocabulary")
