@@ -14,6 +14,7 @@ from attnlab.report.pictured import Pictured
 from attnlab.task import Loader
 from attnlab.tasks.cloze.batches import encode
 from attnlab.tasks.cloze.evaluate import ClozeEvaluator
+from attnlab.tasks.cloze.json_questions import with_entities
 from attnlab.tasks.cloze.model import Reader
 from attnlab.tasks.cloze.plots import ClozeWeights, passages
 from attnlab.tasks.cloze.questions import PLACEHOLDER, Cloze, ClozeQuestion
@@ -37,6 +38,7 @@ class ClozeAnswer(Pictured):
       query: its T words.
       weights: [N, S], the looks at the passage: one, or one a word of the query, or
         none without attention.
+      names: of entities, where they are known; a figure shows them.
     """
 
     entity: str
@@ -44,10 +46,16 @@ class ClozeAnswer(Pictured):
     passage: tuple[str, ...]
     query: tuple[str, ...]
     weights: np.ndarray
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         probability = self.scores.get(self.entity, 0.0)
-        return f"<ClozeAnswer {self.entity or 'no entity'}, p = {probability:.3f}>"
+        return f"<ClozeAnswer {self.name or 'no entity'}, p = {probability:.3f}>"
+
+    @property
+    def name(self) -> str:
+        """What the answer is called: the candidate, or the entity itself."""
+        return self.names.get(self.entity, self.entity)
 
     def figure(self, title: str = "") -> "Figure":
         """The passage, each word the redder the heavier its weight in the last look.
@@ -63,7 +71,11 @@ class ClozeAnswer(Pictured):
         """
         if not len(self.weights):
             raise ValueError("a reader without attention has no weights to plot")
-        look = ClozeWeights(self.passage, self.query, "", self.entity, self.weights[-1])
+        passage, query = (
+            tuple(self.names.get(word, word) for word in words)
+            for words in (self.passage, self.query)
+        )
+        look = ClozeWeights(passage, query, "", self.name, self.weights[-1])
         return passages({title: look})
 
 
@@ -96,13 +108,18 @@ class TrainedReader:
         return f"<{name}, step {self.step}, {self.folder}>"
 
     def answer(
-        self, passage: str | Sequence[str], query: str | Sequence[str]
+        self,
+        passage: str | Sequence[str],
+        query: str | Sequence[str],
+        candidates: Sequence[str] | None = None,
     ) -> ClozeAnswer:
         """Which entity of the passage the query's placeholder stands for.
 
         Args:
           passage: text, split at blanks, or words; names are @entity0, @entity1, ...
           query: likewise, with @placeholder for one of the names.
+          candidates: the names, where both are texts as they were written; see
+            `attnlab.tasks.cloze.json_questions`.
 
         Returns:
           The answer, the probabilities of all entities, and the attention weights.
@@ -111,12 +128,25 @@ class TrainedReader:
           ValueError: for what is no text, where there is no entity or no placeholder,
             and where there are more entities than the model has slots for.
         """
-        words = _words(arguments.words("passage", passage))
-        asked = _words(arguments.words("query", query))
+        if candidates is None:
+            known: Mapping[str, str] = {}
+            words = _words(arguments.words("passage", passage))
+            asked = _words(arguments.words("query", query))
+        else:
+            texts = [
+                arguments.text("passage", passage),
+                arguments.text("query", query),
+            ]
+            given = arguments.several("candidates", candidates, "a list of names")
+            given = [arguments.text("candidates", name) for name in given]
+            (words, asked), known = with_entities(texts, given)
         question = ClozeQuestion("", words, asked, "")
         names, slots = question.entities, self.names.slots
         if not question.candidates:
-            raise ValueError("the passage has no entity such as @entity0")
+            kind = "none of the candidates" if candidates else "no entity such as"
+            raise ValueError(
+                f"the passage has {kind} {', '.join(candidates or ['@entity0'])}"
+            )
         if PLACEHOLDER not in asked:
             raise ValueError(f"the query has no {PLACEHOLDER}: {' '.join(asked)!r}")
         if len(names) > slots:
@@ -134,6 +164,7 @@ class TrainedReader:
             words,
             asked,
             answer.weights,
+            known,
         )
 
 
