@@ -104,29 +104,33 @@ class TrainedCaptioner:
 
     def caption(
         self, images: Image | Sequence[Image], *, beams: int | None = None
-    ) -> list[ImageCaption]:
-        """The best caption of each picture.
+    ) -> ImageCaption | list[ImageCaption]:
+        """The best caption of a picture, or of several.
 
         Args:
-          images: one or several: files, arrays, [N, H, W, colors] too, or pictures of
-            `pictures`. Files are scaled to the model's size; arrays have to have it.
+          images: a file, an array or a picture of `pictures`; or a list of them, or an
+            array [N, H, W, colors]. Files are scaled to the model's size; arrays have
+            to have it.
           beams: hypotheses of the search; those of the settings where not given.
 
         Returns:
-          A caption for each, with its alignment.
+          The caption of a picture with its alignment, or the list of those of several.
 
         Raises:
           FileNotFoundError: for a file that is not there.
           ValueError: for a file that cannot be read, an array of another shape, what is
             no picture, and beams that are not from 1 to 1,000.
         """
-        items = [self._item(image) for image in _several(images)]
+        several = _several(images)
+        given = [images] if several is None else several
+        items = [self._item(image) for image in given]
         search = search_of(self.settings.evaluate)
         if beams is not None:
             most = arguments.whole("beams", beams, 1, MOST_FEW)
             search = search._replace(beams=most)
         described = self.captioner.describe(self.params, items, search)
-        return [self._caption(*pair) for pair in zip(items, described, strict=True)]
+        captions = [self._caption(*pair) for pair in zip(items, described, strict=True)]
+        return captions[0] if several is None else captions
 
     def align(self, image: Image, caption: str) -> ImageCaption:
         """Where the words of a given caption look.
@@ -178,13 +182,14 @@ class TrainedCaptioner:
         return item
 
 
-def _several(images: Image | Sequence[Image]) -> Sequence[Image]:
+def _several(images: Image | Sequence[Image]) -> Sequence[Image] | None:
+    """The pictures of a list; None where it is one picture."""
     if isinstance(images, np.ndarray):
         # Four axes are several pictures, [N, H, W, colors].
-        return list(images) if images.ndim == 4 else [images]
+        return list(images) if images.ndim == 4 else None
     # A Captioned is a tuple, and one picture.
     if isinstance(images, str | Path | Captioned):
-        return [images]
+        return None
     return arguments.several("images", images, "a picture or a list of pictures")
 
 
