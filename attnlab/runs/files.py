@@ -19,6 +19,7 @@ Record = dict[str, Json]  # a JSON object
 Place = str | os.PathLike[str]
 
 CONFIG = "config.json"
+CORPUS = "corpus.json"
 ENVIRONMENT = "environment.json"
 METRICS = "metrics.jsonl"
 RESULT = "result.json"
@@ -28,7 +29,6 @@ SOURCES = "sources.txt"
 REFERENCES = "references.txt"
 HYPOTHESES = "hypotheses.txt"
 LOSSES = "losses.tsv"
-CLASSES = "classes.json"
 CHECKPOINTS = "checkpoints"
 EXAMPLE_COUNTS = "tallies.npz"
 EXAMPLES = "examples.npz"

@@ -9,8 +9,8 @@ from pathlib import Path
 from attnlab.runs.files import (
     ALIGNMENTS,
     CHECKPOINTS,
-    CLASSES,
     CONFIG,
+    CORPUS,
     ENVIRONMENT,
     ERROR,
     EXAMPLE_COUNTS,
@@ -33,8 +33,8 @@ from attnlab.runs.progress import PROGRESS
 NAMES = {
     *(
         ALIGNMENTS,
-        CLASSES,
         CONFIG,
+        CORPUS,
         ENVIRONMENT,
         ERROR,
         EXAMPLES,

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnlab import arguments
+from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.nn.init_params import init_params
@@ -83,7 +83,6 @@ class TrainedCaptioner:
       step: the update that the parameters are of.
       params: the parameters.
       captioner: the compiled model with its vocabulary.
-      pictures: what it learned from, and its test set.
     """
 
     folder: Path
@@ -91,7 +90,11 @@ class TrainedCaptioner:
     step: int
     params: Params = field(repr=False)
     captioner: Captioner = field(repr=False)
-    pictures: Pictures = field(repr=False)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """What it learned from, and its test set, read when first asked for."""
+        return self.settings.data.load()
 
     def __repr__(self) -> str:
         name = self.settings.data.name
@@ -121,16 +124,15 @@ class TrainedCaptioner:
           ValueError: for a file that cannot be read, an array of another shape, what is
             no picture, and beams that are not from 1 to 1,000.
         """
-        several = _several(images)
-        given = [images] if several is None else several
-        items = [self._item(image) for image in given]
+        several, alone = _several(images)
+        items = [self._item(image) for image in several]
         search = search_of(self.settings.evaluate)
         if beams is not None:
             most = arguments.whole("beams", beams, 1, MOST_FEW)
             search = search._replace(beams=most)
         described = self.captioner.describe(self.params, items, search)
         captions = [self._caption(*pair) for pair in zip(items, described, strict=True)]
-        return captions[0] if several is None else captions
+        return captions[0] if alone else captions
 
     def align(self, image: Image, caption: str) -> ImageCaption:
         """Where the words of a given caption look.
@@ -182,15 +184,16 @@ class TrainedCaptioner:
         return item
 
 
-def _several(images: Image | Sequence[Image]) -> Sequence[Image] | None:
-    """The pictures of a list; None where it is one picture."""
+def _several(images: Image | Sequence[Image]) -> tuple[Sequence[Image], bool]:
+    """The pictures, and whether one was given alone."""
     if isinstance(images, np.ndarray):
         # Four axes are several pictures, [N, H, W, colors].
-        return list(images) if images.ndim == 4 else None
+        return (list(images), False) if images.ndim == 4 else ([images], True)
     # A Captioned is a tuple, and one picture.
     if isinstance(images, str | Path | Captioned):
-        return None
-    return arguments.several("images", images, "a picture or a list of pictures")
+        return [images], True
+    what = "a picture or a list of pictures"
+    return arguments.several("images", images, what), False
 
 
 def loader(settings: CaptioningSettings, folder: Path) -> Loader:
@@ -205,15 +208,21 @@ def loader(settings: CaptioningSettings, folder: Path) -> Loader:
 
     Raises:
       ValueError: where the vocabulary is damaged.
-      MissingCorpus: where the pictures are not in the data folder.
+      MissingCorpus: for a run of an older version, whose pictures' shape has to be
+        read, where they are not in the data folder.
     """
-    pictures = settings.data.load()
-    check_annotations(settings, pictures)
+    if known := runs.read_corpus(folder):
+        height, width, depth = known["shape"]
+        shape = height, width, depth
+    else:
+        pictures = settings.data.load()
+        check_annotations(settings, pictures)
+        shape = pictures.shape
     (codec,) = vocabularies.load(folder, [CODEC])
-    captioner = build_captioner(settings, pictures.shape, codec)
+    captioner = build_captioner(settings, shape, codec)
 
     def make(folder: Path, step: int, params: Params) -> TrainedCaptioner:
-        return TrainedCaptioner(folder, settings, step, params, captioner, pictures)
+        return TrainedCaptioner(folder, settings, step, params, captioner)
 
     return Loader(
         partial(init_params, captioner.model), make, initial_estimator_state()

@@ -68,7 +68,8 @@ def labeled_files(
     splits = read_splits(read, train, dev, test, held_out, stays=_first_of_each_label)
     classes = _in_order({example.label for example in splits["train"]})
     if len(classes) < 2:
-        raise ValueError(f"all texts of {train} are {classes[0]!r}; give two labels")
+        only = "".join(classes)
+        raise ValueError(f"all texts of {train} are {only!r:.40}; give two labels")
     if len(classes) == len(splits["train"]) > 2:
         raise ValueError(
             f"each of the {len(classes)} texts of {train} has a label of its own, such "

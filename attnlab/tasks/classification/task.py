@@ -91,9 +91,7 @@ def make_task(settings: ClassificationSettings, folder: Path) -> Task:
     data = settings.data
     corpus = data.load()
     codec = _codec(data, corpus, folder)
-    # Beside the vocabulary: what a run answers must not need the corpus.
-    classes = {"classes": list(corpus.classes)}
-    runs.write_json(folder / runs.CLASSES, classes, folders=False)
+    runs.write_corpus(folder, {"classes": list(corpus.classes)})
     model = build_model(settings, codec.size, len(corpus.classes))
     pairs, cut = encode(corpus.train, codec, data.longest)
     batches = SentenceBatches(

@@ -175,10 +175,8 @@ def loader(settings: ClassificationSettings, folder: Path) -> Loader:
 
 
 def _classes(settings: ClassificationSettings, folder: Path) -> tuple[str, ...]:
-    path = folder / runs.CLASSES
-    if path.exists():
-        return tuple(runs.read_json(path)["classes"])
-    # Runs of before there was such a file.
+    if corpus := runs.read_corpus(folder):
+        return tuple(corpus["classes"])
     path = folder / runs.EXAMPLES
     if path.exists():
         return tuple(runs.read_arrays(path)["classes"].tobytes().decode().split("\n"))

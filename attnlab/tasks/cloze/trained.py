@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from attnlab import arguments
+from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.report.pictured import Pictured
 from attnlab.task import Loader
@@ -19,7 +19,9 @@ from attnlab.tasks.cloze.model import Reader
 from attnlab.tasks.cloze.plots import ClozeWeights, passages
 from attnlab.tasks.cloze.questions import PLACEHOLDER, Cloze, ClozeQuestion
 from attnlab.tasks.cloze.settings import ClozeSettings
-from attnlab.tasks.cloze.task import Names, build_model, names_of
+from attnlab.tasks.cloze.task import WORDS, Names, build_model, names_of
+from attnlab.text import vocabularies
+from attnlab.text.vocabulary import Vocabulary
 from attnlab.text.words import split_words
 
 if TYPE_CHECKING:
@@ -90,7 +92,6 @@ class TrainedReader:
       params: the parameters.
       model: the reader.
       names: its vocabulary and slots.
-      corpus: what it learned from, and its test set.
     """
 
     folder: Path
@@ -99,8 +100,12 @@ class TrainedReader:
     params: Params = field(repr=False)
     model: Reader = field(repr=False)
     names: Names = field(repr=False)
-    corpus: Cloze = field(repr=False)
     _evaluator: ClozeEvaluator = field(repr=False)
+
+    @cached_property
+    def corpus(self) -> Cloze:
+        """What it learned from, and its test set, read when first asked for."""
+        return self.settings.data.load()
 
     def __repr__(self) -> str:
         settings = self.settings
@@ -183,19 +188,20 @@ def loader(settings: ClozeSettings, folder: Path) -> Loader:
       The Loader.
 
     Raises:
-      MissingCorpus: where the questions, which the vocabulary is made of, are not in
-        the data folder.
+      MissingCorpus: for a run of an older version, whose vocabulary has to be made of
+        the questions, where they are not in the data folder.
+      ValueError: where the vocabulary is damaged.
     """
-    del folder  # the vocabulary follows from the questions
-    corpus = settings.data.load()
-    names = names_of(settings.data, corpus)
+    if known := runs.read_corpus(folder):
+        (words,) = vocabularies.load(folder, [WORDS])
+        names = Names(cast(Vocabulary, words), known["slots"])
+    else:
+        names = names_of(settings.data, settings.data.load())
     model = build_model(settings, names)
     # One row: a question at a time, not an evaluation batch of fillers.
     evaluator = ClozeEvaluator(model, settings, names.slots, rows=1)
 
     def make(folder: Path, step: int, params: Params) -> TrainedReader:
-        return TrainedReader(
-            folder, settings, step, params, model, names, corpus, evaluator
-        )
+        return TrainedReader(folder, settings, step, params, model, names, evaluator)
 
     return Loader(partial(model.init, method="parameters"), make)

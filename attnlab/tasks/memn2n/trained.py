@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import jax
 import numpy as np
 
-from attnlab import arguments
+from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.report.pictured import Pictured
@@ -162,8 +162,6 @@ def _words(sentence: str | Sentence) -> Sentence:
 def loader(settings: MemN2NSettings, folder: Path) -> Loader:
     """How a run of this task is opened.
 
-    The corpus is read too: what a network says depends on how its stories were padded.
-
     Args:
       settings: of the run.
       folder: its folder.
@@ -172,11 +170,16 @@ def loader(settings: MemN2NSettings, folder: Path) -> Loader:
       The Loader.
 
     Raises:
-      MissingCorpus: where the corpus is not in the data folder.
+      MissingCorpus: for a run of an older version, whose corpus has to be read, where
+        that is not in the data folder.
     """
-    corpus = settings.data.load()
-    splits = [corpus.train, corpus.dev, corpus.test]
-    widths = widths_of(splits, settings.model.memory)
+    # What a network says depends on how its stories were padded.
+    if known := runs.read_corpus(folder):
+        widths = Widths(**known)
+    else:
+        corpus = settings.data.load()
+        splits = [corpus.train, corpus.dev, corpus.test]
+        widths = widths_of(splits, settings.model.memory)
     vocabulary = Vocabulary.load(folder / WORDS)
     model = build_model(settings, vocabulary.size)
     evaluator = MemN2NEvaluator(settings, model, vocabulary)

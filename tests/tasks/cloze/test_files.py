@@ -124,12 +124,14 @@ def test_a_run_answers_as_it_was_judged(here):
     plan = rows.plan(get_config("files"), lambda add: add("row"), options)
     (folder,) = rows.write_folders(plan, here / "runs")
     run(folder, console=False)
+    given = (here / "a.jsonl").read_text().splitlines()
+    test = load(train="a.jsonl").test
+    (here / "a.jsonl").unlink()  # a run needs its questions no more
     trained = attnlab.load(folder)
     text = runs.read_arrays(folder / runs.EXAMPLES)["questions"].tobytes()
     judged = {each["name"]: each for each in json.loads(text)}
     pairs = runs.read_alignments(folder)["test"]
-    given = (here / "a.jsonl").read_text().splitlines()
-    for question, pair in zip(trained.corpus.test, pairs, strict=True):
+    for question, pair in zip(test, pairs, strict=True):
         asked = json.loads(given[int(question.name.split(":")[1]) - 1])
         answer = trained.answer(
             asked["passage"], asked["question"], asked["candidates"]

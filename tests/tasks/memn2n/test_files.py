@@ -130,6 +130,7 @@ def test_a_run_answers_as_it_was_judged(here):
     plan = rows.plan(get_config("files"), lambda add: add("row"), options)
     (folder,) = rows.write_folders(plan, here / "runs")
     assert 0 <= run(folder, console=False)["pointing"] <= 1
+    (here / "a.jsonl").unlink()  # a run needs its stories no more
     trained = attnlab.load(folder)
     text = runs.read_arrays(folder / runs.EXAMPLES)["questions"].tobytes()
     pairs = runs.read_alignments(folder)["test"]
@@ -141,3 +142,6 @@ def test_a_run_answers_as_it_was_judged(here):
         np.testing.assert_allclose(answer.weights, pair.weights, rtol=1e-4, atol=1e-6)
     (path,) = answer.plot(here / "answer.png")
     assert path.stat().st_size > 1000
+    (folder / runs.CORPUS).write_text('{"sentences": 9, "words": 9}')
+    with pytest.raises(ValueError, match="corpus.json is damaged: see files.sha256"):
+        attnlab.load(folder)
