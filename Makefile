@@ -5,8 +5,9 @@
 #                 files at a time (ATTNLAB_OPTIMIZE=1: as optimized as users run it)
 #   make test-tasks      those of them that train and evaluate every system
 #   make test-services   the tests that need Slurm, Ray and Chromium (.ci/services
-#                 installs what of them is no Python package), and those that train
-#                 in processes and kill them
+#                 installs what of them is no Python package), those that train in
+#                 processes and kill them, and the commands of the docs (those on real
+#                 corpora where ATTNLAB_DATA is set)
 #   make test-notebooks   runs the course in docs/tutorial
 #   make notebooks   executes the course's scripts and writes the notebooks beside them
 #   make test-accelerators   compiles for a GPU and a TPU, on a machine without either
@@ -62,7 +63,7 @@ test-tasks: $(VENV)/.installed-test
 test-services: $(VENV)/.installed-services
 	@echo '$(PY) -m pytest -m cluster, beside the others: it mostly waits'; \
 	$(PY) -m pytest -m cluster > $(VENV)/clusters.log 2>&1 & clusters=$$!; \
-	$(PY) -m pytest -m "browser or processes"; others=$$?; \
+	$(PY) -m pytest -m "(browser or processes)$(if $(ATTNLAB_DATA),, and not data)"; others=$$?; \
 	wait $$clusters; status=$$?; cat $(VENV)/clusters.log; \
 	[ $$others -eq 0 ] && [ $$status -eq 0 ]
 

@@ -345,6 +345,7 @@ class DataSettings(Settings):
     corpora: ClassVar[Mapping[str, Callable[..., object]]] = {}
     # By corpus, the options that name files or folders, with commas between several.
     file_options: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    own_files: ClassVar[tuple[str, ...]] = ()  # settings that name files, of any corpus
 
     @property
     def options(self) -> dict[str, object]:

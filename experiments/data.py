@@ -6,6 +6,7 @@
     python -m experiments.data describe multi30k --plot=multi30k.png
     python -m experiments.data describe multi30k --option=source=fr --option=silver=true
     python -m experiments.data describe --config=configs/multi30k.py --plot=lengths.png
+    python -m experiments.data text --config=configs/multi30k.py --out=train.de,train.en
 
 All read and write the folder that ATTNLAB_DATA names (else ./data). `list` says what is
 there by sizes; `verify` reads every byte, of what is there where no corpus is named.
@@ -22,6 +23,10 @@ loader gives it with these options and no others. With --config it is the corpus
 config, your own files among them, and of a translation's config also the shapes that
 batches have (rows, source width, target width), how much of them is padding and how
 much would be in random batches; --plot then draws lengths and shapes.
+
+`text` writes the training pairs of a config's parallel corpus as two files, a pair a
+line and in their order, for programs that read text: other aligners, and
+`experiments.align_text`, whose links `train.guide` takes.
 """
 
 import sys
@@ -33,25 +38,28 @@ from ml_collections import config_flags
 
 from attnlab import tasks
 from attnlab.corpora import catalogue, fetching, folder, verifying
-from experiments.configs import launch
+from experiments import line_files
+from experiments.configs import last_line, launch
 from experiments.data_describe import describe_config, describe_name, option
 from experiments.data_files import (
     fetch,
     list_entries,
     list_json,
     verify,
+    write_text,
 )
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "describe: configs/....py[:preset]", lock_config=True
+    "config", None, "describe, text: configs/....py[:preset]", lock_config=True
 )
+_OUT = flags.DEFINE_string("out", None, "text: two new files, SOURCE,TARGET.")
 _PLOT = flags.DEFINE_string("plot", None, "describe: draw it, too: a .png or .pdf.")
 _OPTION = flags.DEFINE_multi_string(
     "option", [], "describe: NAME=VALUE of the corpus's loader, such as size=full."
 )
 _MIRROR = flags.DEFINE_string("mirror", None, "fetch: instead of $ATTNLAB_MIRROR.")
 _JSON = flags.DEFINE_boolean("json", False, "list: as JSON.")
-COMMANDS = ("list", "fetch", "verify", "describe")
+COMMANDS = ("list", "fetch", "verify", "describe", "text")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -72,6 +80,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if command == "describe":
             return _describe(names)
+        if command == "text":
+            return _text(names)
         return _files(command, names)
     except (FileNotFoundError, ValueError) as error:
         raise app.UsageError(str(error)) from None
@@ -115,7 +125,16 @@ def _describe(names: Sequence[str]) -> int:
     return 0
 
 
-# ---- describe ----------------------------------------------------------------------
+def _text(names: Sequence[str]) -> int:
+    paths = [Path(part) for part in (_OUT.value or "").split(",") if part]
+    if names or _CONFIG.value is None or len(paths) != 2:
+        raise ValueError(
+            "say text --config=configs/....py --out=SOURCE,TARGET, and no more"
+        )
+    line_files.check_new(paths, [])
+    pairs = write_text(_CONFIG.value, paths)
+    last_line(f"wrote {paths[0]} and {paths[1]}, {pairs:,} lines each")
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """What `experiments.data` prints of the catalogue, a fetch and a check."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from tabulate import tabulate
 
+from attnlab import runs, tasks
 from attnlab.corpora import fetching, verifying
 from attnlab.corpora.catalogue import Entry, File
 from attnlab.corpora.corpus_stats import CorpusTable
+from attnlab.text.pairs import Corpus
 from experiments.configs import last_line, working
 
 
@@ -230,3 +232,28 @@ def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], sides: str) 
     return tabulate(
         rows, columns, tablefmt="plain", disable_numparse=True, colalign=aligned
     )
+
+
+def write_text(config: Mapping[str, object], paths: Sequence[Path]) -> int:
+    """Write the training pairs of a parallel corpus as they are, in their order.
+
+    Args:
+      config: a ConfigDict, or what a config.json holds.
+      paths: of source and target, a line a pair, words between blanks.
+
+    Returns:
+      How many pairs.
+
+    Raises:
+      ValueError: for a corpus that is not parallel text, or is not in memory.
+      MissingCorpus: where its files are not in the data folder.
+    """
+    settings = tasks.parse_settings(config)
+    with working(f"reading {settings.data.name}"):
+        corpus = settings.data.load()
+    if not isinstance(corpus, Corpus) or not isinstance(corpus.train, list):
+        raise ValueError(f"{settings.data.name} has no training pairs to be written")
+    for path, side in zip(paths, ("source", "target"), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        runs.write_lines(path, [" ".join(getattr(pair, side)) for pair in corpus.train])
+    return len(corpus.train)

@@ -38,21 +38,29 @@ def _server() -> subprocess.Popen:
 
 
 def run_program(
-    folder: Path, module: str, *arguments: str, **environment: str
+    folder: Path, module: str, *arguments: str, at: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess:
-    """Run a program at the root of the repository.
+    """Run a program.
 
     Args:
       folder: empty, for what it prints.
       module: its module, as in `python -m`.
       *arguments: of its command line.
+      at: where it runs; the root of the repository by default.
       **environment: variables to set beside those that are.
 
     Returns:
       Its exit status, stdout and stderr.
     """
     output, errors = folder / "stdout", folder / "stderr"
-    task = [module, arguments, os.environ | environment, str(output), str(errors)]
+    task = [
+        module,
+        arguments,
+        os.environ | environment,
+        str(at),
+        str(output),
+        str(errors),
+    ]
     server = _server()
     assert server.stdin is not None and server.stdout is not None
     print(json.dumps(task), file=server.stdin, flush=True)
@@ -79,8 +87,11 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _run(module: str, arguments: Any, environment: Any, output: str, errors: str):
+def _run(
+    module: str, arguments: Any, environment: Any, at: str, output: str, errors: str
+):
     """The program's exit status, in the process that was forked for it."""
+    os.chdir(at)
     for number, path in ((0, os.devnull), (1, output), (2, errors)):
         with open(path, "r" if number == 0 else "w") as file:
             os.dup2(file.fileno(), number)

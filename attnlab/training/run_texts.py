@@ -111,7 +111,8 @@ def named_files(settings: TaskSettings) -> dict[str, list[Path]]:
     data = settings.data
     named = data.file_options.get(data.name, ())
     chosen = {name: value for name, value in data.options.items() if name in named}
-    return {
+    own = {name: getattr(data, name) for name in data.own_files if getattr(data, name)}
+    return {f"data.{name}": paths for name, paths in _paths(own)} | {
         f"data.{data.name}.{name}": paths for name, paths in _paths(chosen) if paths
     }
 

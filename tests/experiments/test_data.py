@@ -11,6 +11,7 @@ import pytest
 
 from attnlab.corpora import catalogue, fetching
 from attnlab.corpora.catalogue import Entry, File
+from attnlab.text.synthetic import synthetic
 from experiments import data_describe, data_files
 from tests.corpora.mirror import dead_address, mirror_of
 from tests.programs import run_program
@@ -235,3 +236,31 @@ def test_a_reader_that_stops_early_gets_no_traceback():
         told, shell=True, cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout == "[\n" and "Traceback" not in done.stderr
+
+
+def test_the_training_text_of_a_config_is_written_for_other_programs(run, tmp_path):
+    """In the order in which train.guide reads links: that of the corpus."""
+    sides = [tmp_path / "new" / name for name in ("a.source", "a.target")]
+    asked = ("--config=configs/translation.py", f"--out={sides[0]},{sides[1]}")
+    few = "--config.data.synthetic.train=7"
+    done = run("text", *asked, few)
+    assert done.returncode == 0 and "7 lines each" in done.stderr
+    expected = synthetic(train=7).train
+    for side, path in zip(("source", "target"), sides, strict=True):
+        lines = path.read_text().splitlines()
+        assert lines == [" ".join(getattr(pair, side)) for pair in expected]
+    again = run("text", *asked, few)
+    assert again.returncode == 2 and "exists" in again.stderr
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--config=configs/translation.py"], "--out=SOURCE,TARGET"),
+        (["hansards", "--out=a,b"], "--out=SOURCE,TARGET"),
+        (["--config=configs/ntm.py", "--out=a,b"], "no training pairs"),
+    ],
+)
+def test_a_corpus_without_pairs_is_not_written(run, words, expected):
+    done = run("text", *words)
+    assert done.returncode == 2 and expected in done.stderr

@@ -38,6 +38,7 @@ class TranslationData(DataSettings):
     """
 
     file_options = {"files": ("train", "dev", "test", "gold")}
+    own_files = ("links",)
 
     name: str = "synthetic"
     units: Literal["words", "subwords"] = "words"
@@ -57,6 +58,9 @@ class TranslationData(DataSettings):
     """Pairs that are longer on either side, EOS counted, are left out of training."""
     edges: Widths = ()
     """If set: square buckets of these widths, instead of chosen ones."""
+    links: str = ""
+    """A file of links of the training pairs as Pharaoh has them, a line a pair, for
+    train.guide."""
 
     @model_validator(mode="after")
     def _check_join(self) -> Self:
@@ -142,6 +146,9 @@ class TranslationTrain(DecoderTrainSettings):
 
     token_budget: UnitsOrNone = 0
     """If set: padded tokens of a batch's wider side, instead of `batch_size`."""
+    guide: NonNegative = 0.0
+    """Strength of the pull of the weights to data.links, beside the loss of the words:
+    guided alignment (Chen et al. 2016)."""
     stop_on: Literal["bleu", "perplexity", "error_rate", "accuracy"] = "bleu"
     """The development score that chooses the best checkpoint; error_rate and accuracy
     are there for corpora of strings."""
@@ -194,3 +201,21 @@ class TranslationSettings(DecoderSettings):
     model: TranslationModel = TranslationModel()
     train: TranslationTrain = TranslationTrain()
     evaluate: TranslationEvaluate = TranslationEvaluate()
+
+    @model_validator(mode="after")
+    def _check_guide(self) -> Self:
+        links, guide = self.data.links, self.train.guide
+        if bool(links) != bool(guide):
+            raise ValueError(
+                f"train.guide is {guide:g} and data.links {links!r}; give both, or "
+                "neither"
+            )
+        if guide and self.data.name == "shards":
+            raise ValueError(
+                "train.guide does not work with data.name shards; make it 0"
+            )
+        if guide and self.model.score == "none":
+            raise ValueError(
+                "model.score none has no weights that train.guide could pull; make it 0"
+            )
+        return self

@@ -14,6 +14,7 @@ from attnlab.nn.build_attention import build_attention, transition_of
 from attnlab.nn.cells import cell_named
 from attnlab.nn.init_params import init_params, with_frequencies
 from attnlab.task import Task
+from attnlab.tasks.translation import guided
 from attnlab.tasks.translation.data import (
     CODECS,
     check_corpus,
@@ -34,7 +35,7 @@ from attnlab.tasks.translation.model import Seq2Seq
 from attnlab.tasks.translation.settings import TranslationSettings
 from attnlab.tasks.translation.translator import Translator
 from attnlab.text import vocabularies
-from attnlab.text.batching import EDGES
+from attnlab.text.batching import EDGES, Batches
 from attnlab.text.subwords import Codec
 
 # Of every run; evaluate_run adds those of strings, of hard reads and of gold sets.
@@ -129,6 +130,11 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
     translator = build_translator(settings, source, target)
     pairs_ids = training_pairs(settings, corpus, source, target)
     batches = make_batches(settings, pairs_ids)
+    if isinstance(batches, Batches) and settings.train.guide:
+        links = guided.read_links(
+            settings.data.links, corpus.train, settings.data.join, source, target
+        )
+        batches = guided.GuidedBatches(batches, links)
     counts = count_targets(pairs_ids, target.size)
     dev = corpus.dev[: settings.evaluate.dev_sentences]
     dev_references = corpus.reference_lines("dev")[: len(dev)]
@@ -163,7 +169,7 @@ def make_task(settings: TranslationSettings, folder: Path) -> Task:
 
     return Task(
         init,
-        make_loss(translator.model, settings),
+        make_loss(translator.model, settings, guided.penalty_of(settings.train.guide)),
         batches,
         validate,
         finish,

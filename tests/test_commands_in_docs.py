@@ -1,0 +1,283 @@
+"""Every command of the README and the docs, run: training is cut to two updates, sweeps
+to the list of their runs, benchmarks to their options."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.programs import run_program
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROGRAM = re.compile(r"(?:\S*/)?python -m (experiments|attnlab|benchmarks|pytest)\b")
+COMMAND = re.compile(r"(?:\S*/)?attnlab [a-z-]+ --|make [a-z]")
+# Commands whose data are not embedded.
+REAL = re.compile(
+    r"hansards|multi30k\.py|photographs|polarity|:sst|describe|verify|\$H/"
+    r"|config=configs/transduction"
+)
+SHORT = ("--config.train.steps=2", "--config.train.evaluate_every=2")
+# What the commands take from elsewhere, as a user would have it.
+FILES = {
+    "in.txt": "n0 v1 ;\n",
+    "a.fr": "le chat dort\nun chien\nle chien dort\n",
+    "a.de": "n0 v1 ;\nv1 n0\nn1\n",
+    "a.en": "n0 v1 ;\nn0 v1\nn1\n",
+    "gold.links": "0-0 1-1 2-2\n0-0 1-1\n0-0\n",
+    "mine.tsv": "".join(f"{'good' if n % 2 else 'bad'}\ttext {n}\n" for n in range(20)),
+    "hansards.links": "\n" * 227_395,
+}
+COPIES = {
+    "train.fr": "a.fr",
+    "dev.fr": "a.fr",
+    "test.fr": "a.fr",
+    "gold.fr": "a.fr",
+    "train.en": "a.en",
+    "dev.en": "a.en",
+    "test.en": "a.en",
+    "gold.en": "a.en",
+    "second.en": "a.en",
+    "hansards.fr": "a.fr",
+    "hansards.en": "a.en",
+    "third.en": "a.en",
+    "moses.en": "a.en",
+    "ours.en": "a.en",
+    "fa.links": "gold.links",
+}
+
+
+class Command(NamedTuple):
+    """A command of a page: where it stands, its module and its arguments."""
+
+    place: str
+    module: str
+    arguments: list[str]
+
+
+def commands() -> dict[str, Command]:
+    """Every command of the pages, by its text; one that stands twice counts once."""
+    found: dict[str, Command] = {}
+    for page in PAGES:
+        for number, line in _lines(page.read_text(encoding="utf-8")):
+            command = _parse(line, f"{page.relative_to(ROOT)}:{number}")
+            if command:
+                found.setdefault(
+                    shlex.join([command.module, *command.arguments]), command
+                )
+    return found
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """Indented lines, with their continuations, and code within a line."""
+    lines, command, last = [], "", ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not (command or line.startswith("    ")):
+            inside = re.findall(r"`([^`]+)`", line)
+            # Within a sentence a program is named, or its options are in its place.
+            lines += [(number, code) for code in inside if "..." not in code]
+            continue
+        command += " " + line.strip().removesuffix("\\")
+        if line.endswith("\\"):
+            continue
+        command = re.sub(
+            r"^ \.\.\.", last, command
+        )  # the one above, with other options
+        lines.append((number, command.strip()))
+        last = last if "..." in line else command.strip()
+        command = ""
+    return lines
+
+
+def _parse(line: str, place: str) -> Command | None:
+    if not (PROGRAM.search(line) or COMMAND.match(line)):
+        return None
+    words = shlex.split(re.sub(r"\[[^]]*\]", "", line), comments=True)
+    for sign in ("|", ">"):  # what is piped in is a file here
+        if sign in words[:3]:
+            words = words[words.index(sign) + 1 :]
+        words = words[: words.index(sign)] if sign in words else words
+    words = [word for word in words if not word.endswith("=...")]
+    if words[0] == "make":
+        return Command(place, "make", words[1:])
+    if Path(words[0]).name == "attnlab":
+        return Command(place, f"experiments.{words[1].replace('-', '_')}", words[2:])
+    return Command(place, words[2], words[3:])
+
+
+COMMANDS = commands()
+# Sweeps of the rows that commands name, a file each.
+NEEDED = {
+    "synthetic": """
+from configs.ablations.synthetic import get_config as translation
+
+ROWS = ("soft, global", "exact marginal", "soft", "hard, enumerated", "global (dot)")
+
+
+def get_config():
+    config = translation()
+    config.data.synthetic.update({"train": 64, "dev": 8, "test": 16})
+    config.evaluate.sentences = config.evaluate.dev_sentences = 16
+    return config
+
+
+def sweep(add):
+    for row in (*ROWS, "global (general)", "local-p (general)"):
+        add(row, score="dot" if "dot" in row else "general", seed=0)
+""",
+    "alignment": """
+from configs.alignment import get_config as alignment
+
+
+def get_config():
+    config = alignment()
+    config.data.synthetic.update({"train": 64, "dev": 8, "test": 16})
+    return config
+
+
+def sweep(add):
+    for seed in range(3):
+        add("full", seed=seed)
+""",
+}
+
+
+def run(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProcess:
+    """A program in a folder of files and runs; fails with what it printed."""
+    out = folder / "printed"
+    out.mkdir(exist_ok=True)
+    done = run_program(out, module, *arguments, at=folder)
+    assert done.returncode == 0, f"{shlex.join([module, *arguments])}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """A folder with the files and the run folders that commands begin with."""
+    folder = tmp_path_factory.mktemp("commands")
+    shutil.copytree(ROOT / "configs", folder / "configs")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(
+        r"```python\n(# configs/ablations/my\.py.*?)```", text, re.S
+    )
+    (folder / "configs" / "ablations" / "my.py").write_text(example)
+    for name, content in FILES.items():
+        (folder / name).write_text(content)
+    for name, source in COPIES.items():
+        shutil.copy(folder / source, folder / name)
+    for name, content in NEEDED.items():
+        (folder / f"{name}.py").write_text(content)
+        words = [f"--config={name}.py", f"--workdir=runs/{name}", *SHORT]
+        run(folder, "experiments.sweep", *words, "--replicas=never")
+    runs = folder / "runs"
+    for name in ("transduction", "deng2018", "deng2018-hansards"):
+        shutil.copytree(runs / "synthetic", runs / name)
+    shutil.copytree(
+        runs / "synthetic" / "global-general", runs / "multi30k" / "general"
+    )
+    files = ["data.name=files", "data.files.test=test.fr,test.en"]
+    files += ["data.files.train=train.fr,train.en", "data.files.dev=dev.fr,dev.en"]
+    run(
+        folder,
+        "experiments.shard",
+        "--config=configs/translation.py",
+        "--out=shards/news",
+        *(f"--config.{setting}" for setting in files),
+    )
+    return folder
+
+
+def shortened(command: Command) -> list[str]:
+    """The arguments of a command, with what makes it short."""
+    words = list(command.arguments)
+    if command.module == "experiments.train":
+        words += SHORT
+    if "translation.py" in shlex.join(words) and words[-1] in SHORT:
+        words.append("--config.evaluate.ratio=0.1")  # it does not learn to end
+    if command.module == "experiments.sweep" and "--dry_run" not in words:
+        words.append("--dry_run")
+    return words
+
+
+def kind(command: Command) -> str:
+    """How a command is tried: "run", "run on real data", "options" or "make"."""
+    text = shlex.join(command.arguments)
+    if command.module == "make":
+        return "make"
+    own = command.module.startswith("experiments.")
+    part = not text.startswith(("-", "list", "verify", "describe "))
+    if not own or part or "--write" in text:
+        return "options"
+    return "run on real data" if REAL.search(text) else "run"
+
+
+def of(*kinds: str) -> list:
+    return [
+        pytest.param(command, id=text)
+        for text, command in COMMANDS.items()
+        if kind(command) in kinds
+    ]
+
+
+def test_commands_are_found():
+    """In all forms that pages write them in."""
+    assert "experiments.report --runs=runs/synthetic" in COMMANDS
+    assert "make sweep" in COMMANDS and "benchmarks.learning" in COMMANDS
+    assert len(of("run")) > 30 and len(of("run on real data")) > 10
+
+
+def here(prepared: Path, tmp_path: Path, command: Command) -> Path:
+    """A copy of the prepared folder without what the command is to write."""
+    folder = tmp_path / "here"
+    shutil.copytree(prepared, folder)
+    for word in command.arguments:
+        out = folder / word.removeprefix("--out=")
+        if word.startswith("--out=") and out.exists():
+            shutil.rmtree(out) if out.is_dir() else out.unlink()
+    return folder
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("command", of("run"))
+def test_a_command_runs(command, prepared, tmp_path):
+    run(here(prepared, tmp_path, command), command.module, *shortened(command))
+
+
+@pytest.mark.data
+@pytest.mark.processes
+@pytest.mark.parametrize("command", of("run on real data"))
+def test_a_command_runs_on_real_data(
+    command, prepared, tmp_path, data_folder, monkeypatch
+):
+    monkeypatch.setenv("ATTNLAB_DATA", str(data_folder))
+    monkeypatch.setenv("H", str(data_folder / "hansards_fr-en" / "system_outputs"))
+    words = map(os.path.expandvars, shortened(command))
+    run(here(prepared, tmp_path, command), command.module, *words)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("command", of("options"))
+def test_a_program_has_the_options_of_its_command(command, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", command.module, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode in (0, 1), done.stderr  # 1: absl's
+    for word in command.arguments:
+        assert not word.startswith("--") or word.partition("=")[0] in done.stdout
+
+
+@pytest.mark.parametrize("command", of("make"))
+def test_a_target_of_make_exists(command):
+    done = subprocess.run(
+        ["make", "-n", *command.arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
