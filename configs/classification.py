@@ -3,9 +3,12 @@
     python -m experiments.train --config=configs/classification.py
     python -m experiments.train --config=configs/classification.py:imdb \\
         --config.model.preset=tf-rnn-attention
+    python -m experiments.train --config=configs/classification.py:files \\
+        --config.data.files.train=mine.tsv
 
-The argument names a corpus: evidence (embedded), imdb, polarity, sst. With imdb the
-widths, batches and optimizer are those of ilivans/tf-rnn-attention.
+The argument names a corpus: evidence (embedded), imdb, polarity, sst, or files, your
+own text (docs/data.md). With imdb the widths, batches and optimizer are those of
+ilivans/tf-rnn-attention.
 """
 
 from attnlab.parsing import config_dict
@@ -36,8 +39,8 @@ def get_config(corpus: str = "evidence"):
         train.schedule = "constant"
         train.steps = 270  # three epochs
         train.evaluate_every = 90
-    elif corpus in ("polarity", "sst"):
-        data.min_count = 2
+    elif corpus in ("polarity", "sst", "files"):
+        data.min_count = 1 if corpus == "files" else 2
         model.embedding = 64
         model.hidden = 64
         model.attention_hidden = 64

@@ -2,8 +2,11 @@
 
     python -m experiments.train --config=configs/cloze.py
     python -m experiments.train --config=configs/cloze.py:ieer
+    python -m experiments.train --config=configs/cloze.py:files \\
+        --config.data.files.train=mine.jsonl
 
-The argument names the questions: synthetic stories, or the newswire of IE-ER.
+The argument names the questions: synthetic stories, the newswire of IE-ER, or files,
+your own (docs/data.md).
 """
 
 from ml_collections import ConfigDict

@@ -2,9 +2,12 @@
 
     python -m experiments.train --config=configs/photographs.py:flickr8k_1k
     python -m experiments.train --config=configs/photographs.py:emoji_captions
+    python -m experiments.train --config=configs/photographs.py:files \\
+        --config.data.files.images=photos --config.data.files.train=captions.tsv
 
-Needs the pictures in the data folder (ATTNLAB_DATA). 698 photographs are too few to
-learn to see from: the captions are those of the training set's usual scenes.
+The argument names pictures in the data folder (ATTNLAB_DATA), or files: your own
+(docs/data.md). 698 photographs are too few to learn to see from: the captions are those
+of the training set's usual scenes.
 """
 
 from configs.captioning import get_config as base
@@ -24,5 +27,6 @@ def get_config(name: str = "flickr8k_1k"):
     config.evaluate.beams = 3
     if name == "flickr8k_1k":
         config.data.min_count = 3
+    if name != "emoji_captions":
         config.model.channels = (16, 32, 64)  # 64 pixels a side: 8 x 8 cells
     return config

@@ -31,6 +31,7 @@ FILES = {
     "a.de": "n0 v1 ;\nv1 n0\nn1\n",
     "a.en": "n0 v1 ;\nn0 v1\nn1\n",
     "gold.links": "0-0 1-1 2-2\n0-0 1-1\n0-0\n",
+    "mine.tsv": "".join(f"{'good' if n % 2 else 'bad'}\ttext {n}\n" for n in range(20)),
     "hansards.links": "\n" * 227_395,
 }
 COPIES = {

@@ -21,8 +21,11 @@ from attnlab.sweep import rows
 from attnlab.tasks import TASKS, spec
 from attnlab.tasks.captioning.images import read_picture
 from attnlab.tasks.captioning.karpathy import folder as pictures
+from attnlab.tasks.classification.files import labeled_files
+from attnlab.tasks.cloze.corpora import question_files
 from attnlab.tasks.cloze.questions import read_questions
 from attnlab.tasks.memn2n.babi import parse
+from attnlab.tasks.memn2n.files import story_files
 from attnlab.text.files import files
 from attnlab.text.read_text import read_lines
 from attnlab.text.shards import Shards
@@ -62,6 +65,21 @@ def questions(path: Path) -> object:
     below.mkdir(exist_ok=True)
     (below / "file.question").write_bytes(path.read_bytes())
     return read_questions(below)
+
+
+def ending(name: str, load: Callable[[str], object]) -> Read:
+    """Your own examples, in a file whose name says what they are."""
+
+    def read(path: Path) -> object:
+        named = path.with_name(f"file{name}")
+        named.write_bytes(path.read_bytes())
+        return load(str(named))
+
+    return read
+
+
+def three(load: Callable[..., object]) -> Callable[[str], object]:
+    return lambda path: load(train=path, dev=path, test=path)
 
 
 def of_run(name: str, read: Callable[[Path], object]) -> Read:
@@ -109,6 +127,20 @@ READERS: dict[str, tuple[Read, bytes]] = {
     "stories": (
         lambda path: parse(read_lines(path), "1", str(path)),
         b"1 Mary went home.\n2 Where is Mary?\thome\t1\n",
+    ),
+    "labels": (ending(".tsv", three(labeled_files)), b"good\ta b.\nbad\tc d\n"),
+    "labels, JSON": (
+        ending(".jsonl", three(labeled_files)),
+        b'{"label": 1, "text": "a"}\n{"label": 2, "text": "b"}\n',
+    ),
+    "stories, JSON": (
+        ending(".jsonl", three(story_files)),
+        b'{"story": ["a b"], "question": "a", "answer": "b", "support": [0]}\n',
+    ),
+    "questions, JSON": (
+        ending(".jsonl", three(question_files)),
+        b'{"passage": "a B c", "question": "a @placeholder", "answer": "B", '
+        b'"candidates": ["B"]}\n',
     ),
     "captions": (
         lambda path: pictures(json=str(path), images=str(path.parent)),

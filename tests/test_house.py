@@ -165,7 +165,7 @@ def functions_without_sections() -> list[str]:
                 places.append(f"{name}:{function.lineno}: {function.name}: Args")
             elif (
                 returns
-                and "property" not in decorators
+                and decorators.isdisjoint(("property", "cached_property"))
                 and not re.search(r"^(Returns|Yields):$", doc, re.MULTILINE)
             ):
                 places.append(f"{name}:{function.lineno}: {function.name}: Returns")

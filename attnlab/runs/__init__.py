@@ -3,6 +3,7 @@
     runs/<sweep>/<row-slug>/<seed>/
       config.json       resolved settings, with "row", "slug", "seed" and "order"
       texts.json        digests of the files that it was begun with
+      corpus.json       what a model has to know of its corpus, such as its classes
       environment.json  commit, versions, platform, device
       metrics.jsonl     {"step": n, "kind": "train", ...} a line; also dev and test
       files.sha256      digests of what a finished run has left, and of vocabularies
@@ -45,6 +46,7 @@ from attnlab.runs.files import (
     ALIGNMENTS,
     CHECKPOINTS,
     CONFIG,
+    CORPUS,
     ENVIRONMENT,
     ERROR,
     EXAMPLE_COUNTS,
@@ -80,8 +82,10 @@ from attnlab.runs.manifest import (
     intact,
     keep,
     list_files,
+    read_corpus,
     read_manifest,
     reopen,
+    write_corpus,
     write_result,
 )
 from attnlab.runs.ownership import check_above, check_folder, leftovers, own_files
@@ -104,6 +108,7 @@ __all__ = [
     "CHECKPOINTS",
     "COMPILING",
     "CONFIG",
+    "CORPUS",
     "ENVIRONMENT",
     "ERROR",
     "EVALUATING",
@@ -151,6 +156,7 @@ __all__ = [
     "read_alignments",
     "read_flat_alignments",
     "read_config",
+    "read_corpus",
     "upgrade",
     "read_arrays",
     "read_json",
@@ -168,6 +174,7 @@ __all__ = [
     "write_alignments",
     "write_arrays",
     "write_bytes",
+    "write_corpus",
     "write_json",
     "write_lines",
     "write_losses",

@@ -19,6 +19,7 @@ Record = dict[str, Json]  # a JSON object
 Place = str | os.PathLike[str]
 
 CONFIG = "config.json"
+CORPUS = "corpus.json"
 ENVIRONMENT = "environment.json"
 METRICS = "metrics.jsonl"
 RESULT = "result.json"

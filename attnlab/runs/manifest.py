@@ -16,6 +16,7 @@ from pathlib import Path
 
 from attnlab.runs.files import (
     CONFIG,
+    CORPUS,
     ENVIRONMENT,
     HYPOTHESES,
     METRICS,
@@ -35,7 +36,7 @@ DAMAGED = "damaged"  # a folder in the run's, with what was found to be so
 LINE = re.compile(r"([0-9a-f]{64}) \*([^/\n]+)")
 # What stays once a run has finished. Logs grow on, checkpoints have their manifests.
 ENDINGS = (".npz", ".tsv", ".codec", ".vocabulary")
-NAMES = (CONFIG, TEXTS, ENVIRONMENT, METRICS, SOURCES, REFERENCES, HYPOTHESES)
+NAMES = (CONFIG, CORPUS, TEXTS, ENVIRONMENT, METRICS, SOURCES, REFERENCES, HYPOTHESES)
 
 
 def digest(content: bytes) -> str:
@@ -104,6 +105,39 @@ def list_files(folder: str | os.PathLike, contents: Mapping[str, bytes]) -> None
         listed = {}
     listed |= {name: digest(content) for name, content in contents.items()}
     _write(Path(folder), listed)
+
+
+def write_corpus(folder: str | os.PathLike, known: Mapping[str, object]) -> None:
+    """Write corpus.json: what a run has to know of its corpus, to answer without it.
+
+    Args:
+      folder: the run's.
+      known: what its task needs, such as the names of classes.
+    """
+    content = json_bytes(known)
+    write_bytes(Path(folder) / CORPUS, content, folders=False)
+    list_files(folder, {CORPUS: content})
+
+
+def read_corpus(folder: str | os.PathLike) -> Record:
+    """What a task wrote into corpus.json.
+
+    Args:
+      folder: the run's.
+
+    Returns:
+      The same; {} for a run of before there was such a file, whose corpus has to be
+      read instead.
+
+    Raises:
+      ValueError: where the file is not what was written.
+    """
+    path = Path(folder) / CORPUS
+    if not path.exists():
+        return {}
+    if not intact(folder, CORPUS):
+        raise ValueError(f"{path} is damaged: see {MANIFEST}")
+    return read_json(path)
 
 
 def write_result(folder: str | os.PathLike, result: Mapping[str, object]) -> None:

@@ -10,6 +10,7 @@ from attnlab.runs.files import (
     ALIGNMENTS,
     CHECKPOINTS,
     CONFIG,
+    CORPUS,
     ENVIRONMENT,
     ERROR,
     EXAMPLE_COUNTS,
@@ -30,8 +31,9 @@ from attnlab.runs.progress import PROGRESS
 
 # The files of a run; a task's vocabularies have names of their own before these ends.
 NAMES = {
-    *(ALIGNMENTS, CONFIG, ENVIRONMENT, ERROR, EXAMPLES, EXAMPLE_COUNTS, HYPOTHESES),
-    *(LOG, LOSSES, MANIFEST, METRICS, PROGRESS, REFERENCES, RESULT, SOURCES, TEXTS),
+    *(ALIGNMENTS, CONFIG, CORPUS, ENVIRONMENT, ERROR, EXAMPLES, EXAMPLE_COUNTS),
+    *(HYPOTHESES, LOG, LOSSES, MANIFEST, METRICS, PROGRESS, REFERENCES, RESULT),
+    *(SOURCES, TEXTS),
 }
 VOCABULARIES = (".codec", ".vocabulary")
 TEMPORARY = re.compile(r"\.(.+)\.\d+\.tmp")  # of `write_bytes`: name and process

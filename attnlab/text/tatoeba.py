@@ -1,13 +1,12 @@
 """Tatoeba's German-English sentences: open text, most of it short."""
 
-import re
 from typing import Literal
 
 from attnlab.corpora.catalogue import Entry
 from attnlab.corpora.folder import corpus_file
 from attnlab.text.lines import link_pairs, read_columns
 from attnlab.text.pairs import Corpus, Pair
-from attnlab.text.words import find_words
+from attnlab.text.words import tokenize
 
 UPSTREAM = "http://www.manythings.org/anki/deu-eng.zip"
 ENTRY = Entry(
@@ -19,7 +18,6 @@ ENTRY = Entry(
     ("tatoeba_de-en",),
     whole={"silver": True},
 )
-TOKEN = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
 
 
 def tatoeba(
@@ -82,15 +80,3 @@ def tatoeba(
         about=f"Tatoeba ({size}), lower-cased; CC BY 2.0 FR, www.manythings.org/anki "
         "and tatoeba.org.",
     )
-
-
-def tokenize(text: str) -> list[str]:
-    """Lower-cased words (inner apostrophes stay) and punctuation marks.
-
-    Args:
-      text: a sentence as it was written.
-
-    Returns:
-      Its tokens.
-    """
-    return find_words(TOKEN, text.lower())

@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 BLANKS = re.compile("[ \t]+")
+TOKEN = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
 JOINERS = "\u200c\u200d"  # inside words of Persian and of scripts of India
 
 
@@ -24,6 +25,18 @@ def split_words(line: str) -> list[str]:
       The words, none of them empty.
     """
     return [word for word in BLANKS.split(line) if word]
+
+
+def tokenize(text: str) -> list[str]:
+    """Lower-cased words (inner apostrophes stay) and punctuation marks.
+
+    Args:
+      text: a sentence as it was written.
+
+    Returns:
+      Its tokens.
+    """
+    return find_words(TOKEN, text.lower())
 
 
 def find_words(pattern: re.Pattern[str], text: str) -> list[str]:

@@ -258,7 +258,7 @@ print(f"{np.mean(right):.0%} of {len(tests)} questions are right")
 # %%
 number = right.index(True)
 print("query:", " ".join(tests[number].query))
-answers[number].plot("the one look at the passage")
+answers[number].figure("the one look at the passage")
 
 # %% [markdown]
 # The look is broad: it takes in both sentences with the verb of the query, and names in

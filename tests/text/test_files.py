@@ -10,7 +10,7 @@ from attnlab.corpora.loading import load_corpus
 from attnlab.text.lines import read_lines
 from attnlab.text.pairs import GoldPair, Pair
 from attnlab.text.parallel_corpora import CORPORA
-from attnlab.text.tatoeba import tokenize
+from attnlab.text.words import tokenize
 
 load = partial(load_corpus, CORPORA)
 

@@ -8,6 +8,7 @@ from pydantic import Field, validate_call
 
 from attnlab.corpora.folder import corpus_file
 from attnlab.tasks.captioning.batches import Captioned, Pictures
+from attnlab.tasks.captioning.files import caption_files
 from attnlab.tasks.captioning.images import fitted, opened, read_picture, words_of
 from attnlab.tasks.captioning.karpathy import folder
 from attnlab.tasks.captioning.scenes import scenes
@@ -120,6 +121,7 @@ PICTURES: dict[str, Callable[..., Pictures]] = {
     "flickr8k_1k": flickr8k_1k,
     "emoji_captions": emoji_captions,
     "folder": folder,
+    "files": caption_files,
 }
 
 

@@ -26,7 +26,10 @@ from attnlab.tasks.captioning.pictures import PICTURES
 class CaptioningData(DataSettings):
     """Which captioned pictures, and how they are batched."""
 
-    file_options = {"folder": ("json", "images", "features")}
+    file_options = {
+        "folder": ("json", "images", "features"),
+        "files": ("images", "train", "dev", "test"),
+    }
 
     name: str = "scenes"
     min_count: Count = 1

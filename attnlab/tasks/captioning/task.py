@@ -154,7 +154,8 @@ def make_task(settings: CaptioningSettings, folder: Path) -> Task:
 
     Args:
       settings: all settings of the run.
-      folder: the run's folder, into which the vocabulary is written.
+      folder: the run's folder, into which the vocabulary and the shape of a picture
+        are written.
 
     Returns:
       The task; an update follows the mean over words.
@@ -168,6 +169,7 @@ def make_task(settings: CaptioningSettings, folder: Path) -> Task:
     grid = grid_of(pictures.shape, len(settings.model.convolutions))
     codec = _codec(folder, pictures, settings.data.min_count)
     captioner = build_captioner(settings, pictures.shape, codec)
+    runs.write_corpus(folder, {"shape": list(pictures.shape)})
     batches = PictureBatches(
         pictures.train,
         codec,

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnlab import arguments
+from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
 from attnlab.nn.init_params import init_params
+from attnlab.report.pictured import Pictured
 from attnlab.runs.files import read_bytes
 from attnlab.settings import MOST_FEW
 from attnlab.task import Loader
@@ -38,7 +39,7 @@ Image = np.ndarray | str | Path | Captioned
 
 
 @dataclass(frozen=True)
-class ImageCaption:
+class ImageCaption(Pictured):
     """A caption of a picture.
 
     Attributes:
@@ -59,7 +60,7 @@ class ImageCaption:
     def __str__(self) -> str:
         return " ".join(self.words)
 
-    def plot(self, title: str = "") -> "Figure":
+    def figure(self, title: str = "") -> "Figure":
         """The picture, and a panel a word, bright where the word looked.
 
         Args:
@@ -82,7 +83,6 @@ class TrainedCaptioner:
       step: the update that the parameters are of.
       params: the parameters.
       captioner: the compiled model with its vocabulary.
-      pictures: what it learned from, and its test set.
     """
 
     folder: Path
@@ -90,7 +90,11 @@ class TrainedCaptioner:
     step: int
     params: Params = field(repr=False)
     captioner: Captioner = field(repr=False)
-    pictures: Pictures = field(repr=False)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """What it learned from, and its test set, read when first asked for."""
+        return self.settings.data.load()
 
     def __repr__(self) -> str:
         name = self.settings.data.name
@@ -103,29 +107,32 @@ class TrainedCaptioner:
 
     def caption(
         self, images: Image | Sequence[Image], *, beams: int | None = None
-    ) -> list[ImageCaption]:
-        """The best caption of each picture.
+    ) -> ImageCaption | list[ImageCaption]:
+        """The best caption of a picture, or of several.
 
         Args:
-          images: one or several: files, arrays, [N, H, W, colors] too, or pictures of
-            `pictures`. Files are scaled to the model's size; arrays have to have it.
+          images: a file, an array or a picture of `pictures`; or a list of them, or an
+            array [N, H, W, colors]. Files are scaled to the model's size; arrays have
+            to have it.
           beams: hypotheses of the search; those of the settings where not given.
 
         Returns:
-          A caption for each, with its alignment.
+          The caption of a picture with its alignment, or the list of those of several.
 
         Raises:
           FileNotFoundError: for a file that is not there.
           ValueError: for a file that cannot be read, an array of another shape, what is
             no picture, and beams that are not from 1 to 1,000.
         """
-        items = [self._item(image) for image in _several(images)]
+        several, alone = _several(images)
+        items = [self._item(image) for image in several]
         search = search_of(self.settings.evaluate)
         if beams is not None:
             most = arguments.whole("beams", beams, 1, MOST_FEW)
             search = search._replace(beams=most)
         described = self.captioner.describe(self.params, items, search)
-        return [self._caption(*pair) for pair in zip(items, described, strict=True)]
+        captions = [self._caption(*pair) for pair in zip(items, described, strict=True)]
+        return captions[0] if alone else captions
 
     def align(self, image: Image, caption: str) -> ImageCaption:
         """Where the words of a given caption look.
@@ -177,14 +184,16 @@ class TrainedCaptioner:
         return item
 
 
-def _several(images: Image | Sequence[Image]) -> Sequence[Image]:
+def _several(images: Image | Sequence[Image]) -> tuple[Sequence[Image], bool]:
+    """The pictures, and whether one was given alone."""
     if isinstance(images, np.ndarray):
         # Four axes are several pictures, [N, H, W, colors].
-        return list(images) if images.ndim == 4 else [images]
+        return (list(images), False) if images.ndim == 4 else ([images], True)
     # A Captioned is a tuple, and one picture.
     if isinstance(images, str | Path | Captioned):
-        return [images]
-    return arguments.several("images", images, "a picture or a list of pictures")
+        return [images], True
+    what = "a picture or a list of pictures"
+    return arguments.several("images", images, what), False
 
 
 def loader(settings: CaptioningSettings, folder: Path) -> Loader:
@@ -199,15 +208,21 @@ def loader(settings: CaptioningSettings, folder: Path) -> Loader:
 
     Raises:
       ValueError: where the vocabulary is damaged.
-      MissingCorpus: where the pictures are not in the data folder.
+      MissingCorpus: for a run of an older version, whose pictures' shape has to be
+        read, where they are not in the data folder.
     """
-    pictures = settings.data.load()
-    check_annotations(settings, pictures)
+    if known := runs.read_corpus(folder):
+        height, width, depth = known["shape"]
+        shape = height, width, depth
+    else:
+        pictures = settings.data.load()
+        check_annotations(settings, pictures)
+        shape = pictures.shape
     (codec,) = vocabularies.load(folder, [CODEC])
-    captioner = build_captioner(settings, pictures.shape, codec)
+    captioner = build_captioner(settings, shape, codec)
 
     def make(folder: Path, step: int, params: Params) -> TrainedCaptioner:
-        return TrainedCaptioner(folder, settings, step, params, captioner, pictures)
+        return TrainedCaptioner(folder, settings, step, params, captioner)
 
     return Loader(
         partial(init_params, captioner.model), make, initial_estimator_state()

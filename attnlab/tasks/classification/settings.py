@@ -29,6 +29,8 @@ from attnlab.tasks.classification.records import Labeled
 class ClassificationData(DataSettings):
     """Which labeled corpus, its vocabulary, and how its sentences are batched."""
 
+    file_options = {"files": ("train", "dev", "test")}
+
     name: str = "evidence"
     vocabulary: Annotated[int, Field(ge=5)] = 10_000
     """Largest size, the four special tokens included."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jax
 
+from attnlab import runs
 from attnlab.attention.base import Attention, Params
 from attnlab.attention.fixed_context import fixed_context
 from attnlab.attention.pooled import pooled
@@ -78,7 +79,7 @@ def make_task(settings: ClassificationSettings, folder: Path) -> Task:
 
     Args:
       settings: all settings of the run.
-      folder: the run's folder, which its vocabulary is written into.
+      folder: the run's folder, which its vocabulary and its classes are written into.
 
     Returns:
       The classifier with its sentences.
@@ -90,6 +91,7 @@ def make_task(settings: ClassificationSettings, folder: Path) -> Task:
     data = settings.data
     corpus = data.load()
     codec = _codec(data, corpus, folder)
+    runs.write_corpus(folder, {"classes": list(corpus.classes)})
     model = build_model(settings, codec.size, len(corpus.classes))
     pairs, cut = encode(corpus.train, codec, data.longest)
     batches = SentenceBatches(

@@ -16,15 +16,15 @@ import numpy as np
 from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
+from attnlab.report.pictured import Pictured
 from attnlab.report.shaded import ShadedText, shade, shaded
 from attnlab.task import Loader
-from attnlab.tasks.classification.corpora import TOKENIZERS
+from attnlab.tasks.classification.corpora import words_as_read
 from attnlab.tasks.classification.evaluate import ClassificationEvaluator
 from attnlab.tasks.classification.records import LabeledSentence
 from attnlab.tasks.classification.settings import ClassificationSettings
 from attnlab.tasks.classification.task import CODEC, build_model
 from attnlab.text.subwords import load_codec
-from attnlab.text.words import split_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ Text = str | tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(Pictured):
     """What a classifier makes of a text.
 
     Attributes:
@@ -56,7 +56,7 @@ class Classification:
         """ "positive (0.98)"."""
         return f"{self.label} ({self.probabilities[self.label]:.2f})"
 
-    def plot(self, title: str = "") -> "Figure":
+    def figure(self, title: str = "") -> "Figure":
         """The text with its words shaded by weight.
 
         Args:
@@ -126,13 +126,14 @@ class TrainedClassifier:
         return self._classify([arguments.words("text", each) for each in texts])
 
     def _classify(self, texts: Sequence[Text]) -> list[Classification]:
-        tokenize = TOKENIZERS.get(
-            self.settings.data.name, lambda text: tuple(split_words(text))
-        )
-        examples = [
-            LabeledSentence(tokenize(text) if isinstance(text, str) else text, 0)
+        data = self.settings.data
+        words = [
+            words_as_read(text, data.name, data.options)
+            if isinstance(text, str)
+            else text
             for text in texts
         ]
+        examples = [LabeledSentence(each, 0) for each in words]
         predictions = self.evaluator(self.params, examples)
         answers = []
         for example, logs, weights in zip(
@@ -156,8 +157,8 @@ def loader(settings: ClassificationSettings, folder: Path) -> Loader:
       The Loader.
 
     Raises:
-      MissingCorpus: for a run that has not finished, whose classes are only in its
-        corpus, where that is not in the data folder.
+      MissingCorpus: for a run of an older version that has not finished, whose classes
+        are only in its corpus, where that is not in the data folder.
     """
     classes = _classes(settings, folder)
     codec = load_codec(folder / CODEC)
@@ -174,6 +175,8 @@ def loader(settings: ClassificationSettings, folder: Path) -> Loader:
 
 
 def _classes(settings: ClassificationSettings, folder: Path) -> tuple[str, ...]:
+    if corpus := runs.read_corpus(folder):
+        return tuple(corpus["classes"])
     path = folder / runs.EXAMPLES
     if path.exists():
         return tuple(runs.read_arrays(path)["classes"].tobytes().decode().split("\n"))

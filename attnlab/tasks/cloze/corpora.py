@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from attnlab.corpora.folder import corpus_file
+from attnlab.tasks.cloze.json_questions import read_json_questions
 from attnlab.tasks.cloze.questions import (
     PLACEHOLDER,
     Cloze,
@@ -15,6 +16,7 @@ from attnlab.tasks.cloze.questions import (
     read_questions,
 )
 from attnlab.tasks.cloze.synthetic import synthetic_cloze
+from attnlab.text.example_files import HeldOut, is_json_lines, origin, read_splits
 
 STOPS, LONGEST = frozenset(".?!"), 50  # of sentences that further questions are made of
 FOLDS = 5
@@ -126,15 +128,23 @@ def asked_further(questions: Sequence[ClozeQuestion]) -> list[ClozeQuestion]:
 
 
 def question_files(
-    train: str | None = None, dev: str | None = None, test: str | None = None
+    train: str | None = None,
+    dev: str | None = None,
+    test: str | None = None,
+    held_out: HeldOut = 0.1,
 ) -> Cloze:
-    """Your own questions: folders or `.tar.gz` archives of `.question` files.
+    """Your own questions: JSON lines, or folders or `.tar.gz` of `.question` files.
 
     Args:
-      train: the training questions; alone, it has the folders training, validation and
-        test of the CNN and Daily Mail questions inside.
-      dev: the development questions.
-      test: the test questions.
+      train: the training questions: a file of JSON lines {"passage": ..., "question":
+        "@placeholder ...", "answer": ..., "candidates": [...]}, or several with commas
+        between; or a folder or archive, which has, where it is alone, the folders
+        training, validation and test of the CNN and Daily Mail questions inside.
+      dev: the development questions; of JSON lines held out of train where it is not
+        given.
+      test: the test questions; likewise.
+      held_out: share of the passages of JSON lines that is held out for dev, and for
+        test.
 
     Returns:
       The questions.
@@ -145,6 +155,9 @@ def question_files(
     """
     if train is None:
         raise ValueError("the questions 'files' need train, such as cnn/questions")
+    if is_json_lines(train):
+        splits = read_splits(read_json_questions, train, dev, test, held_out)
+        return Cloze("files", **splits, about=origin(train, dev, test))
     if dev is None and test is None:
         splits = {name: read_questions(train, below) for name, below in SPLITS.items()}
     elif dev is None or test is None:

@@ -35,7 +35,10 @@ from attnlab.tasks.cloze.evaluate import (
 from attnlab.tasks.cloze.model import Reader
 from attnlab.tasks.cloze.questions import Cloze
 from attnlab.tasks.cloze.settings import ClozeData, ClozeSettings
+from attnlab.text import vocabularies
 from attnlab.text.vocabulary import Vocabulary
+
+WORDS = "words.vocabulary"  # a run's vocabulary, in its folder
 
 
 class Names(NamedTuple):
@@ -127,7 +130,7 @@ def make_task(settings: ClozeSettings, folder: Path) -> Task:
 
     Args:
       settings: all settings of the run.
-      folder: the run's folder; nothing is written into it before the run has finished.
+      folder: the run's folder, which its vocabulary and slots are written into.
 
     Returns:
       The task; an update follows the mean over questions.
@@ -135,9 +138,10 @@ def make_task(settings: ClozeSettings, folder: Path) -> Task:
     Raises:
       ValueError: for settings that the questions do not fit.
     """
-    del folder  # the vocabulary is made again, the same for the same questions
     data, corpus = settings.data, settings.data.load()
     names = names_of(data, corpus)
+    vocabularies.load_or_build(folder, [WORDS], lambda: [names.vocabulary])
+    runs.write_corpus(folder, {"slots": names.slots})
     train, dev, test = (
         [encode(question, names.vocabulary) for question in split]
         for split in (corpus.train, corpus.dev, corpus.test)

@@ -144,11 +144,11 @@ def parse(lines: Iterable[str], task: str, where: str) -> list[list[StoryQuestio
         try:
             asked, answer, supporting = text.split("\t")
             facts = frozenset(places[int(fact)] for fact in supporting.split())
-            stories[-1].append(
-                StoryQuestion(
-                    tuple(story), words_of(asked), answer.lower(), facts, task
-                )
-            )
+            words, answer = words_of(asked), entry_of(answer)
+            if not (words and answer):
+                raise ValueError
+            question = StoryQuestion(tuple(story), words, answer, facts, task)
+            stories[-1].append(question)
         except (ValueError, KeyError, IndexError):
             raise ValueError(
                 f"{where}:{count}: no question, answer and earlier sentences: "
@@ -167,6 +167,18 @@ def words_of(text: str) -> Sentence:
       Its words.
     """
     return tuple(find_words(WORD, text.lower()))
+
+
+def entry_of(answer: str) -> str:
+    """An answer as the vocabulary has it.
+
+    Args:
+      answer: as it is written; "New York" is one answer.
+
+    Returns:
+      It in lower case, with "_" for its blanks.
+    """
+    return "_".join(answer.lower().split())
 
 
 def split_off(

@@ -40,6 +40,8 @@ Zero = Annotated[float, Field(ge=0.0, le=0.0)]
 class MemN2NData(DataSettings):
     """Which questions."""
 
+    file_options = {"files": ("train", "dev", "test")}
+
     name: str = "stories"
 
     def load(self) -> Stories:

@@ -6,6 +6,7 @@ from typing import cast
 import jax
 import jax.numpy as jnp
 
+from attnlab import runs
 from attnlab.attention.base import Attention, Params
 from attnlab.attention.compose import attention
 from attnlab.attention.presets import SCORES
@@ -75,7 +76,7 @@ def make_task(settings: MemN2NSettings, folder: Path) -> Task:
 
     Args:
       settings: all settings of the run.
-      folder: the run's folder, which its vocabulary is written into.
+      folder: the run's folder, which its vocabulary and widths are written into.
 
     Returns:
       The model with its questions.
@@ -91,6 +92,7 @@ def make_task(settings: MemN2NSettings, folder: Path) -> Task:
     vocabulary = cast(Vocabulary, codec)  # never subwords: an answer is one word
     splits = (corpus.train, corpus.dev, corpus.test)
     widths = widths_of(splits, settings.model.memory)
+    runs.write_corpus(folder, widths._asdict())
     train, dev, test = encode(splits, vocabulary, widths)
     model = build_model(settings, vocabulary.size)
     evaluator = MemN2NEvaluator(settings, model, vocabulary)

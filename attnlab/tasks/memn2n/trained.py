@@ -7,13 +7,15 @@ run.answer(["John took the milk.", "John went home."], "Where is the milk?")
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
-from attnlab import arguments
+from attnlab import arguments, runs
 from attnlab.attention.base import Params
 from attnlab.estimators.objective import initial_estimator_state
+from attnlab.report.pictured import Pictured
 from attnlab.task import Loader
 from attnlab.tasks.memn2n.babi import words_of
 from attnlab.tasks.memn2n.batches import (
@@ -28,11 +30,14 @@ from attnlab.tasks.memn2n.settings import MemN2NSettings
 from attnlab.tasks.memn2n.task import WORDS, build_model
 from attnlab.text.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 BEST = 5  # answers that a repr names
 
 
 @dataclass(frozen=True)
-class StoryAnswer:
+class StoryAnswer(Pictured):
     """What a memory network answers to a question.
 
     Attributes:
@@ -54,7 +59,7 @@ class StoryAnswer:
         listed = ", ".join(f"{word} {share:.2f}" for word, share in best)
         return f"<{self.question}? {self.answer} ({listed})>"
 
-    def plot(self, title: str = "") -> object:
+    def figure(self, title: str = "") -> "Figure":
         """The story with a column a hop, the darker the heavier.
 
         Args:
@@ -157,8 +162,6 @@ def _words(sentence: str | Sentence) -> Sentence:
 def loader(settings: MemN2NSettings, folder: Path) -> Loader:
     """How a run of this task is opened.
 
-    The corpus is read too: what a network says depends on how its stories were padded.
-
     Args:
       settings: of the run.
       folder: its folder.
@@ -167,11 +170,16 @@ def loader(settings: MemN2NSettings, folder: Path) -> Loader:
       The Loader.
 
     Raises:
-      MissingCorpus: where the corpus is not in the data folder.
+      MissingCorpus: for a run of an older version, whose corpus has to be read, where
+        that is not in the data folder.
     """
-    corpus = settings.data.load()
-    splits = [corpus.train, corpus.dev, corpus.test]
-    widths = widths_of(splits, settings.model.memory)
+    # What a network says depends on how its stories were padded.
+    if known := runs.read_corpus(folder):
+        widths = Widths(**known)
+    else:
+        corpus = settings.data.load()
+        splits = [corpus.train, corpus.dev, corpus.test]
+        widths = widths_of(splits, settings.model.memory)
     vocabulary = Vocabulary.load(folder / WORDS)
     model = build_model(settings, vocabulary.size)
     evaluator = MemN2NEvaluator(settings, model, vocabulary)

@@ -31,7 +31,7 @@ def test_an_array_and_a_picture_of_the_corpus_get_one_caption(captioner):
     items = captioner.pictures.test[:2]
     captions = captioner.caption(items)
     arrays = captioner.caption(np.stack([item.picture for item in items]))
-    (alone,) = captioner.caption(items[0].picture)
+    alone = captioner.caption(items[0].picture)
     assert [c.words for c in captions] == [c.words for c in arrays]
     assert alone.words == captions[0].words
     for caption, item in zip(captions, items, strict=True):
@@ -44,7 +44,8 @@ def test_an_array_and_a_picture_of_the_corpus_get_one_caption(captioner):
 def test_a_file_is_scaled_to_the_models_size(captioner, tmp_path):
     path = tmp_path / "red.png"
     Image.new("RGB", (40, 20), (200, 0, 0)).save(path)
-    (caption,) = captioner.caption(str(path), beams=2)
+    caption = captioner.caption(str(path), beams=2)
+    assert captioner.caption([path])[0].words == captioner.caption(path).words
     assert caption.picture.shape == (16, 16, 1)
     assert (caption.picture == 66).all()  # the mean of three colors
 
@@ -60,7 +61,7 @@ def test_a_given_caption_is_aligned(captioner):
 
 def test_a_caption_is_drawn_with_a_panel_a_word(captioner):
     caption = captioner.align(captioner.pictures.test[0], "a two above a one")
-    figure = caption.plot("mine")
+    figure = caption.figure("mine")
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == ["", "a", "two", "above", "a", "one"]
 

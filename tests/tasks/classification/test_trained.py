@@ -55,7 +55,7 @@ def test_words_are_shaded_by_weight(opened):
     alphas = [float(part.split(")")[0]) for part in html.split("38, ")[1:]]
     assert len(alphas) == 4 and max(alphas) == 1.0
     assert np.argmax(alphas) == np.argmax(answer.weights)
-    assert answer.plot("here").axes
+    assert answer.figure("here").axes
 
 
 def test_its_reprs_are_short(opened):

@@ -49,7 +49,7 @@ def test_a_question_in_text_is_answered_as_in_evaluation(reader):
 def test_the_passage_is_drawn(reader):
     question = reader.corpus.test[0]
     answer = reader.answer(question.passage, question.query)
-    (axes,) = answer.plot("mine").axes
+    (axes,) = answer.figure("mine").axes
     drawn = [text.get_text() for text in axes.texts]
     assert "mine" in drawn and question.passage[0] in drawn
     assert answer.entity in repr(answer)
@@ -61,7 +61,8 @@ def test_a_reader_without_attention_answers_and_draws_nothing(tmp_path):
     answer = reader.answer(question.passage, question.query)
     assert answer.weights.shape[0] == 0 and answer.scores
     with pytest.raises(ValueError, match="attention"):
-        answer.plot()
+        answer.plot(tmp_path / "answer.png")
+    assert not (tmp_path / "answer.png").exists()
 
 
 MANY = " ".join(f"@entity{n}" for n in range(20))

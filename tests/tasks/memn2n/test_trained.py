@@ -64,7 +64,7 @@ def test_its_reprs_are_short_and_it_is_drawn(opened):
     answer = run.answer(["John went to the garden."], "Where is John?")
     assert repr(run) == f"<memn2n on stories, step 7, {folder}>"
     assert answer.answer in repr(answer) and len(repr(answer)) < 200
-    assert answer.plot("here").axes
+    assert answer.figure("here").axes
 
 
 @pytest.mark.parametrize("story", [5, None, "John went home.", [5], [["a", 5]]])
