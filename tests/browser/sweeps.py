@@ -77,6 +77,15 @@ def write_large(root: Path, many: int = 200, count: int = 1000) -> None:
         runs.write_json(folder / runs.RESULT, names | numbers)
 
 
+def write_long(root: Path, words: int = 60) -> None:
+    """Three rows with two sentences of `words` words, aligned one to one."""
+    link = frozenset((n, n) for n in range(words))
+    names = tuple(f"word{n}" for n in range(words))
+    pair = runs.AlignedSentence(names, names, np.eye(words), link, link)
+    for order in range(3):
+        write_run(root, f"variant {order}", 0, order, [pair, pair])
+
+
 def write_page(root: Path, *, tested: bool = True) -> Path:
     """The page of a sweep with its curves, without pictures.
 

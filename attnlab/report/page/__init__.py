@@ -41,6 +41,7 @@ SCRIPTS = (
     "picture.js",
     "words.js",
     "list.js",
+    "print.js",
     "export.js",
     "viewer.js",
     "main.js",

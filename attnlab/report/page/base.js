@@ -38,12 +38,18 @@ function plural(count, noun, nouns = `${noun}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? noun : nouns}`;
 }
 
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const dark = window.matchMedia("screen and (prefers-color-scheme: dark)");
+const paper = window.matchMedia("print");
+let printing = false; // on paper colors are those of day
+
+function isNight() {
+  return dark.matches && !printing;
+}
 
 // Two of the rows' colors would drown in a dark page.
 const LIGHTER = { "#222222": "#d8d8d8", "#882255": "#d0709a" };
 
-function colorOf(row, night = dark.matches) {
+function colorOf(row, night = isNight()) {
   return (night && LIGHTER[row.color]) || row.color;
 }
 

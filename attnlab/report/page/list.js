@@ -79,6 +79,7 @@ async function refreshList() {
 
 function goTo(sentence) {
   state.sentence = sentence;
+  state.read = true;
   selected = null;
   showSentence();
   updateLink();

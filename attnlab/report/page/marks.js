@@ -144,7 +144,7 @@ function drawKey(panels, sizes, colors) {
   const has = (test) => panels.some(({ row, aligned }) => test(aligned, row));
   const ramp = svg(
     "g",
-    {},
+    { "data-key": "weight" },
     Array.from({ length: 12 }, (_, n) =>
       svg("rect", {
         x: 5 * n,

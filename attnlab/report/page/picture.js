@@ -52,8 +52,9 @@ function shade(byte, colors) {
   return `rgb(${mixed.join(",")})`;
 }
 
-// Sizes for `count` maps on a page `width` wide: as many side by side as stay readable.
-function layout(pair, count, width) {
+// Sizes for `count` maps on a page `width` wide: as many side by side as stay readable,
+// or as many as `asked`.
+function layout(pair, count, width, asked) {
   const across = Math.max(pair.source.length, 1),
     down = Math.max(pair.target.length, 1);
   const size = 12.5;
@@ -73,7 +74,7 @@ function layout(pair, count, width) {
   const gap = 22;
   let best = null;
   for (let columns = count; columns >= 1; columns--) {
-    if (count === 4 && columns === 3) continue; // would leave one alone
+    if (asked ? columns !== asked : count === 4 && columns === 3) continue; // one alone
     const room = (width - left - over - (columns - 1) * gap) / columns;
     const cell = Math.min(34, room / across);
     if (!best || (cell > 1.25 * best.cell && best.cell < 19)) best = { columns, cell };
@@ -106,9 +107,9 @@ function layout(pair, count, width) {
 }
 
 // {svg, sizes, maps}: maps hold the layers that a selection draws into.
-function drawPicture(panels, width, colors, focusable) {
+function drawPicture(panels, width, colors, focusable, columns) {
   const pair = panels[0].aligned;
-  const sizes = layout(pair, panels.length, width);
+  const sizes = layout(pair, panels.length, width, columns);
   const key = drawKey(panels, sizes, colors);
   const [wide, high] = [Math.ceil(sizes.width), Math.ceil(sizes.height + key.height)];
   const picture = svg("svg", {

@@ -11,6 +11,7 @@ const state = {
   sort: { by: ROWS, down: false },
   filters: new Map(), // axis -> Set of choices
   query: "",
+  read: false, // whether rows and sentence were chosen, and so belong into the link
 };
 
 // Of each window, read and learning the best row, at most three: those differ to see.
@@ -63,6 +64,7 @@ function fromLink(hash) {
   state.set = set;
   state.rows = having.length || set === null ? having.slice(0, MOST) : firstRows(set);
 
+  state.read = ["row", "set", "sentence"].some((name) => asked.has(name));
   state.sentence = 0;
   if (asked.has("sentence") && set !== null) {
     const number = Number(asked.get("sentence"));
@@ -101,8 +103,8 @@ function addFilter(axis, choice) {
 
 function toLink() {
   const asked = new URLSearchParams();
-  for (const slug of state.rows) asked.append("row", slug);
-  if (state.set !== null) {
+  if (state.read) for (const slug of state.rows) asked.append("row", slug);
+  if (state.read && state.set !== null) {
     asked.set("set", state.set);
     asked.set("sentence", state.sentence + 1);
   }

@@ -41,10 +41,18 @@ function press(by) {
 function heading(by, text, number) {
   const active = state.sort.by === by;
   const sort = active ? (state.sort.down ? "descending" : "ascending") : "none";
-  const arrow = active ? (state.sort.down ? "▼" : "▲") : "";
+  const arrow = active ? (state.sort.down ? "▼" : "▲") : "↕";
+  const meaning = columnOf.get(by)?.meaning;
   return html(
     "th",
-    { scope: "col", "aria-sort": sort, class: number ? "number" : "name" },
+    {
+      scope: "col",
+      role: "columnheader",
+      "aria-sort": sort,
+      class: number ? "number" : "name",
+      title: [meaning, "Press to sort."].filter(Boolean).join(" "),
+    },
+    // The button fills the cell, so that all of it sorts.
     button(
       [text, html("span", { class: "arrow", "aria-hidden": true }, arrow)],
       () => press(by),
@@ -53,18 +61,22 @@ function heading(by, text, number) {
   );
 }
 
-function cell(row, number) {
-  if (!number) return html("td", { class: "number muted" }, "—");
+// Roles and labels are said again: as cards on a narrow page it is no table to browsers.
+function cell(row, column) {
+  const number = row.cells[column.key];
+  const said = { role: "cell", "data-label": column.title };
+  if (!number) return html("td", { ...said, class: "number muted none" }, "—");
   const text = [number.text];
   if (number.marked) text.push(html("sup", { title: `p = ${number.p}` }, "†"));
   const title = [
     plural(number.seeds ?? row.runs.length, "seed"),
     number.p != null ? `p = ${number.p}` : null,
   ];
-  const inside = number.best ? html("strong", {}, text) : text;
+  // One element, as a card puts label and number at its two ends.
+  const inside = html(number.best ? "strong" : "span", {}, text);
   return html(
     "td",
-    { class: "number", title: title.filter(Boolean).join(", ") },
+    { ...said, class: "number", title: title.filter(Boolean).join(", ") },
     inside,
   );
 }
@@ -94,16 +106,18 @@ function rowLines(row) {
   });
   const name = html(
     "th",
-    { scope: "row", class: "name" },
+    { scope: "row", role: "rowheader", class: "name" },
     html("div", {}, toggle, mark(row), html("span", {}, row.name)),
   );
   const lines = [
     html(
       "tr",
-      { "data-row": row.slug },
-      report.sets.length ? html("td", { class: "tick" }, pick(row)) : null,
+      { role: "row", "data-row": row.slug },
+      report.sets.length
+        ? html("td", { role: "cell", class: "tick" }, pick(row))
+        : null,
       name,
-      report.columns.map((column) => cell(row, row.cells[column.key])),
+      report.columns.map((column) => cell(row, column)),
     ),
   ];
   row.runs.forEach((run, n) => {
@@ -113,16 +127,22 @@ function rowLines(row) {
 }
 
 function runLine(row, run, cells) {
-  const first = report.sets.length ? html("td") : null;
-  const name = html("th", { scope: "row", class: "name seed" }, `seed ${run.seed}`);
-  const attributes = { class: "run", "data-run": `${row.slug}/${run.seed}` };
+  const first = report.sets.length ? html("td", { role: "cell", class: "tick" }) : null;
+  const heading = { scope: "row", role: "rowheader", class: "name seed" };
+  const name = html("th", heading, `seed ${run.seed}`);
+  const attributes = { class: "run", role: "row", "data-run": `${row.slug}/${run.seed}` };
   if (run.state !== "finished") {
     const text = run.failure ?? run.state;
-    const wide = html("td", { colspan: report.columns.length, class: run.state }, text);
+    const span = { role: "cell", colspan: report.columns.length };
+    const wide = html("td", { ...span, class: `wide-cell ${run.state}` }, text);
     return html("tr", attributes, first, name, wide);
   }
   const numbers = report.columns.map((column) =>
-    html("td", { class: "number" }, cells[column.key] ?? "—"),
+    html(
+      "td",
+      { role: "cell", class: "number", "data-label": column.title },
+      cells[column.key] ?? "—",
+    ),
   );
   return html("tr", attributes, first, name, numbers);
 }
@@ -156,18 +176,17 @@ function drawTable() {
   const [kind] = ["sort", "fold", "pick"].filter((name) => name in focused);
   const rows = visibleRows();
   const table = byId("table");
+  const view = { role: "cell", class: "tick muted", title: "in the alignment viewer" };
   const head = html(
     "tr",
-    {},
-    report.sets.length
-      ? html("td", { class: "tick muted", title: "in the alignment viewer" }, "view")
-      : null,
+    { role: "row" },
+    report.sets.length ? html("td", view, "view") : null,
     heading("name", "row", false),
     report.columns.map((column) => heading(column.key, column.title, true)),
   );
   table.replaceChildren(
-    html("thead", {}, head),
-    html("tbody", {}, rows.flatMap(rowLines)),
+    html("thead", { role: "rowgroup" }, head),
+    html("tbody", { role: "rowgroup" }, rows.flatMap(rowLines)),
   );
   if (kind)
     table

@@ -29,6 +29,7 @@ function chooseRow(row, shown) {
 }
 
 function rowsChanged() {
+  state.read = true;
   drawTable();
   drawVariants();
   showSentence();
@@ -155,8 +156,10 @@ function showPanels(panels) {
   const focused = box.contains(document.activeElement)
     ? document.activeElement.dataset.word
     : null;
+  box.toggleAttribute("data-printed", printing);
+  if (printing) return box.replaceChildren(...printedPictures(panels));
   const width = Math.max(260, byId("stage").clientWidth - 2);
-  current = { panels, ...drawPicture(panels, width, dark.matches ? NIGHT : DAY, true) };
+  current = { panels, ...drawPicture(panels, width, isNight() ? NIGHT : DAY, true) };
   box.replaceChildren(current.svg);
   box.dataset.shown = `${state.set}/${state.sentence + 1}`;
   current.svg.addEventListener("pointermove", pointed);
@@ -196,8 +199,9 @@ function pointed(event) {
   if (word) return select(word);
   const { sizes, maps } = current;
   const box = current.svg.getBoundingClientRect();
-  const x = event.clientX - box.left,
-    y = event.clientY - box.top;
+  const scale = current.svg.viewBox.baseVal.width / box.width; // long ones are shrunk
+  const x = scale * (event.clientX - box.left),
+    y = scale * (event.clientY - box.top);
   for (const { place } of maps) {
     const s = Math.floor((x - place.x) / sizes.cell),
       t = Math.floor((y - place.y) / sizes.cell);
@@ -252,6 +256,7 @@ function drawBar() {
     button(
       "copy link",
       async (event) => {
+        state.read = true;
         history.replaceState(null, "", toLink());
         const done = await navigator.clipboard?.writeText(location.href).then(
           () => true,
@@ -275,12 +280,11 @@ function drawBar() {
   );
 }
 
-function drawViewer() {
+async function drawViewer() {
   if (state.set === null) return;
   byId("viewer").hidden = false;
   drawVariants();
   drawChooser();
   drawBar();
-  showSentence();
-  search(false);
+  await Promise.all([showSentence(), search(false)]);
 }

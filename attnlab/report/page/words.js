@@ -117,7 +117,7 @@ function drawReadout(word) {
     box.replaceChildren(
       html(
         "p",
-        { class: "muted" },
+        { class: "muted hint" },
         "Point at a word or a cell, or walk the words with the arrow keys, to read weights. ",
         html("kbd", {}, "p"),
         " and ",
