@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from attnlab import runs
+from attnlab.report import meanings
 from tests.browser.steps import link, names, ready, wait_for_count
 
 pytestmark = pytest.mark.browser
@@ -191,3 +193,95 @@ def test_long_sentences_are_shrunk_and_still_pointed_at(open_page, long_sentence
     page.mouse.move(x, y)
     box = page.locator("[data-map] rect[stroke-width]").last.bounding_box()
     assert abs(box["x"] + box["width"] / 2 - x) < box["width"]
+
+
+def test_every_setting_that_varies_filters(open_page, small, large):
+    page = open_page(small)
+    axes = page.locator("#filters [role=group]").evaluate_all(
+        "all => all.map((each) => each.getAttribute('aria-label'))"
+    )
+    assert axes == ["score", "window", "read", "dropout"]  # half_width is the same
+    page.locator('[data-filter="dropout:0.2"]').click()
+    assert names(page) == ["local-m-general"]
+    assert link(page) == "filter=dropout%3A0.2"
+    page = open_page(large)
+    sizes = page.get_by_label("batch_size")
+    assert sizes.evaluate("element => element.tagName") == "SELECT"  # of 25 choices
+    sizes.focus()
+    sizes.select_option("17 (8)")
+    assert names(page) == [f"variant-{n:03d}" for n in range(1, 200, 25)]
+    assert sizes.evaluate("element => element === document.activeElement")
+    sizes.select_option("any")
+    assert len(names(page)) == 200
+
+
+def test_seeds_are_chosen_and_kept_in_the_link(open_page, small):
+    page = open_page(small, "#row=local-m-general&row=local-p-general")
+    ready(page)
+    root = small.parent.parent / "local-p-general"
+    pairs = [runs.read_alignments(root / seed)["test"][0] for seed in "01"]
+    choice = page.locator('[data-seed="1"]')
+    assert choice.locator("option").all_inner_texts() == ["seed 0", "seed 1"]
+    panel = page.locator('[data-map="local-p-general"]')
+    for seed, pair in enumerate(pairs):
+        choice.select_option(f"seed {seed}")
+        page.wait_for_selector(f'[data-map="local-p-general"] :text("seed {seed}")')
+        s = int(pair.weights[0].argmax())
+        page.locator('#picture [data-word="target-0"]').first.hover()
+        answer = page.locator("[data-answer]").nth(1).inner_text()
+        said = re.search(rf"{re.escape(pair.source[s])} ([01]\.\d\d)", answer)
+        assert abs(float(said[1]) - pair.weights[0, s]) < 0.01
+    assert pairs[0].weights[0].max() != pairs[1].weights[0].max()
+    assert "seed=local-p-general%3A1" in link(page)
+    other = open_page(small, f"#{link(page)}")
+    ready(other)
+    assert "seed 1" in other.locator('[data-map="local-p-general"]').text_content()
+    assert "seed 0" in other.locator('[data-map="local-m-general"]').text_content()
+    assert other.locator('[data-seed="1"]').input_value() == "1"
+    lost = open_page(small, "#row=global-dot&seed=global-dot:7")
+    ready(lost)
+    assert "seed “global-dot:7”" in lost.locator("#notice").inner_text()
+    assert panel.count() == 1
+
+
+def test_a_map_is_saved_as_a_pdf_of_its_size(open_page, small, tmp_path):
+    page = open_page(small, "#row=global-dot&row=hard-local-p", color_scheme="dark")
+    ready(page)
+    page.evaluate("window.print = () => (window.printed = document.title)")
+    page.locator("#save-pdf").click()
+    name = "global-dot_seed-0_hard-local-p_seed-0_test_sentence_1"
+    assert page.evaluate("window.printed") == name
+    path = tmp_path / "map.pdf"
+    page.pdf(path=path, prefer_css_page_size=True)
+    content = path.read_bytes()
+    assert content.count(b"/Type /Page\n") == 1
+    width, height = map(
+        float, re.search(rb"/MediaBox \[0 0 (\S+) (\S+)\]", content).groups()
+    )
+    assert b"/Subtype /Image" not in content  # lines and letters, no pixels
+    assert b"/FontFile" in content
+    page.wait_for_selector("html:not(.single)")  # printed: all is back
+    assert page.title() == "small · attnlab"
+    box = page.locator("#picture > svg").get_attribute("viewBox").split()
+    assert width == pytest.approx(0.75 * float(box[2]), rel=0.2)
+    assert width > 400 and height > 200
+
+
+def test_what_the_numbers_mean_is_told(open_page, small):
+    page = open_page(small)
+    terms = page.locator("#meanings")
+    assert terms.is_hidden()
+    page.get_by_text("What the numbers mean").click()
+    assert terms.locator("dt").all_inner_texts() == [
+        *("BLEU", "AER", "perplexity", "parameters", "tokens/s", "±", "seed", "†")
+    ]
+    told = dict(
+        zip(
+            terms.locator("dt").all_inner_texts(),
+            terms.locator("dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+    assert told["AER"] == meanings.column("aer") and told["±"] == meanings.SPREAD
+    heading = page.locator("thead th", has=page.locator('[data-sort="aer"]'))
+    assert heading.get_attribute("title").startswith(meanings.column("aer"))

@@ -1,6 +1,10 @@
 // The report's data, and elements made of text alone: nothing is ever read as HTML.
 
 const report = JSON.parse(document.getElementById("report").textContent);
+for (const row of report.rows)
+  row.axes = Object.fromEntries(
+    report.axes.map(({ name, choices }, n) => [name, choices[row.axes[n]][0]]),
+  );
 for (const run of report.rows.flatMap((row) => row.runs)) run.state ??= "finished";
 const rowOf = new Map(report.rows.map((row) => [row.slug, row]));
 const setOf = new Map(report.sets.map((set) => [set.key, set]));

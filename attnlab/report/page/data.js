@@ -60,10 +60,12 @@ function sentencesOf(key) {
   });
 }
 
-function chunkOf(set, slug, number) {
-  const name = `${set.key}/${slug}/${number}`;
+function chunkOf(set, slug, seed, number) {
+  const first = rowOf.get(slug).sets[set.key][0];
+  const stem = seed === first ? slug : `${slug}/${seed}`;
+  const name = `${set.key}/${stem}/${number}`;
   const chunk = remembered(chunks, name, async () => {
-    const content = await load(name, `${set.key}/${slug}-${number}.js`);
+    const content = await load(name, `${set.key}/${stem}-${number}.js`);
     const bytes = atob(content.weights);
     return {
       ...content,
@@ -76,14 +78,14 @@ function chunkOf(set, slug, number) {
   return chunk;
 }
 
-// What a row did with a sentence: weights [T * S] in 0 to 255, centres and samples [T].
-async function alignmentOf(key, slug, sentence) {
+// What a seed of a row did with a sentence: weights [T * S] in 0 to 255, centres and samples [T].
+async function alignmentOf(key, slug, seed, sentence) {
   const set = setOf.get(key);
   let number = set.chunks.length - 1;
   while (set.chunks[number] > sentence) number--;
   const [all, chunk] = await Promise.all([
     sentencesOf(key),
-    chunkOf(set, slug, number),
+    chunkOf(set, slug, seed, number),
   ]);
   let cells = 0,
     words = 0;

@@ -127,7 +127,10 @@ window.addEventListener("resize", resized);
 dark.addEventListener("change", recolor);
 paper.addEventListener("change", (event) => print(event.matches));
 window.addEventListener("beforeprint", () => print(true));
-window.addEventListener("afterprint", () => print(false));
+window.addEventListener("afterprint", () => {
+  pdfSaved();
+  print(false);
+});
 for (const row of curveRows().slice(DRAWN)) hidden.add(row.slug);
 drawNotes();
 drawFigures();

@@ -1,7 +1,7 @@
 // Alignments as heat maps: source words across, target words down, the darker the more
 // weight. All of a picture are attributes, so that it is the same in a file of its own.
 
-const GOLD = "#f07d13"; // as in the printed heat maps
+const GOLD = report.gold; // as in the printed heat maps
 const DAY = {
   paper: "#ffffff",
   ink: "#1a1d21",
@@ -28,8 +28,7 @@ const NIGHT = {
   dotEdge: "#111111",
   band: "#56b4e9",
 };
-const FONT =
-  "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif";
+const FONT = getComputedStyle(document.documentElement).fontFamily;
 
 const ruler = document.createElement("canvas").getContext("2d");
 
@@ -129,7 +128,7 @@ function drawPicture(panels, width, colors, focusable, columns) {
   return { svg: picture, sizes, maps, colors };
 }
 
-function drawMap(picture, { row, aligned }, sizes, place, colors, focusable) {
+function drawMap(picture, { row, seed, aligned }, sizes, place, colors, focusable) {
   const { cell, across, down, size } = sizes;
   const group = svg("g", {
     transform: `translate(${place.x.toFixed(1)},${place.y.toFixed(1)})`,
@@ -138,15 +137,10 @@ function drawMap(picture, { row, aligned }, sizes, place, colors, focusable) {
   const titleX = place.first ? -sizes.left + 4 : 0;
   const night = colors === NIGHT;
   const room = across * cell + (place.first ? sizes.left : 0);
-  const most = Math.max(8, Math.floor((room - 70) / 7.4));
-  const aer =
-    aligned.aer === null || !row.cells.aer
-      ? null
-      : svg(
-          "tspan",
-          { dx: 8, "font-weight": 400, fill: colors.faint, "font-size": 11.5 },
-          `AER ${aligned.aer.toFixed(2)}`,
-        );
+  const most = Math.max(8, Math.floor((room - (seed === null ? 70 : 120)) / 7.4));
+  const about = [];
+  if (seed !== null) about.push(`seed ${seed}`);
+  if (aligned.aer !== null && row.cells.aer) about.push(`AER ${aligned.aer.toFixed(2)}`);
   group.append(
     svg("path", {
       d: SHAPES[row.marker],
@@ -164,7 +158,11 @@ function drawMap(picture, { row, aligned }, sizes, place, colors, focusable) {
       },
       svg("title", {}, row.name),
       clipped(row.name, most),
-      aer,
+      svg(
+        "tspan",
+        { dx: 8, "font-weight": 400, fill: colors.faint, "font-size": 11.5 },
+        about.join(" · "),
+      ),
     ),
   );
   group.append(

@@ -4,6 +4,7 @@
 const PAGE = { width: 688, height: 930 };
 
 function printedPictures(panels) {
+  if (sheet !== null) return [onWhite(panels)]; // saved as PDF
   // One page, with the fewest maps side by side and so the largest that fit.
   for (let columns = 1; columns <= panels.length; columns++) {
     const { svg } = drawPicture(panels, PAGE.width, DAY, false, columns);

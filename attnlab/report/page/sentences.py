@@ -1,7 +1,8 @@
 """Sentences and attention weights as scripts that the page loads when it shows them.
 
     data/<set>/sentences.js        words and gold links of all sentences of a set
-    data/<set>/<row>-<n>.js        weights of a row for the n-th chunk of the set
+    data/<set>/<row>-<n>.js        weights of a row's first seed for the n-th chunk
+    data/<set>/<row>/<seed>-<n>.js the same of its other seeds
 
 A weight is one byte, 255 times itself rounded,
 and so off by at most 1/510; the bytes of a chunk are one base64 text.
@@ -10,7 +11,7 @@ and so off by at most 1/510; the bytes of a chunk are one base64 text.
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
@@ -46,39 +47,44 @@ class SentenceSet(TypedDict):
 
 def write(
     folder: Path, rows: Sequence[Row]
-) -> tuple[list[SentenceSet], dict[str, list[str]], list[Path]]:
-    """Write the sentences, and the weights of each row's first finished seed.
+) -> tuple[list[SentenceSet], dict[str, dict[str, list[int]]], list[Path]]:
+    """Write the sentences, and the weights of each row's finished seeds.
 
     Rows share a set where words and gold links are the same; sets of one name but other
-    sentences are numbered.
+    sentences are numbered. A further seed of a row has those sets that its first has:
+    its own translations cannot be compared.
 
     Args:
       folder: where the scripts go.
       rows: of a sweep.
 
     Returns:
-      The sets, those of most rows first; {row's slug: keys of the sets it has}; the
-      files written.
+      The sets, those of most rows first; {row's slug: {key of a set: its seeds that
+      have it, the first one first}}; the files written.
     """
     sets: dict[str, SentenceSet] = {}  # by the digest of their words and links
-    sets_of: dict[str, list[str]] = {}
+    sets_of: dict[str, dict[str, list[int]]] = {}
     written, taken = [], [*RESERVED]
     for row in rows:
-        for name, pairs in _first(row).items():
-            if not any(pair.weights.size for pair in pairs):
-                continue
+        seeds_of = sets_of.setdefault(row.slug, {})
+        for seed, name, pairs in _each_seed(row):
             words = tuple((p.source, p.target, p.sure, p.possible) for p in pairs)
             content = _words_and_links(words)
             # By content: rows of other data may call their set by the same name.
             digest = hashlib.sha256(f"{name}\n{content}".encode()).hexdigest()
+            known = digest in sets and sets[digest]["key"] in seeds_of
+            if seeds_of and seed != _first_seed(seeds_of) and not known:
+                continue
             if digest not in sets:
                 sets[digest] = _set(name, pairs, taken)
                 key = sets[digest]["key"]
                 taken.append(key)
                 path = folder / key / "sentences.js"
                 written.append(write_script(path, key, content))
-            sets_of.setdefault(row.slug, []).append(sets[digest]["key"])
-            written += _write_chunks(folder, row.slug, sets[digest], pairs)
+            seeds = seeds_of.setdefault(sets[digest]["key"], [])
+            seeds.append(seed)
+            stem = row.slug if len(seeds) == 1 else f"{row.slug}/{seed}"
+            written += _write_chunks(folder, stem, sets[digest], pairs)
     rows_with = Counter(key for keys in sets_of.values() for key in keys)
     # First the set that most rows can be compared on.
     ranked = sorted(sets.values(), key=lambda each: -rows_with[each["key"]])
@@ -97,8 +103,8 @@ def quantized(weights: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(np.nan_to_num(weights) * LEVELS), 0, LEVELS).astype(np.uint8)
 
 
-def _first(row: Row) -> dict[str, list[AlignedSentence]]:
-    """The sets of the first seed that has any, that of its AER first."""
+def _each_seed(row: Row) -> Iterator[tuple[int, str, list[AlignedSentence]]]:
+    """(seed, name, sentences) of every set, each seed's that of its AER first."""
     for run in row.finished:
         try:
             sets = run.alignments()
@@ -106,10 +112,13 @@ def _first(row: Row) -> dict[str, list[AlignedSentence]]:
             continue
         possible = {name: [p.possible for p in pairs] for name, pairs in sets.items()}
         main = main_set(run, possible)
-        if main is not None:
-            # The values are taken in order, so `pop` comes before the rest is copied.
-            return {main: sets.pop(main), **sets}
-    return {}
+        for name in sorted(sets, key=lambda name: name != main):
+            if main is not None and any(pair.weights.size for pair in sets[name]):
+                yield run.seed, name, sets[name]
+
+
+def _first_seed(seeds_of: Mapping[str, Sequence[int]]) -> int:
+    return next(iter(seeds_of.values()))[0]
 
 
 @lru_cache(maxsize=4)  # the rows of a sweep have the same test sets
@@ -150,13 +159,13 @@ def _set(
 
 
 def _write_chunks(
-    folder: Path, row: str, group: SentenceSet, pairs: Sequence[AlignedSentence]
+    folder: Path, stem: str, group: SentenceSet, pairs: Sequence[AlignedSentence]
 ) -> list[Path]:
     paths, rates = [], _rates(pairs)
     ends = [*group["chunks"][1:], group["count"]]
     for number, (start, end) in enumerate(zip(group["chunks"], ends, strict=True)):
-        path = folder / group["key"] / f"{row}-{number}.js"
-        name = f"{group['key']}/{row}/{number}"
+        path = folder / group["key"] / f"{stem}-{number}.js"
+        name = f"{group['key']}/{stem}/{number}"
         content = embedded(chunk(pairs[start:end], rates[start:end]))
         paths.append(write_script(path, name, content))
     return paths

@@ -42,7 +42,7 @@ function heading(by, text, number) {
   const active = state.sort.by === by;
   const sort = active ? (state.sort.down ? "descending" : "ascending") : "none";
   const arrow = active ? (state.sort.down ? "▼" : "▲") : "↕";
-  const meaning = columnOf.get(by)?.meaning;
+  const meaning = new Map(report.meanings).get(text);
   return html(
     "th",
     {
@@ -83,7 +83,7 @@ function cell(row, column) {
 
 function pick(row) {
   const inViewer = state.rows.includes(row.slug);
-  const able = row.sets.length > 0;
+  const able = Object.keys(row.sets).length > 0;
   return html("input", {
     type: "checkbox",
     class: "pick",
@@ -209,6 +209,47 @@ function toggleFilter(axis, choice) {
   filterChanged();
 }
 
+const MANY = 10; // choices of a setting, of which more are chosen from a list
+const SHOWN_AXES = 6; // settings in sight; the rest are folded
+let moreOpen = false;
+
+function chipsOf({ name, choices }) {
+  const chips = choices.map(([choice, count]) =>
+    button(
+      [choice, html("small", {}, ` ${count}`)],
+      () => toggleFilter(name, choice),
+      {
+        class: "chip",
+        "aria-pressed": Boolean(state.filters.get(name)?.has(choice)),
+        "data-filter": `${name}:${choice}`,
+      },
+    ),
+  );
+  const group = { class: "axis", role: "group", "aria-label": name };
+  return html("div", group, html("span", { class: "muted" }, name), chips);
+}
+
+function choiceOf({ name, choices }) {
+  const chosen = [...(state.filters.get(name) ?? [])];
+  const option = (value, text, selected) => html("option", { value, selected }, text);
+  const list = html(
+    "select",
+    {
+      "data-filter": name,
+      onchange: ({ target }) => {
+        state.filters.delete(name);
+        if (target.value) addFilter(name, choices[target.value][0]);
+        filterChanged();
+      },
+    },
+    option("", "any", !chosen.length),
+    choices.map(([choice, count], n) =>
+      option(n, `${choice} (${count})`, chosen.includes(choice)),
+    ),
+  );
+  return html("label", { class: "axis" }, html("span", { class: "muted" }, name), list);
+}
+
 let searchBox = null;
 
 function drawFilters() {
@@ -224,24 +265,18 @@ function drawFilters() {
     },
   });
   if (searchBox.value !== state.query) searchBox.value = state.query;
-  const chips = report.axes.map(({ name, choices }) =>
-    html(
-      "div",
-      { class: "axis", role: "group", "aria-label": name },
-      html("span", { class: "muted" }, name),
-      choices.map(([choice, count]) =>
-        button(
-          [choice, html("small", {}, ` ${count}`)],
-          () => toggleFilter(name, choice),
-          {
-            class: "chip",
-            "aria-pressed": Boolean(state.filters.get(name)?.has(choice)),
-            "data-filter": `${name}:${choice}`,
-          },
-        ),
-      ),
-    ),
+  const axes = report.axes.map((axis) =>
+    axis.choices.length > MANY ? choiceOf(axis) : chipsOf(axis),
   );
+  const rest = axes.slice(SHOWN_AXES);
+  const hides = report.axes.slice(SHOWN_AXES);
+  const chips = axes.slice(0, SHOWN_AXES);
+  if (rest.length) {
+    const open = moreOpen || hides.some(({ name }) => state.filters.get(name)?.size);
+    const ontoggle = (event) => (moreOpen = event.target.open);
+    const title = html("summary", {}, plural(rest.length, "more setting"));
+    chips.push(html("details", { open, ontoggle, class: "more" }, title, rest));
+  }
   const active = state.query || [...state.filters.values()].some((some) => some.size);
   const clear = () => {
     state.query = "";
@@ -263,5 +298,11 @@ function drawFilters() {
 }
 
 function drawNotes() {
+  byId("meanings").append(
+    ...report.meanings.flatMap(([term, text]) => [
+      html("dt", {}, term),
+      html("dd", {}, text),
+    ]),
+  );
   byId("notes").append(...report.notes.map((line) => html("p", {}, line)));
 }

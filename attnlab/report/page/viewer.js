@@ -15,13 +15,13 @@ const position = html("input", {
 });
 
 function havingSet() {
-  return report.rows.filter((row) => row.sets.includes(state.set));
+  return report.rows.filter((row) => state.set in row.sets);
 }
 
 function chooseRow(row, shown) {
   if (!shown) state.rows = state.rows.filter((slug) => slug !== row.slug);
-  else if (!row.sets.includes(state.set) || !state.rows.length) {
-    if (!row.sets.includes(state.set)) setSet(row.sets[0]);
+  else if (!(state.set in row.sets) || !state.rows.length) {
+    if (!(state.set in row.sets)) setSet(Object.keys(row.sets)[0]);
     state.rows = [row.slug];
   } else if (state.rows.length < MOST) state.rows.push(row.slug);
   else notice([`At most ${MOST} variants stand side by side: take one away first.`]);
@@ -38,7 +38,7 @@ function rowsChanged() {
 
 function drawVariants() {
   const rows = havingSet();
-  const focused = document.activeElement?.dataset?.slot;
+  const { slot, seed } = document.activeElement?.dataset ?? {};
   const slots = state.rows.map((slug, n) => {
     const chosen = html(
       "select",
@@ -56,12 +56,35 @@ function drawVariants() {
           html("option", { value: row.slug, selected: row.slug === slug }, row.name),
         ),
     );
+    const seeds = html(
+      "select",
+      {
+        "aria-label": `Seed of ${rowOf.get(slug).name}`,
+        title: "which of its training runs, by the seed of their random numbers",
+        "data-seed": n,
+        class: "seeds",
+        onchange: (event) => {
+          state.seeds.set(slug, Number(event.target.value));
+          rowsChanged();
+        },
+      },
+      seedsOf(slug).map((seed) =>
+        html("option", { value: seed, selected: seed === seedOf(slug) }, `seed ${seed}`),
+      ),
+    );
     const remove = button("×", () => chooseRow(rowOf.get(slug), false), {
       class: "remove",
       "aria-label": `Take ${rowOf.get(slug).name} away`,
       "data-remove": n,
     });
-    return html("span", { class: "variant" }, mark(rowOf.get(slug)), chosen, remove);
+    return html(
+      "span",
+      { class: "variant" },
+      mark(rowOf.get(slug)),
+      chosen,
+      seedsOf(slug).length > 1 ? seeds : null,
+      remove,
+    );
   });
   const next = rows.find((row) => !state.rows.includes(row.slug));
   const add =
@@ -72,13 +95,14 @@ function drawVariants() {
         })
       : null;
   byId("variants").replaceChildren(...slots, ...(add ? [add] : []));
-  if (focused) byId("variants").querySelector(`[data-slot="${focused}"]`)?.focus();
+  const focused = slot ? `[data-slot="${slot}"]` : seed && `[data-seed="${seed}"]`;
+  if (focused) byId("variants").querySelector(focused)?.focus();
 }
 
 function setSet(key) {
   state.set = key;
   state.sentence = 0;
-  state.rows = state.rows.filter((slug) => rowOf.get(slug).sets.includes(key));
+  state.rows = state.rows.filter((slug) => key in rowOf.get(slug).sets);
   if (!state.rows.length) state.rows = firstRows(key);
   matches = [];
   drawChooser();
@@ -116,7 +140,8 @@ async function panelsNow() {
   return Promise.all(
     state.rows.map(async (slug) => ({
       row: rowOf.get(slug),
-      aligned: await alignmentOf(state.set, slug, state.sentence),
+      seed: seedsOf(slug).length > 1 ? seedOf(slug) : null,
+      aligned: await alignmentOf(state.set, slug, seedOf(slug), state.sentence),
     })),
   );
 }
@@ -271,6 +296,11 @@ function drawBar() {
       class: "plain",
       id: "save-svg",
       title: "Save the picture as SVG",
+    }),
+    button("PDF", savePdf, {
+      class: "plain",
+      id: "save-pdf",
+      title: "Print the picture alone: choose “Save as PDF”",
     }),
     button("PNG", savePng, {
       class: "plain",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnlab import runs
+from attnlab.report import meanings
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.figures import (
     WIDTH,
@@ -50,16 +51,16 @@ def draw(
         add(
             bits_by_sequences(curves, rows=names),
             "bits-by-sequences",
-            "Bits a sequence of the development set by sequences seen: mean and range "
-            "over seeds.",
+            "Bits a sequence of the development set by sequences seen; "
+            f"{meanings.RANGE}.",
         )
     sizes = by_size(rows)
     if sizes is not None:
         add(
             bits_by_size(sizes, rows=names),
             "bits-by-size",
-            "Bits an item of new sequences by their size, on a logarithmic axis: mean "
-            "and standard deviation over seeds.",
+            "Bits an item of new sequences by their size, on a logarithmic axis; "
+            f"{meanings.BAND}.",
         )
     for row in rows:
         for size, arrays in pictured(row):

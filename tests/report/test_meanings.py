@@ -1,0 +1,66 @@
+"""What numbers mean is said in one place, and nowhere otherwise."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from attnlab.metrics.registry import METRICS
+from attnlab.report import figures, meanings, page, table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_column_has_its_meaning():
+    assert {column.key for column in table.COLUMNS} == set(meanings.COLUMNS)
+    for key, text in meanings.COLUMNS.items():
+        assert text[0].isupper() and text.endswith("."), key
+    for key, metric in METRICS.items():
+        ways = {1: "Higher is better.", -1: "Lower is better."}
+        assert meanings.column(key).endswith(ways.get(metric.better, "."))
+    assert meanings.column("tokens_per_minute") == ""
+
+
+def test_terms_are_those_of_the_table():
+    shown = [("aer", "AER"), ("other", "other")]
+    assert [term for term, _ in meanings.terms(shown, True)] == [
+        "AER",
+        "±",
+        "seed",
+        "†",
+    ]
+    assert "†" not in dict(meanings.terms(shown, False))
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        ("BLEU", meanings.COLUMNS["bleu"]),
+        ("AER", meanings.COLUMNS["aer"]),
+        ("perplexity", meanings.COLUMNS["perplexity"]),
+        ("seed", meanings.SEED),
+    ],
+)
+def test_the_glossary_says_the_same(term, text):
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| \*\*{term}\*\* \| (.*?) \|$", glossary, re.M)[1].startswith(
+        text
+    )
+
+
+def test_captions_of_curves_are_written_with_it():
+    """No figure has words of its own for a mean over seeds."""
+    for path in (ROOT / "attnlab").rglob("*.py"):
+        if path.name not in ("meanings.py", "notes.py"):
+            text = " ".join(
+                re.findall(r'"([^"\n]*)"', path.read_text(encoding="utf-8"))
+            )
+            assert "deviation over seeds" not in text, path
+            assert "range over seeds" not in text, path
+
+
+def test_page_and_figures_have_one_font():
+    style = page._file("page.css")
+    assert f'font: 16px/1.5 "{figures.DEFAULT_FONT}"' in style
+    for name in page.SCRIPTS:  # none names a font of its own
+        assert "sans-serif" not in page._file(name)
