@@ -79,6 +79,8 @@ class TaskSpec(NamedTuple):
     catalogue: what there is to know of these corpora, the user's own left out.
     describe(corpus, settings): tables and panels of what a loader gives, and where
       settings are given also of what a run makes of it.
+    examples(run) -> ExampleSet or None: what the report's page shows of a run in
+      another form than as maps of words, see `attnlab.report.examples`.
     """
 
     name: str
@@ -90,3 +92,4 @@ class TaskSpec(NamedTuple):
     corpora: Mapping[str, Callable[..., Any]]
     catalogue: Sequence[Entry] = ()
     describe: Callable[[Any, Any], CorpusDescription] | None = None
+    examples: Callable[..., Any] | None = None

@@ -96,6 +96,6 @@ def terms(columns: Sequence[tuple[str, str]], marked: bool) -> list[tuple[str, s
     Returns:
       (term, what it means) in the order of the table.
     """
-    found = [(title, column(key)) for key, title in columns if column(key)]
-    found += [("±", SPREAD), ("seed", SEED)]
-    return [*found, ("†", MARKED)] if marked else found
+    rows = [(title, column(key)) for key, title in columns if column(key)]
+    rows += [("±", SPREAD), ("seed", SEED)]
+    return [*rows, ("†", MARKED)] if marked else rows

@@ -400,7 +400,7 @@ def test_the_picture_is_saved_as_svg_and_png(open_page, small, tmp_path):
         with page.expect_download() as download:
             page.locator(f"#save-{ending}").click()
         name = download.value.suggested_filename
-        assert name == f"global-dot_hard-local-p_test_sentence_1.{ending}"
+        assert name == f"global-dot_seed-0_hard-local-p_seed-0_test_sentence_1.{ending}"
         saved[ending] = tmp_path / name
         download.value.save_as(saved[ending])
     tree = ElementTree.parse(saved["svg"]).getroot()

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from attnlab.report.notes import OWN
@@ -59,7 +59,7 @@ def axes_of(rows: Sequence[Row]) -> list[Axis]:
     return [axis for axis in axes if len(axis.counts) > 1]
 
 
-def _printed(paths: Sequence[str]) -> Mapping[str, str]:
+def _printed(paths: Sequence[str]) -> dict[str, str]:
     """A name for each setting, which no other one has."""
     last = Counter([path.rpartition(".")[2] for path in paths])
     taken = {"sweep", *SHORT.values()}

@@ -45,12 +45,14 @@ function remembered(cache, name, start) {
   return cache.get(name);
 }
 
-// [{source, target, sure, possible}] of a set; links are [t, s].
+// [{source, target, sure, possible}] of a set; links are [t, s]. Examples of another form
+// than maps have source and target, and what their form draws.
 function sentencesOf(key) {
   const pairs = (flat) =>
     Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
   return remembered(texts, key, async () => {
     const sentences = await load(key, `${key}/sentences.js`);
+    if (setOf.get(key).form !== "map") return sentences;
     return sentences.map(([source, target, sure, possible]) => ({
       source,
       target,
@@ -66,6 +68,7 @@ function chunkOf(set, slug, seed, number) {
   const name = `${set.key}/${stem}/${number}`;
   const chunk = remembered(chunks, name, async () => {
     const content = await load(name, `${set.key}/${stem}-${number}.js`);
+    if (set.form !== "map") return content;
     const bytes = atob(content.weights);
     return {
       ...content,
@@ -87,6 +90,8 @@ async function alignmentOf(key, slug, seed, sentence) {
     sentencesOf(key),
     chunkOf(set, slug, seed, number),
   ]);
+  if (set.form !== "map")
+    return { ...all[sentence], ...chunk[sentence - set.chunks[number]] };
   let cells = 0,
     words = 0;
   for (let n = set.chunks[number]; n < sentence; n++) {

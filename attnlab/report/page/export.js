@@ -4,12 +4,12 @@ function fileName(ending) {
   const rows = current.panels.flatMap(({ row, seed }) =>
     seed === null ? [row.slug] : [row.slug, `seed-${seed}`],
   );
-  return `${[...rows, state.set, "sentence", state.sentence + 1].join("_").replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${ending}`;
+  return `${[...rows, state.set, formNow().noun, state.sentence + 1].join("_").replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${ending}`;
 }
 
 // The picture on white paper, whatever the page's colors.
 function onWhite(panels) {
-  return drawPicture(panels, Math.max(current.sizes.width, 640), DAY, false).svg;
+  return drawShown(panels, Math.max(current.sizes.width, 640), DAY, false).svg;
 }
 
 // The same as the text of an SVG file.

@@ -10,7 +10,11 @@ function summary() {
   if (of("failed")) parts.push(`${of("failed")} failed`);
   if (of("unfinished")) parts.push(`${of("unfinished")} unfinished`);
   for (const set of report.sets.slice(0, 3))
-    parts.push(`${plural(set.count, "aligned sentence")} (${set.name})`);
+    parts.push(
+      set.form === "map"
+        ? `${plural(set.count, "aligned sentence")} (${set.name})`
+        : plural(set.count, FORMS[set.form].noun),
+    );
   return parts.join(" · ");
 }
 

@@ -14,6 +14,8 @@ const DAY = {
   dot: "#f5d90a",
   dotEdge: "#1a1d21",
   band: "#0072b2",
+  bad: "#b02a1e",
+  goldInk: "#b35300",
 };
 const NIGHT = {
   paper: "#16181c",
@@ -27,6 +29,8 @@ const NIGHT = {
   dot: "#f5d90a",
   dotEdge: "#111111",
   band: "#56b4e9",
+  bad: "#ff8a7a",
+  goldInk: "#ff9f45",
 };
 const FONT = getComputedStyle(document.documentElement).fontFamily;
 

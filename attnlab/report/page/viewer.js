@@ -134,6 +134,8 @@ function drawChooser() {
         );
   byId("chooser").replaceChildren(...[choose, sentenceSearch].filter(Boolean));
   position.max = setOf.get(state.set).count;
+  byId("lead-day").textContent = formNow().day;
+  byId("lead-night").textContent = formNow().night;
 }
 
 async function panelsNow() {
@@ -184,9 +186,10 @@ function showPanels(panels) {
   box.toggleAttribute("data-printed", printing);
   if (printing) return box.replaceChildren(...printedPictures(panels));
   const width = Math.max(260, byId("stage").clientWidth - 2);
-  current = { panels, ...drawPicture(panels, width, isNight() ? NIGHT : DAY, true) };
+  current = { panels, ...drawShown(panels, width, isNight() ? NIGHT : DAY, true) };
   box.replaceChildren(current.svg);
   box.dataset.shown = `${state.set}/${state.sentence + 1}`;
+  if (!isMap()) return followSpots();
   current.svg.addEventListener("pointermove", pointed);
   current.svg.addEventListener(
     "pointerleave",
@@ -205,6 +208,13 @@ function showPanels(panels) {
   if (focused) start?.focus({ preventScroll: true });
 }
 
+function followSpots() {
+  const picture = make(current.svg, { tabindex: 0 }, []);
+  picture.addEventListener("pointermove", pointAtSpot);
+  picture.addEventListener("keydown", walkSpots);
+  showSpot(-1);
+}
+
 function fits({ t, s }) {
   const { source, target } = current.panels[0].aligned;
   return (t ?? 0) < target.length && (s ?? 0) < source.length;
@@ -219,14 +229,18 @@ function wordOf(element) {
       : null;
 }
 
+// Where in the picture the pointer is.
+function placeOf(event) {
+  const box = current.svg.getBoundingClientRect();
+  const scale = current.svg.viewBox.baseVal.width / box.width; // long ones are shrunk
+  return { x: scale * (event.clientX - box.left), y: scale * (event.clientY - box.top) };
+}
+
 function pointed(event) {
   const word = wordOf(event.target);
   if (word) return select(word);
   const { sizes, maps } = current;
-  const box = current.svg.getBoundingClientRect();
-  const scale = current.svg.viewBox.baseVal.width / box.width; // long ones are shrunk
-  const x = scale * (event.clientX - box.left),
-    y = scale * (event.clientY - box.top);
+  const { x, y } = placeOf(event);
   for (const { place } of maps) {
     const s = Math.floor((x - place.x) / sizes.cell),
       t = Math.floor((y - place.y) / sizes.cell);
@@ -262,19 +276,19 @@ function drawBar() {
   byId("bar").replaceChildren(
     button("‹", () => step(-1), {
       id: "previous",
-      "aria-label": "Previous sentence",
+      "aria-label": `Previous ${formNow().noun}`,
       title: "previous (p)",
     }),
     html(
       "label",
       {},
-      "sentence ",
+      `${formNow().noun} `,
       position,
       html("span", { class: "muted" }, ` of ${setOf.get(state.set).count}`),
     ),
     button("›", () => step(1), {
       id: "next",
-      "aria-label": "Next sentence",
+      "aria-label": `Next ${formNow().noun}`,
       title: "next (n)",
     }),
     html("span", { class: "space" }),

@@ -89,7 +89,6 @@ function highlight(map, word) {
           stroke: colors.dotEdge,
         }),
       );
-    const light = weight > 0.45;
     map.over.append(
       svg(
         "text",
@@ -102,7 +101,7 @@ function highlight(map, word) {
           stroke: dotted ? colors.dot : shade(255 * weight, colors),
           "stroke-width": 3,
           "paint-order": "stroke",
-          fill: dotted ? colors.dotEdge : light ? colors.paper : colors.ink,
+          fill: dotted ? colors.dotEdge : inkOn(weight, colors),
         },
         weight.toFixed(2).replace(/^0/, ""),
       ),
