@@ -131,7 +131,7 @@ def pictured(row: Row) -> list[tuple[str, dict[str, np.ndarray]]]:
       picture can show.
     """
     for run in row.finished:
-        examples = _examples(run)
+        examples = examples_by_size(run)
         size = str((run.result or {}).get("size"))
         if size not in examples:
             continue
@@ -141,8 +141,15 @@ def pictured(row: Row) -> list[tuple[str, dict[str, np.ndarray]]]:
     return []
 
 
-def _examples(run: Run) -> dict[str, dict[str, np.ndarray]]:
-    """examples.npz by size; {} without the file."""
+def examples_by_size(run: Run) -> dict[str, dict[str, np.ndarray]]:
+    """The sequences that a run has kept.
+
+    Args:
+      run: finished.
+
+    Returns:
+      The arrays of examples.npz by size; {} without the file.
+    """
     path = run.folder / runs.EXAMPLES
     by_size: dict[str, dict[str, np.ndarray]] = {}
     for key, array in runs.read_arrays(path).items() if path.exists() else ():
