@@ -8,6 +8,7 @@ from attnlab.tasks.captioning.plots import draw
 from attnlab.tasks.captioning.settings import CaptioningSettings
 from attnlab.tasks.captioning.task import make_task
 from attnlab.tasks.captioning.trained import loader
+from attnlab.tasks.captioning.viewer import examples
 
 SPEC = TaskSpec(
     name="captioning",
@@ -19,4 +20,5 @@ SPEC = TaskSpec(
     corpora=PICTURES,
     catalogue=ENTRIES,
     describe=describe,
+    examples=examples,
 )
