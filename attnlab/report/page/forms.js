@@ -135,7 +135,8 @@ function startDrawing(width, colors) {
 }
 
 // What the shades and marks mean; the height that this takes.
-function drawSigns(picture, { ramp, underlined, outside, drawn }, y, width, colors) {
+function drawSigns(picture, { ramp, underlined, outside, drawn }, top, width, colors) {
+  let y = top;
   const group = svg("g", { "font-size": 11.5, fill: colors.faint, "data-signs": true });
   let x = 0;
   const add = (sign, wide, words) => {
@@ -173,7 +174,7 @@ function drawSigns(picture, { ramp, underlined, outside, drawn }, y, width, colo
     add(svg("g", {}, svg("rect", look)), 12, drawn);
   }
   picture.append(group);
-  return x ? 22 : 4;
+  return y - top + (x ? 22 : 4);
 }
 
 let spotNow = -1;

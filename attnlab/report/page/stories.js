@@ -58,5 +58,5 @@ function drawStories(panels, width, colors) {
     drawing.answer(x, below + 20, aligned, colors);
     x += block(panel) + gap;
   }
-  return drawing.done(top + head + source.length * line + foot + 14);
+  return drawing.done(top + head + source.length * line + foot + 20);
 }
