@@ -47,7 +47,8 @@ function drawCaptions(panels, width, colors) {
           ? svg("use", { href: "#picture-shown" })
           : svg("rect", { width: side, height: side, fill: "#d9d9d9" }),
       );
-      group.append(tile);
+      const edge = { width: side, height: side, fill: "none", stroke: colors.line };
+      group.append(tile, svg("rect", { x, y, ...edge }));
       if (!n) return;
       drawing.text(x, y - 5, fitting(word, side, 12.5), {});
       const own = cells.subarray((n - 1) * many, n * many);
