@@ -79,4 +79,6 @@ def _choice(value: object) -> str:
     """A value in words, "—" where a configuration has none."""
     if value in (None, ""):
         return "—"
+    if isinstance(value, float):
+        return f"{value:.6g}"  # and not 0.30000000000000004
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
