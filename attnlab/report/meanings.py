@@ -67,6 +67,15 @@ MARKED = (
     "The row differs from the one that it is compared with by more than the choice of "
     "test sentences explains; the line below the table says how that was tested."
 )
+# The marks in maps, printed ones and the page's.
+MARKS = {
+    "weight": "weight 0 to 1",
+    "sure": "sure gold link",
+    "possible": "possible gold link",
+    "sample": "drawn by a hard read",
+    "centre": "centre p_t",
+    "outside": "outside the window",
+}
 # How captions of curves go on.
 BAND = "line: mean over seeds; band: one standard deviation either way"
 RANGE = "line: mean over seeds; band: from the lowest seed to the highest"

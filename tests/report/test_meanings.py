@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from attnlab import runs
 from attnlab.metrics.registry import METRICS
-from attnlab.report import figures, meanings, page, table
+from attnlab.report import figures, heatmaps, meanings, page, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -64,3 +66,17 @@ def test_page_and_figures_have_one_font():
     assert f'font: 16px/1.5 "{figures.DEFAULT_FONT}"' in style
     for name in page.SCRIPTS:  # none names a font of its own
         assert "sans-serif" not in page._file(name)
+
+
+def test_marks_are_named_alike_in_figures_and_on_the_page():
+    link = frozenset({(0, 0)})
+    both = frozenset({(0, 0), (1, 1)})
+    words, weights = ("a", "b"), np.eye(2)
+    pair = runs.AlignedSentence(words, words, weights, link, both)
+    axes = heatmaps.heat_map(pair).axes[0]
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert texts == [meanings.MARKS["sure"], meanings.MARKS["possible"]]
+    scripts = "".join(map(page._file, page.SCRIPTS))
+    for name, text in meanings.MARKS.items():
+        assert f"report.marks.{name}" in scripts and text not in scripts
+    assert heatmaps.GOLD.lower() not in scripts.lower()

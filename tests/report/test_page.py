@@ -320,7 +320,11 @@ def test_every_setting_that_varies_is_an_axis(tmp_path, write_run, pairs):
     for order in range(3):
         run = write_run(tmp_path, f"row {order}", 0, order, pairs)
         model = {"window": "global", "width": 8 * order, "score": "dot"}
-        train = {"width": [order % 2], "rate": None if order else 0.1 + 0.2, "devices": order}
+        train = {
+            "width": [order % 2],
+            "rate": None if order else 0.1 + 0.2,
+            "devices": order,
+        }
         config = runs.read_json(run / runs.CONFIG) | {"model": model, "train": train}
         runs.write_json(run / runs.CONFIG, config)
     write(tmp_path, tmp_path / "report")

@@ -121,7 +121,7 @@ function startDrawing(width, colors) {
       text(x, y, `→ ${said}${sign}${p}`, { fill, "data-right": `${right}` });
     },
     spot: (x, y, width, height, words) => spots.push({ x, y, width, height, words }),
-    done(height, signs = { ramp: "weight 0 to 1" }) {
+    done(height, signs = { ramp: report.marks.weight }) {
       into = picture;
       const key = drawSigns(picture, signs, height, wide, colors);
       const over = svg("g", { "pointer-events": "none" });

@@ -46,6 +46,7 @@ def collect(
     return {
         "title": title,
         "gold": GOLD,
+        "marks": meanings.MARKS,
         "columns": [
             {"key": column.key, "title": column.title, "better": column.better}
             for column in table.columns

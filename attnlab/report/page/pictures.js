@@ -62,7 +62,7 @@ function drawCaptions(panels, width, colors) {
     top += Math.ceil(tiles.length / columns) * (side + label) + 16;
   }
   return drawing.done(top, {
-    drawn: panels.some(({ aligned }) => aligned.reads) ? "drawn by a hard read" : null,
+    drawn: panels.some(({ aligned }) => aligned.reads) ? report.marks.sample : null,
   });
 }
 
