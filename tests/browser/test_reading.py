@@ -181,6 +181,32 @@ def test_a_telephone_shows_cards(open_page, small):
     assert names(page)[0] == "local-p-general"
 
 
+def test_panels_of_curves_stand_below_each_other_on_a_telephone(open_page, small):
+    page = open_page(small, width=400)
+    chart = page.locator("#charts svg").first
+    lines = chart.locator("g.values[display=inline]")
+    wait_for_count(lines, 5 + 5)  # two panels, five rows
+
+    def places(name):
+        label = chart.get_by_text(name, exact=True).bounding_box()
+        return label["y"], max(label["width"], label["height"]) / len(name)
+
+    (bleu, letter), (perplexity, _) = (
+        places("BLEU"),
+        places("ln perplexity (nats per token)"),
+    )
+    assert perplexity > bleu + 150 and letter > 5  # pixels a letter
+    box = chart.bounding_box()
+    for values in lines.all():  # what a row has moved with its axes
+        inside = values.bounding_box()
+        assert box["x"] <= inside["x"] and inside["x"] + inside["width"] <= 400
+        assert box["y"] <= inside["y"]
+        assert inside["y"] + inside["height"] <= box["y"] + box["height"]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.wait_for_timeout(300)
+    assert abs(places("BLEU")[0] - places("ln perplexity (nats per token)")[0]) < 80
+
+
 def test_long_sentences_are_shrunk_and_still_pointed_at(open_page, long_sentences):
     page = open_page(long_sentences, "#row=variant-0", width=400)
     page.wait_for_selector("#picture svg")

@@ -129,6 +129,7 @@ document.addEventListener("keydown", keys);
 window.addEventListener("hashchange", followed);
 window.addEventListener("resize", resized);
 dark.addEventListener("change", recolor);
+narrow.addEventListener("change", stackPanels);
 paper.addEventListener("change", (event) => print(event.matches));
 window.addEventListener("beforeprint", () => print(true));
 window.addEventListener("afterprint", () => {
