@@ -98,6 +98,8 @@ class TaskSpec(NamedTuple):
       ValueError, as make_task does; a sweep asks before its first run starts.
     describe(corpus, settings): tables and panels of what a loader gives, and where
       settings are given also of what a run makes of it.
+    examples(run) -> ExampleSet or None: what the report's page shows of a run in
+      another form than as maps of words, see `attnlab.report.examples`.
     """
 
     name: str
@@ -110,3 +112,4 @@ class TaskSpec(NamedTuple):
     catalogue: Sequence[Entry] = ()
     describe: Callable[[Any, Any], CorpusDescription] | None = None
     check: Callable[[Any, Any], None] | None = None
+    examples: Callable[..., Any] | None = None

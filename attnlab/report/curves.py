@@ -41,8 +41,9 @@ def learning(rows: Sequence[Row]) -> dict[str, dict[str, list[Series]]]:
         for run in row.finished or going or row.failed:
             lines = _development(run)
             for key, title in DEVELOPMENT.items():
+                scale = METRICS[key].scale  # of percents
                 points = [
-                    (line["step"], line[key])
+                    (line["step"], scale * line[key])
                     for line in lines
                     if isinstance(line.get(key), int | float) and "step" in line
                 ]

@@ -279,7 +279,7 @@ def variance_by_samples(
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.plot([], [], color="#777777", linewidth=0.7, label="falls as 1/K")
+    axes.plot([], [], color="#6A6A6A", linewidth=0.7, label="falls as 1/K")
     axes.set_xlabel("samples K of a gradient")
     axes.set_ylabel("variance / squared length of the gradient")
     row_legend(axes)

@@ -22,6 +22,7 @@ from attnlab.report.heat_map_parts import (
     mark,
     show,
 )
+from attnlab.report.meanings import MARKS
 from attnlab.runs import AlignedSentence
 
 if TYPE_CHECKING:
@@ -313,7 +314,8 @@ def _mark_legend(axes: Axes, possible: bool) -> None:
         "markersize": 4.5,
         "markeredgecolor": GOLD,
     }
-    labels = {"sure gold link": GOLD} | ({"possible": "none"} if possible else {})
+    labels = {MARKS["sure"]: GOLD}
+    labels |= {MARKS["possible"]: "none"} if possible else {}
     handles = [
         Line2D([], [], label=label, markerfacecolor=face, **look)
         for label, face in labels.items()

@@ -15,6 +15,7 @@ from attnlab.metrics import alignment_error_rate as aer
 from attnlab.metrics import bleu_score as bleu
 from attnlab.metrics.seed_significance import CrossedComparison, crossed_bootstraps
 from attnlab.metrics.significance import Score
+from attnlab.report import meanings
 from attnlab.report.example_stats import (
     ExampleStats,
     SeedCounts,
@@ -194,12 +195,8 @@ def legend(tests: Sequence[ColumnTest], baseline: bool, samples: int) -> list[st
         comparisons = max(len(test.p_values) for test in done)
         corrected = f", not corrected for {comparisons} comparisons a column"
         lines = [
-            f"{DAGGER} differs from {which} ({against}) over seeds and test sentences "
-            "together: trained again with other seeds and tested on other sentences of "
-            "this kind, the two can be expected to differ the same way.",
-            f"{RING} differs from it over test sentences alone: these trained models "
-            "differ, but not by more than other seeds of the same two rows might (or "
-            "one of the two has a single seed, and nobody knows).",
+            f"{DAGGER} differs from {which} ({against}) {meanings.DIFFERS[DAGGER]}",
+            f"{RING} differs from it {meanings.DIFFERS[RING]}",
             f"Both at p < {LEVEL}, two-sided, by a paired bootstrap ({samples} samples "
             f"of test sentences; {sizes}){corrected if comparisons > 1 else ''}. "
             f"{DAGGER}: mean scores over drawn seeds, by a t distribution; {RING}: the "

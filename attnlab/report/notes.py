@@ -3,6 +3,7 @@
 from collections.abc import Container, Mapping, Sequence
 
 from attnlab.metrics.registry import METRICS
+from attnlab.report import meanings
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.rows import Row, flatten, is_hard, listed
 
@@ -14,22 +15,11 @@ BOUNDS = {
 }
 SILVER = "silver_"  # begins the names of gold sets that a program made
 
-# What a column's title leaves open, by its key.
-MEANINGS = {
-    "error_rate": (
-        "Error rate: edits to the closest reference, in hundredths of its symbols; "
-        "accuracy: outputs without an edit."
-    ),
-    "aer_posterior": "AER post.: links by argmax of p(position | target word).",
-    "aer_best_head": "AER best head: of the head with the least AER on these very "
-    "sentences; AER is that of the mean over heads.",
-    "perplexity_argmax": (
-        "By argmax: the perplexity where every step reads its most probable position "
-        "alone."
-    ),
-    "attention_entropy": "Entropy: of the weights of a target word, in nats.",
-    "seconds_per_step": "ms/step: training time of an update, compilations left out.",
-}
+# Columns that most readers have to be told about below the table.
+UNUSUAL = (
+    *("error_rate", "aer_posterior", "aer_best_head", "perplexity_argmax"),
+    *("attention_entropy", "seconds_per_step"),
+)
 
 
 def spread(rows: Sequence[Row]) -> str:
@@ -218,8 +208,14 @@ def columns(keys: Sequence[str]) -> list[str]:
     Returns:
       At most one line, with a sentence a column.
     """
-    meanings = [MEANINGS[key] for key in keys if key in MEANINGS]
-    return [" ".join(meanings)] if meanings else []
+    titles = {
+        key: f"{title[0].upper()}{title[1:]}" for key, (title, *_) in METRICS.items()
+    }
+    titles["seconds_per_step"] = "ms/step"
+    unusual = [
+        f"{titles[key]}: {meanings.COLUMNS[key]}" for key in keys if key in UNUSUAL
+    ]
+    return [" ".join(unusual)] if unusual else []
 
 
 def unusable(example_stats: Mapping[str, ExampleStats]) -> list[str]:

@@ -12,6 +12,7 @@ from attnlab.report import (
     curves,
     example_stats,
     figures,
+    meanings,
     page,
     pairwise,
     render,
@@ -284,7 +285,7 @@ def draw(
         drawings.add(
             learning_curves(learning, rows=[row.name for row in rows]),
             "learning-curves",
-            "Development scores by training step: mean and range over seeds.",
+            f"Development scores by training step; {meanings.RANGE}.",
         )
     for task in dict.fromkeys(row.task for row in rows):
         members = [row for row in rows if row.task == task]

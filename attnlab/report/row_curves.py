@@ -360,5 +360,5 @@ def _label(axes: Axes, panel: CurvePanel) -> None:
             ha="center",
             va="top",
             fontsize=6,
-            color="#777777",
+            color="#6A6A6A",
         )

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from tests.browser import sweeps
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -60,3 +62,27 @@ def open_page(browser):
     assert console == []
     ours = ("file:", "data:", "blob:")
     assert asked and [url for url in asked if not url.startswith(ours)] == []
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """index.html of four rows of two seeds and one row that failed."""
+    root = tmp_path_factory.mktemp("sweep") / "small"
+    sweeps.write_small(root)
+    return sweeps.write_page(root)
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory):
+    """index.html of 200 rows with 1,000 sentences each."""
+    root = tmp_path_factory.mktemp("sweep") / "large"
+    sweeps.write_large(root)
+    return sweeps.write_page(root, tested=False)
+
+
+@pytest.fixture(scope="session")
+def long_sentences(tmp_path_factory):
+    """index.html of three rows with sentences of sixty words."""
+    root = tmp_path_factory.mktemp("sweep") / "long"
+    sweeps.write_long(root)
+    return sweeps.write_page(root, tested=False)

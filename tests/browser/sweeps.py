@@ -35,7 +35,9 @@ def write_small(root: Path) -> None:
             folder = write_run(root, name, seed, order, pairs, quality=QUALITY[name])
             config = runs.read_json(folder / runs.CONFIG)
             model = settings | {"half_width": HALF_WIDTH}
-            runs.write_json(folder / runs.CONFIG, config | {"model": model})
+            train = {"dropout": 0.1 * (order + 1), "batch_size": 64}
+            settings_of_run = {"model": model, "train": train}
+            runs.write_json(folder / runs.CONFIG, config | settings_of_run)
             aligned = runs.read_alignments(folder)["test"]
             stepped = [_stepped(pair, name) for pair in aligned]
             runs.write_alignments(folder, {"test": stepped, "few": stepped[:3]})
@@ -66,7 +68,8 @@ def write_large(root: Path, many: int = 200, count: int = 1000) -> None:
         window = ("global", "local-m", "local-p")[order % 3]
         names = {"row": name, "slug": f"variant-{order:03d}", "seed": 0, "order": order}
         model = {"window": window, "score": "general"}
-        runs.write_json(folder / runs.CONFIG, names | {"model": model})
+        train = {"batch_size": 16 + order % 25}
+        runs.write_json(folder / runs.CONFIG, names | {"model": model, "train": train})
         kind = root / f".weights-{order % KINDS}"
         shutil.copy(kind / runs.ALIGNMENTS, folder / runs.ALIGNMENTS)
         for step in range(200, 3001, 200):
@@ -75,6 +78,15 @@ def write_large(root: Path, many: int = 200, count: int = 1000) -> None:
             runs.append_jsonl(folder / runs.METRICS, line)
         numbers = {"bleu": float(rng.uniform(10, 60)), "aer": float(rng.uniform())}
         runs.write_json(folder / runs.RESULT, names | numbers)
+
+
+def write_long(root: Path, words: int = 60) -> None:
+    """Three rows with two sentences of `words` words, aligned one to one."""
+    link = frozenset((n, n) for n in range(words))
+    names = tuple(f"word{n}" for n in range(words))
+    pair = runs.AlignedSentence(names, names, np.eye(words), link, link)
+    for order in range(3):
+        write_run(root, f"variant {order}", 0, order, [pair, pair])
 
 
 def write_page(root: Path, *, tested: bool = True) -> Path:

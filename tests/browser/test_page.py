@@ -12,60 +12,11 @@ from PIL import Image
 
 from attnlab import runs
 from tests.browser import sweeps
+from tests.browser.steps import link, maps, names, ready, wait_for_count
 
 pytestmark = pytest.mark.browser
 
 FOUR = "#row=global-dot&row=local-m-general&row=local-p-general&row=hard-local-p"
-
-
-@pytest.fixture(scope="session")
-def small(tmp_path_factory):
-    """index.html of four rows of two seeds and one row that failed."""
-    root = tmp_path_factory.mktemp("sweep") / "small"
-    sweeps.write_small(root)
-    return sweeps.write_page(root)
-
-
-@pytest.fixture(scope="session")
-def large(tmp_path_factory):
-    """index.html of 200 rows with 1,000 sentences each."""
-    root = tmp_path_factory.mktemp("sweep") / "large"
-    sweeps.write_large(root)
-    return sweeps.write_page(root, tested=False)
-
-
-def ready(page, sentence="test/1"):
-    """Wait until the picture shows that sentence."""
-    page.wait_for_selector(f'#picture[data-shown="{sentence}"] svg')
-
-
-def names(page):
-    return page.locator("tbody tr[data-row]").evaluate_all(
-        "rows => rows.map(row => row.dataset.row)"
-    )
-
-
-def maps(page):
-    return page.locator("#picture [data-map]").evaluate_all(
-        "maps => maps.map(map => map.dataset.map)"
-    )
-
-
-def wait_for_count(locator, number):
-    """Wait until as many elements match.
-
-    Not `page.wait_for_function`: the page's policy refuses to evaluate a text again,
-    so that it fails wherever its first look comes too early.
-    """
-    from playwright.sync_api import expect  # the extra is not in the default tests
-
-    expect(locator).to_have_count(number, timeout=10_000)
-
-
-def link(page):
-    """The link, once it has followed the page."""
-    page.wait_for_timeout(200)
-    return page.url.partition("#")[2]
 
 
 def test_columns_sort_by_click_and_by_key(open_page, small):
@@ -80,7 +31,7 @@ def test_columns_sort_by_click_and_by_key(open_page, small):
         texts = page.locator(
             f"tbody tr[data-row] td:nth-child({key})"
         ).all_inner_texts()
-        return [float(re.split("[ †]", text)[0]) for text in texts if text != "—"]
+        return [float(re.split("[ †°]", text)[0]) for text in texts if text != "—"]
 
     place = 1 + page.locator("thead tr > *").evaluate_all(
         "all => all.findIndex(each => each.querySelector('[data-sort=aer]'))"
@@ -449,7 +400,7 @@ def test_the_picture_is_saved_as_svg_and_png(open_page, small, tmp_path):
         with page.expect_download() as download:
             page.locator(f"#save-{ending}").click()
         name = download.value.suggested_filename
-        assert name == f"global-dot_hard-local-p_test_sentence_1.{ending}"
+        assert name == f"global-dot_seed-0_hard-local-p_seed-0_test_sentence_1.{ending}"
         saved[ending] = tmp_path / name
         download.value.save_as(saved[ending])
     tree = ElementTree.parse(saved["svg"]).getroot()
@@ -530,16 +481,6 @@ def test_two_hundred_rows_of_a_thousand_sentences_stay_responsive(open_page, lar
     assert times.pop("first picture") < 4
     assert max(times.values()) < 1.5, times
     assert heap < 100e6
-
-
-def test_it_fits_a_telephone_and_a_printer(open_page, small):
-    page = open_page(small, FOUR, width=420)
-    ready(page)
-    wide = "document.documentElement.scrollWidth"
-    assert page.evaluate(wide) <= 420
-    page.emulate_media(media="print")
-    assert page.locator("#filters").is_hidden() and page.locator("#list").is_hidden()
-    assert page.locator("#picture svg").is_visible()
 
 
 def test_the_dark_page_saves_a_white_picture(open_page, small, tmp_path):

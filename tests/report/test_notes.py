@@ -93,8 +93,8 @@ def test_columns_are_explained_where_they_are_shown():
     assert notes.columns(["bleu", "perplexity", "parameters"]) == []
     (line,) = notes.columns(["bleu", "perplexity_argmax", "seconds_per_step"])
     assert line == (
-        "By argmax: the perplexity where every step reads its most probable position "
-        "alone. ms/step: training time of an update, compilations left out."
+        "By argmax: The perplexity where every step reads its most probable position "
+        "alone. ms/step: Training time of an update, compilations left out."
     )
 
 
@@ -126,7 +126,7 @@ def test_every_sentence_ends_before_the_next_one_begins():
         *notes.signatures([*rows, row_of("c", {"bleu_signature": "tok:13a"})]),
         *notes.bounds(rows),
         *notes.gold(rows),
-        *notes.columns(list(notes.MEANINGS)),
+        *notes.columns(notes.UNUSUAL),
         *notes.unusable({"a": ExampleStats([], [], [], [], [(0, "no losses.tsv")])}),
     ]
     assert len(lines) == 9 and all(sentence.endswith(".") for sentence in lines)

@@ -277,7 +277,7 @@ def test_weights_and_links_are_the_folders_to_a_510th(written):
     content = content_of(folder)
     assert [each["name"] for each in content["sets"]] == ["test"]
     for row, row_json in zip(grouped, content["rows"], strict=True):
-        assert row_json["sets"] == ["test"]
+        assert row_json["sets"] == {"test": [0, 1, 2]}
         pairs = row.runs[0].alignments()["test"]
         aligned = example_stats.read(row).alignments[0]
         back = list(read_back(folder, content, row.slug, "test"))
@@ -293,6 +293,51 @@ def test_weights_and_links_are_the_folders_to_a_510th(written):
             assert np.abs(weights - pair.weights).max() <= 0.5 / 255 + 1e-7
             rate = float(aer.score(aligned.counts[n]))  # summed, these are the table's
             assert chunk["aer"][place] == pytest.approx(rate, abs=1e-4)
+
+
+def test_further_seeds_have_files_of_their_own(written):
+    folder, _, grouped, _ = written
+    for row in grouped:
+        for run in row.runs[1:]:
+            name, chunk = given(folder / f"data/test/{row.slug}/{run.seed}-0.js")
+            assert name == f"test/{row.slug}/{run.seed}/0"
+            flat = np.frombuffer(base64.b64decode(chunk["weights"]), np.uint8)
+            pairs = run.alignments()["test"]
+            wanted = quantized(np.concatenate([p.weights.ravel() for p in pairs]))
+            assert flat.tolist() == wanted[: len(flat)].tolist() and len(flat) > 100
+
+
+def test_own_translations_of_further_seeds_are_left_out(tmp_path, write_run, pairs):
+    for seed in range(3):
+        run = write_run(tmp_path, "row", seed, 0, pairs)
+        said = [pair._replace(target=(f"{seed}", *pair.target[1:])) for pair in pairs]
+        sets = {"forced": pairs, "own": said[:5]}
+        runs.write_alignments(run, sets)
+    write(tmp_path, tmp_path / "report")
+    (row,) = content_of(tmp_path / "report")["rows"]
+    assert row["sets"] == {"forced": [0, 1, 2], "own": [0]}
+
+
+def test_every_setting_that_varies_is_an_axis(tmp_path, write_run, pairs):
+    for order in range(3):
+        run = write_run(tmp_path, f"row {order}", 0, order, pairs)
+        model = {"window": "global", "width": 8 * order, "score": "dot"}
+        train = {
+            "width": [order % 2],
+            "rate": None if order else 0.1 + 0.2,
+            "devices": order,
+        }
+        config = runs.read_json(run / runs.CONFIG) | {"model": model, "train": train}
+        runs.write_json(run / runs.CONFIG, config)
+    write(tmp_path, tmp_path / "report")
+    content = content_of(tmp_path / "report")
+    axes = {axis["name"]: dict(axis["choices"]) for axis in content["axes"]}
+    assert axes == {
+        "model.width": {"0": 1, "8": 1, "16": 1},
+        "train.width": {"[0]": 2, "[1]": 1},
+        "rate": {"0.3": 1, "—": 2},
+    }
+    assert [row["axes"] for row in content["rows"]] == [[0, 0, 0], [1, 1, 1], [2, 0, 1]]
 
 
 def test_weights_beyond_one_and_no_numbers_stay_bytes():
@@ -384,7 +429,7 @@ def test_the_page_without_its_data_is_tens_of_kilobytes(written):
     text = (written[0] / "index.html").read_text(encoding="utf-8")
     block = re.search(r'id="report">(.*?)</script>', text)[1]
     svg = ElementTree.tostring(frame_of(written[0]))
-    assert len(text) - len(block) - len(svg) < 90_000
+    assert len(text) - len(block) - len(svg) < 95_000
 
 
 HOSTILE = (
@@ -412,7 +457,8 @@ def test_hostile_text_stays_data(tmp_path, write_run, pairs):
     assert "<!--" not in text and "\u2028" not in text and "alert(1)</" not in text
     content = content_of(folder)
     assert [row["name"] for row in content["rows"]] == [HOSTILE[0], "{{report}} <b>"]
-    assert content["rows"][0]["axes"]["window"] == HOSTILE[1]
+    window = dict((axis["name"], axis["choices"]) for axis in content["axes"])["window"]
+    assert HOSTILE[1] in dict(window)
     assert content["rows"][1]["runs"][0]["failure"].startswith("failed at step 700")
     name, sentence = given(folder / "data" / "set" / "sentences.js")
     assert (name, tuple(sentence[0][0])) == ("set", words)
@@ -448,10 +494,10 @@ def test_rows_of_other_sentences_have_sets_of_their_own(tmp_path, write_run, pai
     assert [each["name"] for each in content["sets"]] == ["test", "test (2)"]
     assert [each["count"] for each in content["sets"]] == [15, 14]
     assert [row["sets"] for row in content["rows"]] == [
-        ["test"],
-        ["test-2"],
-        ["test"],
-        [],
+        {"test": [0]},
+        {"test-2": [0]},
+        {"test": [0]},
+        {},
     ]
 
 
@@ -466,7 +512,12 @@ def test_sets_without_a_weight_are_left_out_and_shared_ones_come_first(
     write(tmp_path, tmp_path / "report")
     content = content_of(tmp_path / "report")
     assert [each["key"] for each in content["sets"]] == ["test-2", "test"]
-    assert [row["sets"] for row in content["rows"]] == [[], ["test"]] + [["test-2"]] * 2
+    assert [[*row["sets"]] for row in content["rows"]] == [
+        [],
+        ["test"],
+        ["test-2"],
+        ["test-2"],
+    ]
 
 
 def test_half_a_sweep_and_runs_without_settings(tmp_path, write_run, pairs):

@@ -126,6 +126,16 @@ def test_damaged_files_cost_their_runs_and_not_the_report(
     assert states == ["failed"] * 2 + ["finished"] * 4
 
 
+def test_curves_show_percents_as_their_titles_say(tmp_path):
+    folder = tmp_path / "row" / "0"
+    runs.write_json(folder / runs.CONFIG, {"row": "row", "slug": "row", "seed": 0})
+    line = {"step": 10, "kind": "dev", "accuracy": 0.25, "aer": 0.5}
+    runs.append_jsonl(folder / runs.METRICS, line)
+    learnt = curves.learning(rows.group(runs.find(tmp_path)))
+    assert learnt["accuracy %"] == {"row": [((10,), (25.0,))]}
+    assert learnt["AER"] == {"row": [((10,), (0.5,))]}
+
+
 def test_damaged_metrics_leave_no_learning_curve(tmp_path, write_run, pairs):
     folder = write_run(tmp_path, "first", 0, 0, pairs)
     whole = rows.group(runs.find(tmp_path))

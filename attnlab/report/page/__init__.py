@@ -39,8 +39,14 @@ SCRIPTS = (
     "charts.js",
     "marks.js",
     "picture.js",
+    "stories.js",
+    "passages.js",
+    "sequences.js",
+    "pictures.js",
+    "forms.js",
     "words.js",
     "list.js",
+    "print.js",
     "export.js",
     "viewer.js",
     "main.js",
@@ -115,7 +121,7 @@ def _write_curves(
 def _page(title: str, content: object, charts: Sequence[tuple[Chart, str]]) -> str:
     """The page; its policy allows this very style and script, and files beside it."""
     style = _file("page.css")
-    script = "\n".join(_file(name) for name in SCRIPTS)
+    script = _compact("\n".join(_file(name) for name in SCRIPTS))
     script = f'(() => {{\n"use strict";\n{script}}})();\n'
     figures = [
         f"<figure>{chart.frame}<figcaption>{html.escape(caption)}</figcaption></figure>"
@@ -137,6 +143,14 @@ def _page(title: str, content: object, charts: Sequence[tuple[Chart, str]]) -> s
     # A function, as in a replacement text backslashes would be read as escapes.
     # One pass, so that braces in a row's name are not filled in.
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], template)
+
+
+def _compact(script: str) -> str:
+    """A script without its indentation and its lines of comment, a quarter of it.
+
+    None of the page's texts goes over several lines, so that no text is changed.
+    """
+    return re.sub(r"^[ \t]*(//.*\n)?", "", script, flags=re.MULTILINE)
 
 
 def _digest(text: str) -> str:

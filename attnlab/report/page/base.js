@@ -1,6 +1,10 @@
 // The report's data, and elements made of text alone: nothing is ever read as HTML.
 
 const report = JSON.parse(document.getElementById("report").textContent);
+for (const row of report.rows)
+  row.axes = Object.fromEntries(
+    report.axes.map(({ name, choices }, n) => [name, choices[row.axes[n]][0]]),
+  );
 for (const run of report.rows.flatMap((row) => row.runs)) run.state ??= "finished";
 const rowOf = new Map(report.rows.map((row) => [row.slug, row]));
 const setOf = new Map(report.sets.map((set) => [set.key, set]));
@@ -38,12 +42,18 @@ function plural(count, noun, nouns = `${noun}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? noun : nouns}`;
 }
 
-const dark = window.matchMedia("(prefers-color-scheme: dark)");
+const dark = window.matchMedia("screen and (prefers-color-scheme: dark)");
+const paper = window.matchMedia("print");
+let printing = false; // on paper colors are those of day
+
+function isNight() {
+  return dark.matches && !printing;
+}
 
 // Two of the rows' colors would drown in a dark page.
 const LIGHTER = { "#222222": "#d8d8d8", "#882255": "#d0709a" };
 
-function colorOf(row, night = dark.matches) {
+function colorOf(row, night = isNight()) {
   return (night && LIGHTER[row.color]) || row.color;
 }
 

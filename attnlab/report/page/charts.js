@@ -39,7 +39,9 @@ async function showLines(slug, visible) {
 
 async function drawCharts() {
   if (!withCurves.size) return;
+  const first = byId("curves").hidden;
   byId("curves").hidden = false;
+  if (first) stackPanels();
   const rows = curveRows();
   drawLegend(rows);
   const visible = new Set(
@@ -79,4 +81,29 @@ function drawLegend(rows) {
     html("div", { class: "tools" }, tools),
   );
   if (focused) legend.querySelector(`[data-curve="${CSS.escape(focused)}"]`)?.focus();
+}
+
+const narrow = window.matchMedia("screen and (max-width: 600px)");
+
+// On a narrow page the panels of a chart stand below each other: side by side nobody
+// could read them. They are moved, and so keep their lines and values.
+function stackPanels() {
+  for (const chart of charts) {
+    const layers = [...chart.querySelectorAll("[data-layer]")];
+    const panels = [...new Set(layers.map((layer) => layer.parentNode))];
+    if (panels.length < 2) continue;
+    chart.dataset.whole ??= chart.getAttribute("viewBox");
+    chart.setAttribute("viewBox", chart.dataset.whole);
+    for (const panel of panels) panel.removeAttribute("transform");
+    if (!narrow.matches) continue;
+    const boxes = panels.map((panel) => panel.getBBox());
+    let top = 0;
+    panels.forEach((panel, n) => {
+      const { x, y, height } = boxes[n];
+      panel.setAttribute("transform", `translate(${4 - x},${top - y})`);
+      top += height + 14;
+    });
+    const width = Math.max(...boxes.map((box) => box.width));
+    chart.setAttribute("viewBox", `0 0 ${width + 8} ${top}`);
+  }
 }

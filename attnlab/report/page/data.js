@@ -45,12 +45,14 @@ function remembered(cache, name, start) {
   return cache.get(name);
 }
 
-// [{source, target, sure, possible}] of a set; links are [t, s].
+// [{source, target, sure, possible}] of a set; links are [t, s]. Examples of another form
+// than maps have source and target, and what their form draws.
 function sentencesOf(key) {
   const pairs = (flat) =>
     Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
   return remembered(texts, key, async () => {
     const sentences = await load(key, `${key}/sentences.js`);
+    if (setOf.get(key).form !== "map") return sentences;
     return sentences.map(([source, target, sure, possible]) => ({
       source,
       target,
@@ -60,10 +62,13 @@ function sentencesOf(key) {
   });
 }
 
-function chunkOf(set, slug, number) {
-  const name = `${set.key}/${slug}/${number}`;
+function chunkOf(set, slug, seed, number) {
+  const first = rowOf.get(slug).sets[set.key][0];
+  const stem = seed === first ? slug : `${slug}/${seed}`;
+  const name = `${set.key}/${stem}/${number}`;
   const chunk = remembered(chunks, name, async () => {
-    const content = await load(name, `${set.key}/${slug}-${number}.js`);
+    const content = await load(name, `${set.key}/${stem}-${number}.js`);
+    if (set.form !== "map") return content;
     const bytes = atob(content.weights);
     return {
       ...content,
@@ -76,15 +81,17 @@ function chunkOf(set, slug, number) {
   return chunk;
 }
 
-// What a row did with a sentence: weights [T * S] in 0 to 255, centres and samples [T].
-async function alignmentOf(key, slug, sentence) {
+// What a seed of a row did with a sentence: weights [T * S] in 0 to 255, centres and samples [T].
+async function alignmentOf(key, slug, seed, sentence) {
   const set = setOf.get(key);
   let number = set.chunks.length - 1;
   while (set.chunks[number] > sentence) number--;
   const [all, chunk] = await Promise.all([
     sentencesOf(key),
-    chunkOf(set, slug, number),
+    chunkOf(set, slug, seed, number),
   ]);
+  if (set.form !== "map")
+    return { ...all[sentence], ...chunk[sentence - set.chunks[number]] };
   let cells = 0,
     words = 0;
   for (let n = set.chunks[number]; n < sentence; n++) {

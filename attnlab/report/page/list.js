@@ -20,9 +20,10 @@ async function search(typed) {
     const text = `${target.join(" ")}\n${source.join(" ")}`.toLowerCase();
     if (words.every((word) => text.includes(word))) matches.push(n);
   });
+  const { noun } = formNow();
   byId("matches").textContent = words.length
-    ? `${plural(matches.length, "sentence")} found`
-    : plural(all.length, "sentence");
+    ? `${plural(matches.length, noun)} found`
+    : plural(all.length, noun);
   if (typed && matches.length && !matches.includes(state.sentence)) goTo(matches[0]);
   revealSentence();
   drawList(all);
@@ -79,6 +80,7 @@ async function refreshList() {
 
 function goTo(sentence) {
   state.sentence = sentence;
+  state.read = true;
   selected = null;
   showSentence();
   updateLink();

@@ -10,7 +10,11 @@ function summary() {
   if (of("failed")) parts.push(`${of("failed")} failed`);
   if (of("unfinished")) parts.push(`${of("unfinished")} unfinished`);
   for (const set of report.sets.slice(0, 3))
-    parts.push(`${plural(set.count, "aligned sentence")} (${set.name})`);
+    parts.push(
+      set.form === "map"
+        ? `${plural(set.count, "aligned sentence")} (${set.name})`
+        : plural(set.count, FORMS[set.form].noun),
+    );
   return parts.join(" · ");
 }
 
@@ -51,12 +55,30 @@ function drawFigures() {
   );
 }
 
-function restore() {
+async function restore() {
   notice(fromLink(location.hash));
   drawFilters();
   drawTable();
-  drawCharts();
-  drawViewer();
+  await Promise.all([drawCharts(), drawViewer()]);
+}
+
+// Opens at the sentence that the link names. A page that is loaded again stays where the
+// reader was, which browsers see to.
+async function open() {
+  const [how] = performance.getEntriesByType("navigation");
+  const scrolls = how?.type !== "reload" && how?.type !== "back_forward";
+  const done = restore();
+  drawSections();
+  if (!state.read || state.set === null || !scrolls) return done;
+  byId("viewer").scrollIntoView();
+  await done; // lines of curves and the picture have come, and may have moved it
+  byId("viewer").scrollIntoView();
+  revealSentence();
+}
+
+async function followed() {
+  await restore();
+  if (state.read && state.set !== null) byId("viewer").scrollIntoView();
 }
 
 function keys(event) {
@@ -68,6 +90,13 @@ function keys(event) {
   else if (event.key === "/") sentenceSearch.focus();
   else return;
   event.preventDefault();
+}
+
+// Before printing everything is drawn anew for the paper, and back afterwards.
+function print(on) {
+  if (printing === on) return;
+  printing = on;
+  recolor();
 }
 
 function recolor() {
@@ -97,11 +126,17 @@ document.querySelector("[data-jump]").addEventListener("click", (event) => {
   byId("viewer").focus();
 });
 document.addEventListener("keydown", keys);
-window.addEventListener("hashchange", restore);
+window.addEventListener("hashchange", followed);
 window.addEventListener("resize", resized);
 dark.addEventListener("change", recolor);
+narrow.addEventListener("change", stackPanels);
+paper.addEventListener("change", (event) => print(event.matches));
+window.addEventListener("beforeprint", () => print(true));
+window.addEventListener("afterprint", () => {
+  pdfSaved();
+  print(false);
+});
 for (const row of curveRows().slice(DRAWN)) hidden.add(row.slug);
 drawNotes();
 drawFigures();
-restore();
-drawSections();
+open();

@@ -144,7 +144,7 @@ function drawKey(panels, sizes, colors) {
   const has = (test) => panels.some(({ row, aligned }) => test(aligned, row));
   const ramp = svg(
     "g",
-    {},
+    { "data-key": "weight" },
     Array.from({ length: 12 }, (_, n) =>
       svg("rect", {
         x: 5 * n,
@@ -154,7 +154,7 @@ function drawKey(panels, sizes, colors) {
       }),
     ),
   );
-  add(ramp, 60, "weight 0 to 1");
+  add(ramp, 60, report.marks.weight);
   const square = {
     width: 10,
     height: 10,
@@ -166,12 +166,12 @@ function drawKey(panels, sizes, colors) {
     "stroke-width": 2,
   };
   if (has((aligned) => aligned.sure.length))
-    add(svg("g", {}, svg("rect", square)), 12, "sure link");
+    add(svg("g", {}, svg("rect", square)), 12, report.marks.sure);
   if (has((aligned) => aligned.possible.length))
     add(
       svg("g", {}, svg("rect", { ...square, "stroke-dasharray": "3 2.4" })),
       12,
-      "possible link",
+      report.marks.possible,
     );
   if (has((aligned) => aligned.samples))
     add(
@@ -187,7 +187,7 @@ function drawKey(panels, sizes, colors) {
         }),
       ),
       12,
-      "drawn by a hard read",
+      report.marks.sample,
     );
   if (has((aligned) => aligned.centres))
     add(
@@ -201,7 +201,7 @@ function drawKey(panels, sizes, colors) {
         }),
       ),
       12,
-      "centre p_t",
+      report.marks.centre,
     );
   if (has((aligned, row) => aligned.centres && row.half_width))
     add(
@@ -212,7 +212,7 @@ function drawKey(panels, sizes, colors) {
         svg("path", { d: "M14,0v12", stroke: colors.window, "stroke-width": 1.2 }),
       ),
       16,
-      "outside the window",
+      report.marks.outside,
     );
   return { group, height: y + 8 - sizes.height };
 }

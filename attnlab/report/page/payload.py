@@ -3,32 +3,18 @@
 Numbers are those of the tables and figures; nothing is computed anew.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from attnlab.report import figures, render, rows
+from attnlab.report import figures, meanings, render, rows
+from attnlab.report.heatmaps import GOLD
+from attnlab.report.page.axes import Axis, axes_of
 from attnlab.report.rows import Row
 from attnlab.report.table import Column, Table, TableCell, value
 from attnlab.runs import Run
 
 Json = dict[str, object]
-
-# What rows can be filtered by: printed name -> the setting. Those that all rows share
-# are left out.
-AXES = {
-    "sweep": "",
-    "task": "task",
-    "data": "data.name",
-    "preset": "model.preset",
-    "decoder": "model.decoder",
-    "score": "model.score",
-    "window": "model.window",
-    "normalizer": "model.normalizer",
-    "read": "model.read",
-    "learning": "estimator.learning",
-}
 
 
 def collect(
@@ -37,7 +23,7 @@ def collect(
     table: Table,
     gallery: Sequence[tuple[str, str]],
     sets: Sequence[Mapping[str, object]],
-    sets_of: Mapping[str, Sequence[str]],
+    sets_of: Mapping[str, Mapping[str, Sequence[int]]],
     looks: Mapping[str, int],
 ) -> Json:
     """Everything but curves, the numbers of single runs, words and weights.
@@ -48,7 +34,7 @@ def collect(
       table: its table.
       gallery: (path, caption) of pictures.
       sets: the sets of aligned sentences.
-      sets_of: {row's slug: keys of the sets it has}.
+      sets_of: {row's slug: {key of a set: the seeds that have it}}.
       looks: {row's slug: its place for `figures.look_of`}.
 
     Returns:
@@ -56,26 +42,35 @@ def collect(
     """
     # Failed runs are shown below their row, by `_run`.
     cells = {line.name: line.cells for line in table.lines if not line.failure}
-    axes = _axes(rows)
-    differing = [str(axis["name"]) for axis in axes]
+    axes = axes_of(rows)
     return {
         "title": title,
+        "gold": GOLD,
+        "marks": meanings.MARKS,
         "columns": [
             {"key": column.key, "title": column.title, "better": column.better}
             for column in table.columns
         ],
+        "meanings": meanings.terms(
+            [(column.key, column.title) for column in table.columns],
+            {cell.mark for line in table.lines for cell in line.cells.values()},
+        ),
         "rows": [
             _row(
                 row,
                 looks[row.slug],
                 cells.get(row.name, {}),
                 table.columns,
-                differing,
             )
-            | {"sets": sets_of.get(row.slug, [])}
-            for row in rows
+            | {
+                "axes": _choices(axes, place),
+                "sets": sets_of.get(row.slug, {}),
+            }
+            for place, row in enumerate(rows)
         ],
-        "axes": axes,
+        "axes": [
+            {"name": axis.name, "choices": list(axis.counts.items())} for axis in axes
+        ],
         "notes": render.sentences(table, "in bold"),
         "figures": [{"file": file, "caption": caption} for file, caption in gallery],
         "sets": sets,
@@ -102,7 +97,6 @@ def _row(
     place: int,
     cells: Mapping[str, TableCell],
     columns: Sequence[Column],
-    axes: Sequence[str],
 ) -> Json:
     look = figures.look_of(place)
     dashes = look["linestyle"]
@@ -113,7 +107,6 @@ def _row(
         "color": look["color"],
         "marker": look["marker"],
         "dashes": [] if dashes == "-" else list(dashes[1]),
-        "axes": {name: _choice(row, name) for name in axes},
         "cells": {
             column.key: _cell(cells[column.key], column, len(row.runs))
             for column in columns
@@ -122,6 +115,11 @@ def _row(
         "runs": [_run(run) for run in row.runs],
         **({} if width is None else {"half_width": width}),
     }
+
+
+def _choices(axes: Sequence[Axis], place: int) -> list[int]:
+    """The row's choice along each axis, as a number: names would fill the page."""
+    return [[*axis.counts].index(axis.choices[place]) for axis in axes]
 
 
 def _cell(cell: TableCell, column: Column, runs: int) -> Json:
@@ -161,22 +159,6 @@ def _run(run: Run) -> Json:
     if run.error:
         content["failure"] = rows.failure(run)
     return content
-
-
-def _axes(rows: Sequence[Row]) -> list[Json]:
-    """The axes along which rows differ, with how many rows have each choice."""
-    counted = {name: Counter(_choice(row, name) for row in rows) for name in AXES}
-    return [
-        {"name": name, "choices": list(counts.items())}
-        for name, counts in counted.items()
-        if len(counts) > 1
-    ]
-
-
-def _choice(row: Row, axis: str) -> str:
-    """The row's choice along an axis, "—" where its configuration has none."""
-    choice = row.sweep if axis == "sweep" else row.setting(AXES[axis])
-    return str(choice) if choice else "—"
 
 
 def _half_width(row: Row) -> int | None:

@@ -1,7 +1,7 @@
 // Alignments as heat maps: source words across, target words down, the darker the more
 // weight. All of a picture are attributes, so that it is the same in a file of its own.
 
-const GOLD = "#f07d13"; // as in the printed heat maps
+const GOLD = report.gold; // as in the printed heat maps
 const DAY = {
   paper: "#ffffff",
   ink: "#1a1d21",
@@ -14,6 +14,8 @@ const DAY = {
   dot: "#f5d90a",
   dotEdge: "#1a1d21",
   band: "#0072b2",
+  bad: "#b02a1e",
+  goldInk: "#b35300",
 };
 const NIGHT = {
   paper: "#16181c",
@@ -27,9 +29,10 @@ const NIGHT = {
   dot: "#f5d90a",
   dotEdge: "#111111",
   band: "#56b4e9",
+  bad: "#ff8a7a",
+  goldInk: "#ff9f45",
 };
-const FONT =
-  "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif";
+const FONT = getComputedStyle(document.documentElement).fontFamily;
 
 const ruler = document.createElement("canvas").getContext("2d");
 
@@ -52,8 +55,9 @@ function shade(byte, colors) {
   return `rgb(${mixed.join(",")})`;
 }
 
-// Sizes for `count` maps on a page `width` wide: as many side by side as stay readable.
-function layout(pair, count, width) {
+// Sizes for `count` maps on a page `width` wide: as many side by side as stay readable,
+// or as many as `asked`.
+function layout(pair, count, width, asked) {
   const across = Math.max(pair.source.length, 1),
     down = Math.max(pair.target.length, 1);
   const size = 12.5;
@@ -73,7 +77,7 @@ function layout(pair, count, width) {
   const gap = 22;
   let best = null;
   for (let columns = count; columns >= 1; columns--) {
-    if (count === 4 && columns === 3) continue; // would leave one alone
+    if (asked ? columns !== asked : count === 4 && columns === 3) continue; // one alone
     const room = (width - left - over - (columns - 1) * gap) / columns;
     const cell = Math.min(34, room / across);
     if (!best || (cell > 1.25 * best.cell && best.cell < 19)) best = { columns, cell };
@@ -106,9 +110,9 @@ function layout(pair, count, width) {
 }
 
 // {svg, sizes, maps}: maps hold the layers that a selection draws into.
-function drawPicture(panels, width, colors, focusable) {
+function drawPicture(panels, width, colors, focusable, columns) {
   const pair = panels[0].aligned;
-  const sizes = layout(pair, panels.length, width);
+  const sizes = layout(pair, panels.length, width, columns);
   const key = drawKey(panels, sizes, colors);
   const [wide, high] = [Math.ceil(sizes.width), Math.ceil(sizes.height + key.height)];
   const picture = svg("svg", {
@@ -128,7 +132,7 @@ function drawPicture(panels, width, colors, focusable) {
   return { svg: picture, sizes, maps, colors };
 }
 
-function drawMap(picture, { row, aligned }, sizes, place, colors, focusable) {
+function drawMap(picture, { row, seed, aligned }, sizes, place, colors, focusable) {
   const { cell, across, down, size } = sizes;
   const group = svg("g", {
     transform: `translate(${place.x.toFixed(1)},${place.y.toFixed(1)})`,
@@ -137,15 +141,10 @@ function drawMap(picture, { row, aligned }, sizes, place, colors, focusable) {
   const titleX = place.first ? -sizes.left + 4 : 0;
   const night = colors === NIGHT;
   const room = across * cell + (place.first ? sizes.left : 0);
-  const most = Math.max(8, Math.floor((room - 70) / 7.4));
-  const aer =
-    aligned.aer === null || !row.cells.aer
-      ? null
-      : svg(
-          "tspan",
-          { dx: 8, "font-weight": 400, fill: colors.faint, "font-size": 11.5 },
-          `AER ${aligned.aer.toFixed(2)}`,
-        );
+  const most = Math.max(8, Math.floor((room - (seed === null ? 70 : 120)) / 7.4));
+  const about = [];
+  if (seed !== null) about.push(`seed ${seed}`);
+  if (aligned.aer !== null && row.cells.aer) about.push(`AER ${aligned.aer.toFixed(2)}`);
   group.append(
     svg("path", {
       d: SHAPES[row.marker],
@@ -163,7 +162,11 @@ function drawMap(picture, { row, aligned }, sizes, place, colors, focusable) {
       },
       svg("title", {}, row.name),
       clipped(row.name, most),
-      aer,
+      svg(
+        "tspan",
+        { dx: 8, "font-weight": 400, fill: colors.faint, "font-size": 11.5 },
+        about.join(" · "),
+      ),
     ),
   );
   group.append(

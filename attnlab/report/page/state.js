@@ -1,21 +1,24 @@
 // What the page shows, and the same as the link's part after #, which can be shared:
-// #row=global-dot&row=local-p&set=test&sentence=12&sort=bleu&filter=window:local-p&q=dot
+// #row=global-dot&row=local-p&seed=local-p:2&set=test&sentence=12&sort=bleu
+// &filter=window:local-p&q=dot
 
 const MOST = 4; // variants side by side
 const ROWS = "rows"; // the name of the sweep's own order
 
 const state = {
   rows: [], // slugs in the viewer
+  seeds: new Map(), // slug -> the seed that is shown, where it is not the row's first
   set: null, // key of a set
   sentence: 0, // counted from 0; from 1 in the link
   sort: { by: ROWS, down: false },
   filters: new Map(), // axis -> Set of choices
   query: "",
+  read: false, // whether rows and sentence were chosen, and so belong into the link
 };
 
 // Of each window, read and learning the best row, at most three: those differ to see.
 function firstRows(key) {
-  const having = report.rows.filter((row) => row.sets.includes(key));
+  const having = report.rows.filter((row) => key in row.sets);
   const by = columnOf.get("aer") ?? report.columns.find((column) => column.better);
   const rank = (row) =>
     by && row.cells[by.key] ? -by.better * row.cells[by.key].mean : Infinity;
@@ -52,9 +55,9 @@ function fromLink(hash) {
     );
     set = null;
   }
-  const withSets = present.find((slug) => rowOf.get(slug).sets.length);
-  set ??= (withSets ? rowOf.get(withSets).sets[0] : report.sets[0]?.key) ?? null;
-  const having = present.filter((slug) => rowOf.get(slug).sets.includes(set));
+  const withSets = present.find((slug) => Object.keys(rowOf.get(slug).sets).length);
+  set ??= (withSets ? Object.keys(rowOf.get(withSets).sets)[0] : report.sets[0]?.key) ?? null;
+  const having = present.filter((slug) => set in rowOf.get(slug).sets);
   const lacking = present.filter((slug) => !having.includes(slug));
   if (set !== null && lacking.length)
     lines.push(
@@ -63,6 +66,19 @@ function fromLink(hash) {
   state.set = set;
   state.rows = having.length || set === null ? having.slice(0, MOST) : firstRows(set);
 
+  state.seeds = new Map();
+  for (const wanted of asked.getAll("seed")) {
+    const at = wanted.lastIndexOf(":");
+    const slug = wanted.slice(0, at);
+    const seeds = rowOf.get(slug)?.sets[set] ?? [];
+    const seed = seeds.find((each) => String(each) === wanted.slice(at + 1));
+    if (seed !== undefined) state.seeds.set(slug, seed);
+    else
+      lines.push(
+        `The link asks for the seed “${wanted}”, which has no alignments here.`,
+      );
+  }
+  state.read = ["row", "seed", "set", "sentence"].some((name) => asked.has(name));
   state.sentence = 0;
   if (asked.has("sentence") && set !== null) {
     const number = Number(asked.get("sentence"));
@@ -101,8 +117,12 @@ function addFilter(axis, choice) {
 
 function toLink() {
   const asked = new URLSearchParams();
-  for (const slug of state.rows) asked.append("row", slug);
-  if (state.set !== null) {
+  if (state.read) for (const slug of state.rows) asked.append("row", slug);
+  if (state.read)
+    for (const slug of state.rows)
+      if (seedOf(slug) !== seedsOf(slug)[0])
+        asked.append("seed", `${slug}:${seedOf(slug)}`);
+  if (state.read && state.set !== null) {
     asked.set("set", state.set);
     asked.set("sentence", state.sentence + 1);
   }
@@ -112,6 +132,17 @@ function toLink() {
     for (const choice of choices) asked.append("filter", `${axis}:${choice}`);
   if (state.query) asked.set("q", state.query);
   return `#${asked}`;
+}
+
+// The seeds of a row that have the set, and which of them is shown.
+function seedsOf(slug) {
+  return rowOf.get(slug).sets[state.set] ?? [];
+}
+
+function seedOf(slug) {
+  const seeds = seedsOf(slug);
+  const chosen = state.seeds.get(slug);
+  return seeds.includes(chosen) ? chosen : seeds[0];
 }
 
 let linkTimer = null;

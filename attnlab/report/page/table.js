@@ -41,10 +41,18 @@ function press(by) {
 function heading(by, text, number) {
   const active = state.sort.by === by;
   const sort = active ? (state.sort.down ? "descending" : "ascending") : "none";
-  const arrow = active ? (state.sort.down ? "▼" : "▲") : "";
+  const arrow = active ? (state.sort.down ? "▼" : "▲") : "↕";
+  const meaning = new Map(report.meanings).get(text);
   return html(
     "th",
-    { scope: "col", "aria-sort": sort, class: number ? "number" : "name" },
+    {
+      scope: "col",
+      role: "columnheader",
+      "aria-sort": sort,
+      class: number ? "number" : "name",
+      title: [meaning, "Press to sort."].filter(Boolean).join(" "),
+    },
+    // The button fills the cell, so that all of it sorts.
     button(
       [text, html("span", { class: "arrow", "aria-hidden": true }, arrow)],
       () => press(by),
@@ -53,8 +61,11 @@ function heading(by, text, number) {
   );
 }
 
-function cell(row, number) {
-  if (!number) return html("td", { class: "number muted" }, "—");
+// Roles and labels are said again: as cards on a narrow page it is no table to browsers.
+function cell(row, column) {
+  const number = row.cells[column.key];
+  const said = { role: "cell", "data-label": column.title };
+  if (!number) return html("td", { ...said, class: "number muted none" }, "—");
   const text = [number.text];
   if (number.mark) text.push(html("sup", {}, number.mark));
   const title = [
@@ -62,17 +73,18 @@ function cell(row, number) {
     number.p_both != null ? `p = ${number.p_both} over seeds and sentences` : null,
     number.p != null ? `p = ${number.p} over sentences alone` : null,
   ];
-  const inside = number.best ? html("strong", {}, text) : text;
+  // One element, as a card puts label and number at its two ends.
+  const inside = html(number.best ? "strong" : "span", {}, text);
   return html(
     "td",
-    { class: "number", title: title.filter(Boolean).join(", ") },
+    { ...said, class: "number", title: title.filter(Boolean).join(", ") },
     inside,
   );
 }
 
 function pick(row) {
   const inViewer = state.rows.includes(row.slug);
-  const able = row.sets.length > 0;
+  const able = Object.keys(row.sets).length > 0;
   return html("input", {
     type: "checkbox",
     class: "pick",
@@ -95,16 +107,18 @@ function rowLines(row) {
   });
   const name = html(
     "th",
-    { scope: "row", class: "name" },
+    { scope: "row", role: "rowheader", class: "name" },
     html("div", {}, toggle, mark(row), html("span", {}, row.name)),
   );
   const lines = [
     html(
       "tr",
-      { "data-row": row.slug },
-      report.sets.length ? html("td", { class: "tick" }, pick(row)) : null,
+      { role: "row", "data-row": row.slug },
+      report.sets.length
+        ? html("td", { role: "cell", class: "tick" }, pick(row))
+        : null,
       name,
-      report.columns.map((column) => cell(row, row.cells[column.key])),
+      report.columns.map((column) => cell(row, column)),
     ),
   ];
   row.runs.forEach((run, n) => {
@@ -114,16 +128,22 @@ function rowLines(row) {
 }
 
 function runLine(row, run, cells) {
-  const first = report.sets.length ? html("td") : null;
-  const name = html("th", { scope: "row", class: "name seed" }, `seed ${run.seed}`);
-  const attributes = { class: "run", "data-run": `${row.slug}/${run.seed}` };
+  const first = report.sets.length ? html("td", { role: "cell", class: "tick" }) : null;
+  const heading = { scope: "row", role: "rowheader", class: "name seed" };
+  const name = html("th", heading, `seed ${run.seed}`);
+  const attributes = { class: "run", role: "row", "data-run": `${row.slug}/${run.seed}` };
   if (run.state !== "finished") {
     const text = run.failure ?? run.state;
-    const wide = html("td", { colspan: report.columns.length, class: run.state }, text);
+    const span = { role: "cell", colspan: report.columns.length };
+    const wide = html("td", { ...span, class: `wide-cell ${run.state}` }, text);
     return html("tr", attributes, first, name, wide);
   }
   const numbers = report.columns.map((column) =>
-    html("td", { class: "number" }, cells[column.key] ?? "—"),
+    html(
+      "td",
+      { role: "cell", class: "number", "data-label": column.title },
+      cells[column.key] ?? "—",
+    ),
   );
   return html("tr", attributes, first, name, numbers);
 }
@@ -157,18 +177,17 @@ function drawTable() {
   const [kind] = ["sort", "fold", "pick"].filter((name) => name in focused);
   const rows = visibleRows();
   const table = byId("table");
+  const view = { role: "cell", class: "tick muted", title: "in the alignment viewer" };
   const head = html(
     "tr",
-    {},
-    report.sets.length
-      ? html("td", { class: "tick muted", title: "in the alignment viewer" }, "view")
-      : null,
+    { role: "row" },
+    report.sets.length ? html("td", view, "view") : null,
     heading("name", "row", false),
     report.columns.map((column) => heading(column.key, column.title, true)),
   );
   table.replaceChildren(
-    html("thead", {}, head),
-    html("tbody", {}, rows.flatMap(rowLines)),
+    html("thead", { role: "rowgroup" }, head),
+    html("tbody", { role: "rowgroup" }, rows.flatMap(rowLines)),
   );
   if (kind)
     table
@@ -191,6 +210,47 @@ function toggleFilter(axis, choice) {
   filterChanged();
 }
 
+const MANY = 10; // choices of a setting, of which more are chosen from a list
+const SHOWN_AXES = 6; // settings in sight; the rest are folded
+let moreOpen = false;
+
+function chipsOf({ name, choices }) {
+  const chips = choices.map(([choice, count]) =>
+    button(
+      [choice, html("small", {}, ` ${count}`)],
+      () => toggleFilter(name, choice),
+      {
+        class: "chip",
+        "aria-pressed": Boolean(state.filters.get(name)?.has(choice)),
+        "data-filter": `${name}:${choice}`,
+      },
+    ),
+  );
+  const group = { class: "axis", role: "group", "aria-label": name };
+  return html("div", group, html("span", { class: "muted" }, name), chips);
+}
+
+function choiceOf({ name, choices }) {
+  const chosen = [...(state.filters.get(name) ?? [])];
+  const option = (value, text, selected) => html("option", { value, selected }, text);
+  const list = html(
+    "select",
+    {
+      "data-filter": name,
+      onchange: ({ target }) => {
+        state.filters.delete(name);
+        if (target.value) addFilter(name, choices[target.value][0]);
+        filterChanged();
+      },
+    },
+    option("", "any", !chosen.length),
+    choices.map(([choice, count], n) =>
+      option(n, `${choice} (${count})`, chosen.includes(choice)),
+    ),
+  );
+  return html("label", { class: "axis" }, html("span", { class: "muted" }, name), list);
+}
+
 let searchBox = null;
 
 function drawFilters() {
@@ -206,24 +266,18 @@ function drawFilters() {
     },
   });
   if (searchBox.value !== state.query) searchBox.value = state.query;
-  const chips = report.axes.map(({ name, choices }) =>
-    html(
-      "div",
-      { class: "axis", role: "group", "aria-label": name },
-      html("span", { class: "muted" }, name),
-      choices.map(([choice, count]) =>
-        button(
-          [choice, html("small", {}, ` ${count}`)],
-          () => toggleFilter(name, choice),
-          {
-            class: "chip",
-            "aria-pressed": Boolean(state.filters.get(name)?.has(choice)),
-            "data-filter": `${name}:${choice}`,
-          },
-        ),
-      ),
-    ),
+  const axes = report.axes.map((axis) =>
+    axis.choices.length > MANY ? choiceOf(axis) : chipsOf(axis),
   );
+  const rest = axes.slice(SHOWN_AXES);
+  const hides = report.axes.slice(SHOWN_AXES);
+  const chips = axes.slice(0, SHOWN_AXES);
+  if (rest.length) {
+    const open = moreOpen || hides.some(({ name }) => state.filters.get(name)?.size);
+    const ontoggle = (event) => (moreOpen = event.target.open);
+    const title = html("summary", {}, plural(rest.length, "more setting"));
+    chips.push(html("details", { open, ontoggle, class: "more" }, title, rest));
+  }
   const active = state.query || [...state.filters.values()].some((some) => some.size);
   const clear = () => {
     state.query = "";
@@ -245,5 +299,11 @@ function drawFilters() {
 }
 
 function drawNotes() {
+  byId("meanings").append(
+    ...report.meanings.flatMap(([term, text]) => [
+      html("dt", {}, term),
+      html("dd", {}, text),
+    ]),
+  );
   byId("notes").append(...report.notes.map((line) => html("p", {}, line)));
 }

@@ -15,13 +15,13 @@ const position = html("input", {
 });
 
 function havingSet() {
-  return report.rows.filter((row) => row.sets.includes(state.set));
+  return report.rows.filter((row) => state.set in row.sets);
 }
 
 function chooseRow(row, shown) {
   if (!shown) state.rows = state.rows.filter((slug) => slug !== row.slug);
-  else if (!row.sets.includes(state.set) || !state.rows.length) {
-    if (!row.sets.includes(state.set)) setSet(row.sets[0]);
+  else if (!(state.set in row.sets) || !state.rows.length) {
+    if (!(state.set in row.sets)) setSet(Object.keys(row.sets)[0]);
     state.rows = [row.slug];
   } else if (state.rows.length < MOST) state.rows.push(row.slug);
   else notice([`At most ${MOST} variants stand side by side: take one away first.`]);
@@ -29,6 +29,7 @@ function chooseRow(row, shown) {
 }
 
 function rowsChanged() {
+  state.read = true;
   drawTable();
   drawVariants();
   showSentence();
@@ -37,7 +38,7 @@ function rowsChanged() {
 
 function drawVariants() {
   const rows = havingSet();
-  const focused = document.activeElement?.dataset?.slot;
+  const { slot, seed } = document.activeElement?.dataset ?? {};
   const slots = state.rows.map((slug, n) => {
     const chosen = html(
       "select",
@@ -55,12 +56,35 @@ function drawVariants() {
           html("option", { value: row.slug, selected: row.slug === slug }, row.name),
         ),
     );
+    const seeds = html(
+      "select",
+      {
+        "aria-label": `Seed of ${rowOf.get(slug).name}`,
+        title: "which of its training runs, by the seed of their random numbers",
+        "data-seed": n,
+        class: "seeds",
+        onchange: (event) => {
+          state.seeds.set(slug, Number(event.target.value));
+          rowsChanged();
+        },
+      },
+      seedsOf(slug).map((seed) =>
+        html("option", { value: seed, selected: seed === seedOf(slug) }, `seed ${seed}`),
+      ),
+    );
     const remove = button("×", () => chooseRow(rowOf.get(slug), false), {
       class: "remove",
       "aria-label": `Take ${rowOf.get(slug).name} away`,
       "data-remove": n,
     });
-    return html("span", { class: "variant" }, mark(rowOf.get(slug)), chosen, remove);
+    return html(
+      "span",
+      { class: "variant" },
+      mark(rowOf.get(slug)),
+      chosen,
+      seedsOf(slug).length > 1 ? seeds : null,
+      remove,
+    );
   });
   const next = rows.find((row) => !state.rows.includes(row.slug));
   const add =
@@ -71,13 +95,14 @@ function drawVariants() {
         })
       : null;
   byId("variants").replaceChildren(...slots, ...(add ? [add] : []));
-  if (focused) byId("variants").querySelector(`[data-slot="${focused}"]`)?.focus();
+  const focused = slot ? `[data-slot="${slot}"]` : seed && `[data-seed="${seed}"]`;
+  if (focused) byId("variants").querySelector(focused)?.focus();
 }
 
 function setSet(key) {
   state.set = key;
   state.sentence = 0;
-  state.rows = state.rows.filter((slug) => rowOf.get(slug).sets.includes(key));
+  state.rows = state.rows.filter((slug) => key in rowOf.get(slug).sets);
   if (!state.rows.length) state.rows = firstRows(key);
   matches = [];
   drawChooser();
@@ -109,13 +134,16 @@ function drawChooser() {
         );
   byId("chooser").replaceChildren(...[choose, sentenceSearch].filter(Boolean));
   position.max = setOf.get(state.set).count;
+  byId("lead-day").textContent = formNow().day;
+  byId("lead-night").textContent = formNow().night;
 }
 
 async function panelsNow() {
   return Promise.all(
     state.rows.map(async (slug) => ({
       row: rowOf.get(slug),
-      aligned: await alignmentOf(state.set, slug, state.sentence),
+      seed: seedsOf(slug).length > 1 ? seedOf(slug) : null,
+      aligned: await alignmentOf(state.set, slug, seedOf(slug), state.sentence),
     })),
   );
 }
@@ -155,10 +183,13 @@ function showPanels(panels) {
   const focused = box.contains(document.activeElement)
     ? document.activeElement.dataset.word
     : null;
+  box.toggleAttribute("data-printed", printing);
+  if (printing) return box.replaceChildren(...printedPictures(panels));
   const width = Math.max(260, byId("stage").clientWidth - 2);
-  current = { panels, ...drawPicture(panels, width, dark.matches ? NIGHT : DAY, true) };
+  current = { panels, ...drawShown(panels, width, isNight() ? NIGHT : DAY, true) };
   box.replaceChildren(current.svg);
   box.dataset.shown = `${state.set}/${state.sentence + 1}`;
+  if (!isMap()) return followSpots();
   current.svg.addEventListener("pointermove", pointed);
   current.svg.addEventListener(
     "pointerleave",
@@ -177,6 +208,13 @@ function showPanels(panels) {
   if (focused) start?.focus({ preventScroll: true });
 }
 
+function followSpots() {
+  const picture = make(current.svg, { tabindex: 0 }, []);
+  picture.addEventListener("pointermove", pointAtSpot);
+  picture.addEventListener("keydown", walkSpots);
+  showSpot(-1);
+}
+
 function fits({ t, s }) {
   const { source, target } = current.panels[0].aligned;
   return (t ?? 0) < target.length && (s ?? 0) < source.length;
@@ -191,13 +229,18 @@ function wordOf(element) {
       : null;
 }
 
+// Where in the picture the pointer is.
+function placeOf(event) {
+  const box = current.svg.getBoundingClientRect();
+  const scale = current.svg.viewBox.baseVal.width / box.width; // long ones are shrunk
+  return { x: scale * (event.clientX - box.left), y: scale * (event.clientY - box.top) };
+}
+
 function pointed(event) {
   const word = wordOf(event.target);
   if (word) return select(word);
   const { sizes, maps } = current;
-  const box = current.svg.getBoundingClientRect();
-  const x = event.clientX - box.left,
-    y = event.clientY - box.top;
+  const { x, y } = placeOf(event);
   for (const { place } of maps) {
     const s = Math.floor((x - place.x) / sizes.cell),
       t = Math.floor((y - place.y) / sizes.cell);
@@ -233,25 +276,26 @@ function drawBar() {
   byId("bar").replaceChildren(
     button("‹", () => step(-1), {
       id: "previous",
-      "aria-label": "Previous sentence",
+      "aria-label": `Previous ${formNow().noun}`,
       title: "previous (p)",
     }),
     html(
       "label",
       {},
-      "sentence ",
+      `${formNow().noun} `,
       position,
       html("span", { class: "muted" }, ` of ${setOf.get(state.set).count}`),
     ),
     button("›", () => step(1), {
       id: "next",
-      "aria-label": "Next sentence",
+      "aria-label": `Next ${formNow().noun}`,
       title: "next (n)",
     }),
     html("span", { class: "space" }),
     button(
       "copy link",
       async (event) => {
+        state.read = true;
         history.replaceState(null, "", toLink());
         const done = await navigator.clipboard?.writeText(location.href).then(
           () => true,
@@ -267,6 +311,11 @@ function drawBar() {
       id: "save-svg",
       title: "Save the picture as SVG",
     }),
+    button("PDF", savePdf, {
+      class: "plain",
+      id: "save-pdf",
+      title: "Print the picture alone: choose “Save as PDF”",
+    }),
     button("PNG", savePng, {
       class: "plain",
       id: "save-png",
@@ -275,12 +324,11 @@ function drawBar() {
   );
 }
 
-function drawViewer() {
+async function drawViewer() {
   if (state.set === null) return;
   byId("viewer").hidden = false;
   drawVariants();
   drawChooser();
   drawBar();
-  showSentence();
-  search(false);
+  await Promise.all([showSentence(), search(false)]);
 }

@@ -89,7 +89,6 @@ function highlight(map, word) {
           stroke: colors.dotEdge,
         }),
       );
-    const light = weight > 0.45;
     map.over.append(
       svg(
         "text",
@@ -102,7 +101,7 @@ function highlight(map, word) {
           stroke: dotted ? colors.dot : shade(255 * weight, colors),
           "stroke-width": 3,
           "paint-order": "stroke",
-          fill: dotted ? colors.dotEdge : light ? colors.paper : colors.ink,
+          fill: dotted ? colors.dotEdge : inkOn(weight, colors),
         },
         weight.toFixed(2).replace(/^0/, ""),
       ),
@@ -117,7 +116,7 @@ function drawReadout(word) {
     box.replaceChildren(
       html(
         "p",
-        { class: "muted" },
+        { class: "muted hint" },
         "Point at a word or a cell, or walk the words with the arrow keys, to read weights. ",
         html("kbd", {}, "p"),
         " and ",

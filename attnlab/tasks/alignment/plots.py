@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from attnlab.report import curves
+from attnlab.report import curves, meanings
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.row_curves import aer_by_distance
 from attnlab.report.rows import Row
@@ -29,6 +29,6 @@ def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> No
             aer_by_distance(distances, rows=[row.name for row in rows]),
             "aer-by-distance",
             "AER by reordering distance |t - s| of a link (target word t, source word "
-            "s): mean and standard deviation over seeds.",
+            f"s); {meanings.BAND}.",
         )
     draw_pairs(rows, stats, add, note=NOTE)

@@ -8,6 +8,7 @@ from attnlab.tasks.captioning.plots import draw
 from attnlab.tasks.captioning.settings import CaptioningSettings
 from attnlab.tasks.captioning.task import check_annotations, make_task
 from attnlab.tasks.captioning.trained import loader
+from attnlab.tasks.captioning.viewer import examples
 
 SPEC = TaskSpec(
     name="captioning",
@@ -20,4 +21,5 @@ SPEC = TaskSpec(
     catalogue=ENTRIES,
     describe=describe,
     check=check_annotations,
+    examples=examples,
 )

@@ -87,13 +87,31 @@ def looks_of(row: Row, example_stats: ExampleStats) -> list[ClozeWeights]:
       A look for each question; [] if the reader has no attention.
     """
     for run, aligned in zip(row.finished, example_stats.alignments, strict=True):
-        path = run.folder / runs.EXAMPLES
-        if aligned is None or not path.exists():
-            continue
-        texts = json.loads(runs.read_arrays(path)["questions"].tobytes())
-        if len(texts) == len(aligned.pairs):
-            return [_look(*pair) for pair in zip(aligned.pairs, texts, strict=True)]
+        looks = [] if aligned is None else read_looks(run, aligned.pairs)
+        if looks:
+            return looks
     return []
+
+
+def read_looks(
+    run: runs.Run, pairs: Sequence[runs.AlignedSentence]
+) -> list[ClozeWeights]:
+    """The test questions of one run.
+
+    Args:
+      run: finished.
+      pairs: its alignments.
+
+    Returns:
+      A look for each; [] where examples.npz is not of these questions.
+    """
+    path = run.folder / runs.EXAMPLES
+    if not path.exists():
+        return []
+    texts = json.loads(runs.read_arrays(path)["questions"].tobytes())
+    if len(texts) != len(pairs):
+        return []
+    return [_look(*pair) for pair in zip(pairs, texts, strict=True)]
 
 
 def _look(pair: runs.AlignedSentence, text: Mapping) -> ClozeWeights:

@@ -8,6 +8,7 @@ from attnlab.tasks.cloze.plots import draw
 from attnlab.tasks.cloze.settings import ClozeSettings
 from attnlab.tasks.cloze.task import make_task
 from attnlab.tasks.cloze.trained import loader
+from attnlab.tasks.cloze.viewer import examples
 
 SPEC = TaskSpec(
     name="cloze",
@@ -19,4 +20,5 @@ SPEC = TaskSpec(
     corpora=CORPORA,
     catalogue=ENTRIES,
     describe=describe,
+    examples=examples,
 )

@@ -242,7 +242,7 @@ def _block(axes: "Axes", name: str, example: StoryExample) -> "AxesImage":
     right = example.predicted == example.answer or not example.answer
     for hop in range(hops):
         axes.text(hop + 0.5, size + 0.6, f"{hop + 1}", ha="center", va="center",
-                  fontsize=5.5, color="#777777")  # fmt: skip
+                  fontsize=5.5, color="#6A6A6A")  # fmt: skip
     axes.text(hops / 2, size + 1.8, plain(example.predicted), ha="center", va="center",
               fontsize=6.5, color="#222222" if right else WRONG)  # fmt: skip
     axes.set_xlim(0, hops)

@@ -8,6 +8,7 @@ from attnlab.tasks.memn2n.plots import draw
 from attnlab.tasks.memn2n.settings import MemN2NSettings
 from attnlab.tasks.memn2n.task import make_task
 from attnlab.tasks.memn2n.trained import loader
+from attnlab.tasks.memn2n.viewer import examples
 
 SPEC = TaskSpec(
     name="memn2n",
@@ -19,4 +20,5 @@ SPEC = TaskSpec(
     corpora=CORPORA,
     catalogue=ENTRIES,
     describe=describe,
+    examples=examples,
 )

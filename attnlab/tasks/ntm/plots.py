@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnlab import runs
+from attnlab.report import meanings
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.figures import (
     WIDTH,
@@ -50,16 +51,16 @@ def draw(
         add(
             bits_by_sequences(curves, rows=names),
             "bits-by-sequences",
-            "Bits a sequence of the development set by sequences seen: mean and range "
-            "over seeds.",
+            "Bits a sequence of the development set by sequences seen; "
+            f"{meanings.RANGE}.",
         )
     sizes = by_size(rows)
     if sizes is not None:
         add(
             bits_by_size(sizes, rows=names),
             "bits-by-size",
-            "Bits an item of new sequences by their size, on a logarithmic axis: mean "
-            "and standard deviation over seeds.",
+            "Bits an item of new sequences by their size, on a logarithmic axis; "
+            f"{meanings.BAND}.",
         )
     for row in rows:
         for size, arrays in pictured(row):
@@ -130,7 +131,7 @@ def pictured(row: Row) -> list[tuple[str, dict[str, np.ndarray]]]:
       picture can show.
     """
     for run in row.finished:
-        examples = _examples(run)
+        examples = examples_by_size(run)
         size = str((run.result or {}).get("size"))
         if size not in examples:
             continue
@@ -140,8 +141,15 @@ def pictured(row: Row) -> list[tuple[str, dict[str, np.ndarray]]]:
     return []
 
 
-def _examples(run: Run) -> dict[str, dict[str, np.ndarray]]:
-    """examples.npz by size; {} without the file."""
+def examples_by_size(run: Run) -> dict[str, dict[str, np.ndarray]]:
+    """The sequences that a run has kept.
+
+    Args:
+      run: finished.
+
+    Returns:
+      The arrays of examples.npz by size; {} without the file.
+    """
     path = run.folder / runs.EXAMPLES
     by_size: dict[str, dict[str, np.ndarray]] = {}
     for key, array in runs.read_arrays(path).items() if path.exists() else ():

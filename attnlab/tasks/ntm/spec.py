@@ -8,6 +8,7 @@ from attnlab.tasks.ntm.plots import draw
 from attnlab.tasks.ntm.settings import NTMSettings
 from attnlab.tasks.ntm.task import make_task
 from attnlab.tasks.ntm.trained import loader
+from attnlab.tasks.ntm.viewer import examples
 
 SPEC = TaskSpec(
     name="ntm",
@@ -19,4 +20,5 @@ SPEC = TaskSpec(
     corpora=PROBLEMS,
     catalogue=ENTRIES,
     describe=describe,
+    examples=examples,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from attnlab.report import curves
+from attnlab.report import curves, meanings
 from attnlab.report.example_stats import ExampleStats
 from attnlab.report.row_curves import aer_by_distance, bleu_by_length
 from attnlab.report.rows import Row
@@ -24,7 +24,7 @@ def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> No
         add(
             bleu_by_length(lengths, rows=names),
             "bleu-by-length",
-            "BLEU by source length: mean and standard deviation over seeds.",
+            f"BLEU by source length; {meanings.BAND}.",
         )
     distances = curves.by_distance(stats)
     if distances is not None:
@@ -32,6 +32,6 @@ def draw(rows: Sequence[Row], stats: Mapping[str, ExampleStats], add: Add) -> No
             aer_by_distance(distances, rows=names),
             "aer-by-distance",
             "AER by reordering distance |t - s| of a link (target word t, source word "
-            "s): mean and standard deviation over seeds.",
+            f"s); {meanings.BAND}.",
         )
     draw_pairs(rows, stats, add)
