@@ -126,5 +126,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    prepare_process()  # before the config file is read, whose checks import JAX
-    sys.exit(launch(main, "train"))
+    sys.exit(launch(main, "train", prepare_process))

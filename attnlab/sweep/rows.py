@@ -20,6 +20,8 @@ from ml_collections import ConfigDict
 
 from attnlab import runs
 from attnlab.attention.presets import PRESETS
+from attnlab.plugins import check_loaded
+from attnlab.registration import check_named, plain_settings
 from attnlab.settings import VERSION
 from attnlab.sweep.attention_options import check_options
 from attnlab.sweep.grid import combinations
@@ -53,7 +55,9 @@ def make_run_spec(
     """
     settings = parse_settings(json.loads(config.to_json()))
     check_installed(settings)
-    plain = settings.model_dump(mode="json")
+    check_loaded(settings.plugins, f"row {row!r}")
+    check_named(settings)
+    plain = plain_settings(settings)
     names = {"row": row, "slug": slug, "order": order}
     return RunSpec(place, {"version": VERSION, **plain, **names}, settings, row)
 

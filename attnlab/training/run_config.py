@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from attnlab import runs
 from attnlab.parsing import fields_of
+from attnlab.plugins import check_loaded
 from attnlab.runs.config import place
 from attnlab.settings import RUN_KEYS, TaskSettings
 
@@ -50,13 +51,16 @@ def read_run_config(folder: Path, places: Mapping[str, str] | None = None) -> Ru
     Raises:
       FileNotFoundError: where there is no config.json.
       ValueError: where it is damaged, or has settings or values that this attnlab does
-        not know: one line, which names the file, the settings and their values.
+        not know, or names plugins that have not been imported: one line, which names
+        the file, the settings and their values.
     """
     # Imported here, as tasks bring JAX, and the fingerprint of a folder needs none.
     from attnlab.tasks import parse_settings
 
     path = Path(folder) / runs.CONFIG
     plain = runs.read_config(folder)
+    # Before settings are checked, which do not know the choices of a missing plugin.
+    check_loaded(plain.get("plugins"), f"run {folder}")
     if places:
         plain = place(plain, places)
     try:
@@ -122,6 +126,7 @@ def learned_fingerprint(config: Mapping[str, object]) -> str:
         if isinstance(value, Mapping)
         else value
         for section, value in config.items()
-        if section not in PRESENTATION
+        # A run without plugins is the one that it was before there were any.
+        if section not in PRESENTATION and (section != "plugins" or value)
     }
     return runs.fingerprint(learned)
