@@ -41,8 +41,9 @@ MONOTONIC = ("monotonic", "mocha")
 """Normalizers that walk on from where the last step stopped: the names in
 `attnlab.attention.monotonic.MONOTONIC`."""
 
-RUN_KEYS = ("version", "row", "slug", "order", "places")
-"""What a config.json has beside settings: which row of which sweep it is."""
+RUN_KEYS = ("version", "row", "slug", "order", "places", "extends")
+"""What a config.json has beside settings: which row of which sweep it is, and which run
+it goes on from."""
 
 # Types of settings that recur. Numbers are always finite.
 # Steps and the like are counted in 32 bits on a device.
@@ -402,6 +403,21 @@ class TaskSettings(Settings):
     """What is mirrored in Weights & Biases."""
     tensorboard: bool = False
     """Mirror metrics.jsonl in <run>/tensorboard, for TensorBoard."""
+
+    def extended(self, steps: int) -> Self:
+        """The settings of a run that goes on from a finished one of these settings.
+
+        What `train.steps` has decided of the updates so far is kept, as far as it
+        decides which data are next: a task whose batches depend on it sees to that.
+
+        Args:
+          steps: updates in all, those of the finished run among them.
+
+        Returns:
+          The settings, not checked anew.
+        """
+        train = self.train.model_copy(update={"steps": steps})
+        return self.model_copy(update={"train": train})
 
 
 class LearningSettings(TaskSettings):

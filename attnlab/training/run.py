@@ -227,7 +227,8 @@ def _replica(folder: Path, config: RunConfig, task: "Task", shown: Writer) -> "R
     settings = config.settings
     writer = _writer(folder, config, shown)
     train, seed = settings.train, settings.seed
-    return Replica(task, train, folder, seed, writer, config.fingerprint)
+    begins_at = config.begins_at
+    return Replica(task, train, folder, seed, writer, config.fingerprint, begins_at)
 
 
 def _reopen(folder: Path) -> None:
@@ -285,6 +286,7 @@ def _run(folder: Path, console: bool, before: list[Alike]) -> Result:
             seed=config.settings.seed,
             writer=writer,
             fingerprint=config.fingerprint,
+            begins_at=config.begins_at,
             programs=before[0].programs,
         )
 

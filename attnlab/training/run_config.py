@@ -34,6 +34,13 @@ class RunConfig(NamedTuple):
     plain: dict[str, object]
     fingerprint: str
 
+    @property
+    def begins_at(self) -> int:
+        """The step that the run begins at: 0, or where it goes on from another one."""
+        extends = self.plain.get("extends")
+        step = extends.get("step") if isinstance(extends, Mapping) else 0
+        return step if isinstance(step, int) else 0
+
 
 def read_run_config(folder: Path, places: Mapping[str, str] | None = None) -> RunConfig:
     """The configuration of a run folder, also of one that an older attnlab wrote.
@@ -86,7 +93,7 @@ def _unknown_settings(plain: Mapping[str, object]) -> list[str]:
         f"{name} ({value!r}) is a setting that this attnlab does not have; a newer one "
         "may have written it"
         for name, value in flat(plain).items()
-        if name not in RUN_KEYS
+        if name.split(".")[0] not in RUN_KEYS
         # A setting that is a mapping itself (gold sets by name) has no fields below it.
         and not any(f"{name}.".startswith(f"{setting}.") for setting in names)
     ]

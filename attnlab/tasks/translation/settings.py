@@ -194,3 +194,12 @@ class TranslationSettings(DecoderSettings):
     model: TranslationModel = TranslationModel()
     train: TranslationTrain = TranslationTrain()
     evaluate: TranslationEvaluate = TranslationEvaluate()
+
+    def extended(self, steps: int) -> Self:
+        """See `attnlab.settings.TaskSettings.extended`."""
+        # Imported here, as reading a config file does not need it.
+        from attnlab.text.batching import affordable_shapes
+
+        shapes = self.data.shapes or affordable_shapes(self.train.steps)
+        data = self.data.model_copy(update={"shapes": shapes})
+        return super().extended(steps).model_copy(update={"data": data})
