@@ -6,6 +6,7 @@
     attnlab.metrics.aer(links, sure, possible)
     run = attnlab.load("runs/hansards/local-p-general/0")
     table = attnlab.results("runs/hansards")             # a pandas DataFrame
+    attnlab.register("score", "mine", my_score)          # a choice of settings, too
 
 `docs/api.md` shows each at work. Names are imported when they are first used, so that
 `import attnlab` is quick.
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from attnlab import estimators, metrics
     from attnlab.attention import flax
     from attnlab.attention.presets import build as attention
+    from attnlab.registration import register
     from attnlab.report.heatmaps import plot_alignment
     from attnlab.report.results import results
     from attnlab.training.load import load
@@ -29,6 +31,7 @@ __all__ = [
     "load",
     "metrics",
     "plot_alignment",
+    "register",
     "results",
 ]
 __version__ = "0.1.0"
@@ -41,6 +44,7 @@ _NAMES = {
     "load": ("attnlab.training.load", "load"),
     "metrics": ("attnlab.metrics", ""),
     "plot_alignment": ("attnlab.report.heatmaps", "plot_alignment"),
+    "register": ("attnlab.registration", "register"),
     "results": ("attnlab.report.results", "results"),
 }
 

@@ -18,7 +18,7 @@ import inspect
 import re
 import typing
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -31,6 +31,7 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 VERSION = 4
@@ -40,8 +41,9 @@ MONOTONIC = ("monotonic", "mocha")
 """Normalizers that walk on from where the last step stopped: the names in
 `attnlab.attention.monotonic.MONOTONIC`."""
 
-RUN_KEYS = ("version", "row", "slug", "order", "places")
-"""What a config.json has beside settings: which row of which sweep it is."""
+RUN_KEYS = ("version", "row", "slug", "order", "places", "extends")
+"""What a config.json has beside settings: which row of which sweep it is, and which run
+it goes on from."""
 
 # Types of settings that recur. Numbers are always finite.
 # Steps and the like are counted in 32 bits on a device.
@@ -105,22 +107,35 @@ def ascending(pair: tuple[int, int]) -> tuple[int, int]:
 
 Range = Annotated[tuple[Count, Count], AfterValidator(ascending)]
 
+# The name of a module, as `import` has it.
+Module = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")
+]
+
 
 class Choice:
     """One of the names in a table that is imported when a setting is first checked.
 
     `Annotated[str, Choice("attnlab.attention.presets:SCORES", "none")]`: the keys of
     SCORES, or "none". So a new score is a line in its table, and reading a config file
-    does not import JAX.
+    does not import JAX. A table that is there already is given itself.
     """
 
-    def __init__(self, table: str, *others: str):
-        self.table, self.others = table, others
+    def __init__(self, table: str | Mapping[str, object], *others: str):
+        self._table, self.others = table, others
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         return no_info_after_validator_function(self.check, handler(source))
+
+    @property
+    def table(self) -> Mapping[str, object]:
+        """What may be chosen, by name, without the others."""
+        if not isinstance(self._table, str):
+            return self._table
+        module, name = self._table.split(":")
+        return getattr(importlib.import_module(module), name)
 
     def names(self) -> list[str]:
         """All that may be chosen.
@@ -128,8 +143,7 @@ class Choice:
         Returns:
           The keys of the table in its order, then the others.
         """
-        module, name = self.table.split(":")
-        return [*getattr(importlib.import_module(module), name), *self.others]
+        return [*self.table, *self.others]
 
     def check(self, value: str) -> str:
         """A name, checked.
@@ -375,6 +389,9 @@ class TaskSettings(Settings):
     """The kind of task."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Of parameters, batches, dropout and samples."""
+    plugins: tuple[Module, ...] = ()
+    """Modules of your own, which register scores and the like; see
+    docs/extending.md."""
     data: DataSettings = DataSettings()
     """Which corpus, and how it is read."""
     model: Settings = Settings()
@@ -387,6 +404,21 @@ class TaskSettings(Settings):
     """What is mirrored in Weights & Biases."""
     tensorboard: bool = False
     """Mirror metrics.jsonl in <run>/tensorboard, for TensorBoard."""
+
+    def extended(self, steps: int) -> Self:
+        """The settings of a run that goes on from a finished one of these settings.
+
+        What `train.steps` has decided of the updates so far is kept, as far as it
+        decides which data are next: a task whose batches depend on it sees to that.
+
+        Args:
+          steps: updates in all, those of the finished run among them.
+
+        Returns:
+          The settings, not checked anew.
+        """
+        train = self.train.model_copy(update={"steps": steps})
+        return self.model_copy(update={"train": train})
 
 
 class LearningSettings(TaskSettings):
@@ -482,9 +514,9 @@ def with_corpora(
             if section.model_fields
         }
         first = cls.model_fields["name"].default or next(iter(loaders))
-        choices = Literal[tuple(loaders)]  # type: ignore[valid-type]
         about = "The corpus: " + ", ".join(loaders) + "."
-        fields["name"] = (choices, Field(first, description=about))
+        choice = Annotated[str, Choice(loaders)]
+        fields["name"] = (choice, Field(first, description=about))
         with warnings.catch_warnings():
             # A corpus may be called as a method of records that nobody calls (copy).
             warnings.filterwarnings("ignore", "Field name .* shadows an attribute")
@@ -500,6 +532,46 @@ def with_corpora(
         return made
 
     return add
+
+
+def add_corpus_section(loaders: Mapping[str, Callable[..., object]], name: str) -> None:
+    """Give a corpus its section in all records that were made before it was there.
+
+    Args:
+      loaders: the table that it has been put into, as `with_corpora` was given it.
+      name: of the corpus.
+
+    Raises:
+      ValueError: where the records have another setting of this name.
+    """
+    made = [kind for kind in _below(DataSettings) if kind.corpora is loaders]
+    taken = [kind.__name__ for kind in made if name in kind.model_fields]
+    if taken or hasattr(DataSettings, name):
+        raise ValueError(f"corpus {name!r} has the name of a setting, data.{name}")
+    options = _options_of(name, loaders[name])
+    if not options.model_fields:
+        return
+    for kind in made:
+        kind.__pydantic_fields__[name] = FieldInfo.from_annotated_attribute(
+            options, options()
+        )
+        kind.model_rebuild(force=True)
+    # Records that hold these, with the default that they were made with.
+    for kind in _below(TaskSettings):
+        field = kind.model_fields["data"]
+        if field.annotation in made:
+            field.default = field.default.model_copy(update={name: options()})
+            kind.model_rebuild(force=True)
+
+
+Kind = TypeVar("Kind", bound=type)
+
+
+def _below(kind: Kind) -> Iterator[Kind]:
+    """All subclasses, and those of them."""
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _below(subclass)
 
 
 def _options_of(name: str, load: Callable[..., object]) -> type[Settings]:

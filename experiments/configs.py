@@ -20,6 +20,7 @@ from absl import app, flags
 from ml_collections import ConfigDict, config_flags
 
 import attnlab
+from attnlab.plugins import PluginError, load_plugins, look_in
 
 LIBRARY = Path(attnlab.__file__).resolve().parent
 # What is wrong with a file or a folder that somebody has named.
@@ -30,8 +31,12 @@ PLACES = {
 HELP = {"-h", "--h", "-help", "--help", "--helpshort", "--helpfull"}
 
 
-def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
-    """Parse the command line and call a program's main.
+def launch(
+    main: Callable[[Sequence[str]], int | None],
+    program: str,
+    prepare: Callable[[], None] = lambda: None,
+) -> int:
+    """Parse the command line, load the config file's plugins and call a program's main.
 
     absl's own `app.run` answers a misspelt setting with a traceback, and a UsageError
     with the whole help text. Here either is a line on stderr; --help is no error.
@@ -39,6 +44,7 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
     Args:
       main: called with the arguments that are no flags; returns an exit status or None.
       program: its name, which errors begin with.
+      prepare: called before the config file is read, whose checks import JAX.
 
     Returns:
       The exit status: main's; 2 for a mistake of the user, 130 for Ctrl-C, as shells
@@ -51,13 +57,38 @@ def launch(main: Callable[[Sequence[str]], int | None], program: str) -> int:
     words = last_of_each(sys.argv)
 
     def parse_and_run() -> int | None:
+        prepare()
         if "config" in flags.FLAGS:
             _check_when_read(flags.FLAGS["config"].parser)
         arguments = flags.FLAGS(words)[1:]
         _check_empty()
+        _load_plugins()
         return main(arguments)
 
     return answer(parse_and_run, program)
+
+
+def _load_plugins() -> None:
+    """Import the plugins that the environment and the config file name; say so."""
+    config = flags.FLAGS["config"].value if "config" in flags.FLAGS else None
+    names = () if config is None else config.get("plugins", ())
+    for name, file in load_plugins(names, [Path(_config_file()).parent]).items():
+        print(f"plugin {name} is {file or 'a part of Python'}", file=sys.stderr)
+    if config is not None and names:
+        _add_sections(config)
+
+
+def _add_sections(config: ConfigDict) -> None:
+    """Give a configuration the settings of corpora that its plugins have registered."""
+    from attnlab.parsing import config_dict
+    from attnlab.tasks import TASKS, spec
+
+    if config.get("task") not in TASKS:
+        return  # it is refused later, with the choices
+    default = config_dict(spec(config.task).settings()).data
+    with config.unlocked():
+        for name in set(default) - set(config.data):
+            config.data[name] = default[name]
 
 
 def _check_empty() -> None:
@@ -87,6 +118,7 @@ def _check_when_read(parser: flags.ArgumentParser) -> None:
         if path.is_file() and b"\0" in path.read_bytes():
             raise app.UsageError(f"{path} holds a NUL byte, as no Python file does")
         logging.disable(logging.WARNING)  # ml_collections warns of None
+        look_in([path.parent])  # for what the config file imports from beside it
         try:
             config = parse(value)
         finally:
@@ -235,6 +267,8 @@ def _config_values() -> list[str]:
 def _explain(error: Exception) -> str | None:
     """A line about a missing config file, an unknown setting, a full disk or a place
     that cannot be used; None for any other error."""
+    if isinstance(error, PluginError):
+        return str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = f" for {error.filename}" if error.filename else ""
         return f"no space left{place}; make room, and the same command goes on"

@@ -18,13 +18,18 @@ On a cluster nothing else changes; --workdir has to be a folder that its nodes s
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import app, flags
 from ml_collections import config_flags
 
 from attnlab.sweep.executors import EXECUTORS, make_executor
 from attnlab.sweep.jobs import Refused
+from attnlab.training.plugin_history import changed_since
 from experiments.configs import last_line, launch, load_module, sweep_of, working, wrote
+
+if TYPE_CHECKING:  # it brings JAX, which `--help` does without
+    from attnlab.sweep.rows import RunSpec
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "A file with get_config() and sweep(add).", lock_config=True
@@ -154,6 +159,8 @@ def main(arguments: Sequence[str]) -> int:
             with working("reading the data once"):
                 check_data(specs, workdir)
         folders = rows.write_folders(specs, workdir, log=_log)
+        for line in changed_since(folders, _plugins(specs)):
+            _log(line)
         options = {flag.name: flag.value for flag in _OPTIONS}
         executor = make_executor(_EXECUTOR.value, workdir, _PROCESSES.value, options)
     except ValueError as error:
@@ -199,6 +206,11 @@ def main(arguments: Sequence[str]) -> int:
     for line in failures(failed):
         last_line(line)
     return int(bool(failed))
+
+
+def _plugins(specs: "Sequence[RunSpec]") -> list[str]:
+    """The plugins of all runs, each once."""
+    return list(dict.fromkeys(name for spec in specs for name in spec.settings.plugins))
 
 
 def failures(failed: Sequence[Path]) -> list[str]:

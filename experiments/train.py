@@ -12,11 +12,21 @@ do several processes, which start the same command, a folder that all of them se
     --coordinator=<host of the first>:<free port> --processes=2 --process=0   (then 1)
 
 or, where Slurm has started them, --coordinator=auto alone.
+
+A finished run is trained on, for 500 more updates, by
+
+    python -m experiments.train --extend=runs/x/0 --steps=500 --workdir=runs/x-longer/0
+
+It stays as it is. The new run begins with its last checkpoint (weights, optimizer,
+place in the data), its curves and its best checkpoint so far. Schedules go on: constant
+ones, and those that halve the learning rate after so many epochs. cosine becomes that
+of all the updates: the rate goes up to where it is there, and falls from there. Patience
+begins anew.
 """
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,14 +35,20 @@ from ml_collections import config_flags
 
 from attnlab.training.start import prepare_process
 from experiments.configs import last_line, launch
+from experiments.run_folders import check_run
 
 if TYPE_CHECKING:
     from attnlab.settings import TaskSettings
+    from attnlab.sweep.run_folders import RunSpec
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "configs/translation.py[:preset]", lock_config=True
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's folder.")
+_EXTEND = flags.DEFINE_string(
+    "extend", None, "A finished run, from which a new one in --workdir goes on."
+)
+_STEPS = flags.DEFINE_integer("steps", None, "--extend: how many more updates.")
 _COORDINATOR = flags.DEFINE_string(
     "coordinator",
     None,
@@ -81,36 +97,18 @@ def main(arguments: Sequence[str]) -> None:
     """
     if arguments:
         raise app.UsageError(f"unexpected argument {arguments[0]!r}")
-    if _CONFIG.value is None:
+    if _EXTEND.value is None and _CONFIG.value is None:
         raise app.UsageError("give --config=configs/translation.py")
     from attnlab import runs
-    from attnlab.sweep import rows
-    from attnlab.sweep.attention_options import check_options
-    from attnlab.tasks import parse_settings
     from attnlab.training import processes
     from attnlab.training.run import BusyRun, run
 
-    overrides = config_flags.get_override_values(flags.FLAGS["config"])
     try:
         if _COORDINATOR.value:
             processes.connect(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
-        config = rows.resolve(_CONFIG.value, {}, overrides)
-        settings = parse_settings(json.loads(config.to_json()))
-        check_options([settings], overrides)
-        file = config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0]
-        name = variant(settings)
-        slug = runs.slug(name)
-        default = Path("runs") / Path(file).stem / slug / str(settings.seed)
-        folder = Path(_WORKDIR.value or default)
-        spec = rows.make_run_spec(config, Path(folder.name), name, slug)
-
-        def prepare() -> None:
-            rows.write_folders(
-                [spec], folder.parent, log=lambda line: print(line, file=sys.stderr)
-            )
-
+        folder, prepare = _extended() if _EXTEND.value is not None else _configured()
         processes.lead(prepare)
-    except (ValueError, processes.LeaderFailed) as error:
+    except (ValueError, BusyRun, processes.LeaderFailed) as error:
         raise app.UsageError(str(error)) from None
     try:
         result = run(folder)
@@ -125,6 +123,67 @@ def main(arguments: Sequence[str]) -> None:
         last_line(f"wrote {folder / runs.RESULT}; the run's other files are beside it")
 
 
+Prepared = tuple[Path, Callable[[], None]]
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _configured() -> Prepared:
+    """The run folder of the config file's settings, and what writes it."""
+    from attnlab import runs
+    from attnlab.sweep import rows
+    from attnlab.sweep.attention_options import check_options
+    from attnlab.tasks import parse_settings
+
+    if _STEPS.value is not None:
+        raise ValueError("--steps is for --extend; give --config.train.steps")
+    overrides = config_flags.get_override_values(flags.FLAGS["config"])
+    config = rows.resolve(_CONFIG.value, {}, overrides)
+    settings = parse_settings(json.loads(config.to_json()))
+    check_options([settings], overrides)
+    file = config_flags.get_config_filename(flags.FLAGS["config"]).split(":")[0]
+    name = variant(settings)
+    slug = runs.slug(name)
+    default = Path("runs") / Path(file).stem / slug / str(settings.seed)
+    folder = Path(_WORKDIR.value or default)
+    spec = rows.make_run_spec(config, Path(folder.name), name, slug)
+    return folder, lambda: _write([spec], folder)
+
+
+def _extended() -> Prepared:
+    """The run folder that goes on from a finished run, and what writes it."""
+    from attnlab.sweep.run_folders import RunSpec
+    from attnlab.training import extending
+
+    if _CONFIG.value is not None:
+        raise ValueError("--extend has the settings of its run; leave out --config")
+    if _STEPS.value is None:
+        raise ValueError("give --steps, how many more updates --extend is for")
+    if not _WORKDIR.value:
+        raise ValueError("give --workdir, a new folder for the run that goes on")
+    source, folder = Path(_EXTEND.value), Path(_WORKDIR.value)
+    check_run(source)
+    if folder.resolve() == source.resolve():
+        raise ValueError(f"--workdir is {folder}, the run itself; choose a new folder")
+    extension = extending.plan_extension(source, _STEPS.value)
+    place = Path(folder.name)
+    spec = RunSpec(place, extension.config, extension.settings, extension.row)
+
+    def prepare() -> None:
+        _write([spec], folder)
+        extending.begin_extension(extension, folder)
+        _log(extending.describe_schedule(extension))
+
+    return folder, prepare
+
+
+def _write(specs: "Sequence[RunSpec]", folder: Path) -> None:
+    from attnlab.sweep import rows
+
+    rows.write_folders(specs, folder.parent, log=_log)
+
+
 if __name__ == "__main__":
-    prepare_process()  # before the config file is read, whose checks import JAX
-    sys.exit(launch(main, "train"))
+    sys.exit(launch(main, "train", prepare_process))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import attnlab
+from attnlab import registration
+from attnlab.attention import presets
 from attnlab.training.run import run
 from tests.tiny import tiny_folder
 
@@ -19,6 +21,7 @@ NAMES = {
     "load",
     "metrics",
     "plot_alignment",
+    "register",
     "results",
 }
 
@@ -54,6 +57,10 @@ def test_every_snippet_of_the_interface_runs(tmp_path, monkeypatch):
     assert folder == tmp_path / "runs" / "small" / "general" / "0"
     run(folder, console=False)
     monkeypatch.chdir(tmp_path)
+    # What the snippets register is gone after it.
+    monkeypatch.setattr(registration, "REGISTERED", [])
+    monkeypatch.setitem(presets.SCORES, "doubled-dot", None)
+    del presets.SCORES["doubled-dot"]
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 8

@@ -36,6 +36,8 @@ PARTS: dict[str, set[str]] = {
     "arguments": set(),
     "__main__": set(),  # finds the programs of experiments/ by name, as runpy does
     "settings": set(),
+    "plugins": set(),  # imports modules of a user's own by name
+    "registration": {"settings", "parsing"},  # finds the tables by name
     "parsing": {"settings"},
     "metrics": set(),
     "runs": {"settings", "parsing"},
@@ -61,8 +63,9 @@ PARTS: dict[str, set[str]] = {
     },
     "tasks": _base | {"nn", "estimators", "report"},
     # wandb shows the figures of the report.
-    "training": _base | {"nn", "registry", "report"},
-    "sweep": _base | {"nn", "estimators", "registry", "training", "report"},
+    "training": _base | {"nn", "registry", "report", "plugins", "registration"},
+    "sweep": _base
+    | {"nn", "estimators", "registry", "training", "report", "plugins", "registration"},
 }
 
 # part -> the only packages besides the standard library and attnlab that it may import
@@ -75,6 +78,8 @@ PACKAGES: dict[str, set[str]] = {
     "task": set(),
     "arguments": set(),
     "__main__": set(),
+    "plugins": set(),
+    "registration": set(),
     "attention": {"jax", "flax"},
     "nn": {"jax", "numpy", "flax"},
     "estimators": {"jax", "numpy"},

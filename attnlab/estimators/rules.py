@@ -33,10 +33,21 @@ RULES: dict[str, Rule] = {
     "elbo": ELBO,
     "gumbel": GUMBEL,
 }
-LEARNING: dict[str, tuple[str, ...]] = {  # read -> the rules it can learn by
-    read: tuple(name for name, rule in RULES.items() if read in rule.reads)
-    for read in READS
-}
+
+
+def learning_by_read() -> dict[str, tuple[str, ...]]:
+    """The rules that each read can learn by.
+
+    Returns:
+      Names in RULES, in their order, by the name in READS.
+    """
+    return {
+        read: tuple(name for name, rule in RULES.items() if read in rule.reads)
+        for read in READS
+    }
+
+
+LEARNING: dict[str, tuple[str, ...]] = learning_by_read()
 
 
 def rule_options(learning: str, feed: str = "expected") -> set[str]:

@@ -12,16 +12,23 @@ from attnlab.estimators import RULES
 from attnlab.settings import AttentionSettings, LearningSettings, TaskSettings
 
 SECTION = "model"
-AXES = {
-    "score": presets.SCORES,
-    "window": presets.WINDOWS,
-    "normalizer": presets.NORMALIZERS | presets.MONOTONIC,
-    "read": presets.READS,
-}
+AXES = ("score", "window", "normalizer", "read")
 OPTIONS = tuple(name for name in AttentionSettings.model_fields if name not in AXES)
-BY_LEARNING = {  # options of the attention that learning rules take
-    name: set(rule.options) & set(OPTIONS) for name, rule in RULES.items()
-}
+
+
+def _tables() -> dict[str, list[str]]:
+    """The choices of each axis; plugins may have added some."""
+    return {
+        "score": [*presets.SCORES],
+        "window": [*presets.WINDOWS],
+        "normalizer": [*presets.NORMALIZERS, *presets.MONOTONIC],
+        "read": [*presets.READS],
+    }
+
+
+def _by_learning() -> dict[str, set[str]]:
+    """The options of the attention that learning rules take."""
+    return {name: set(rule.options) & set(OPTIONS) for name, rule in RULES.items()}
 
 
 def taken(settings: TaskSettings) -> set[str]:
@@ -45,7 +52,7 @@ def taken(settings: TaskSettings) -> set[str]:
         )
     )
     if isinstance(settings, LearningSettings):
-        names |= BY_LEARNING.get(settings.estimator.learning, set())
+        names |= _by_learning().get(settings.estimator.learning, set())
     return {f"{SECTION}.{name}" for name in names}
 
 
@@ -89,11 +96,11 @@ def takers_of(option: str) -> list[str]:
       "window local-m", "read top-k", "learning top-k" and so on.
     """
     takers = []
-    for axis, table in AXES.items():
+    for axis, table in _tables().items():
         names = [name for name in table if option in presets.options_of(**{axis: name})]
         if len(names) < len(table):  # all, where a choice of another axis takes it
             takers += [f"{axis} {name}" for name in names]
     takers += [
-        f"learning {rule}" for rule, names in BY_LEARNING.items() if option in names
+        f"learning {rule}" for rule, names in _by_learning().items() if option in names
     ]
     return takers

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from attnlab import runs
+from attnlab import plugins, runs
 from attnlab.training import program_cache
 
 OPTIONS = ("--quiet", "--wait")  # a run left over from a killed sweep is waited for
@@ -142,7 +142,7 @@ def environment(cache: Path | None, threads: int = 1) -> dict[str, str]:
     Returns:
       {name: value}.
     """
-    variables = {
+    variables = plugins.variables() | {
         "NPROC": str(threads),  # XLA's name for it
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",  # a crash loses no output

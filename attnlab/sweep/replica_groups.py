@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attnlab import runs
+from attnlab.plugins import load_plugins
 from attnlab.settings import TaskSettings
 from attnlab.training.replicas import make_vmapped_update, shared, stack_states
 from attnlab.training.run_config import read_run_config
@@ -242,6 +243,7 @@ def main(arguments: Sequence[str]) -> int:
     # Where no thread comes to its turn, as while a driver hangs: the C level's timer.
     faulthandler.dump_traceback_later(float(limit) + GRACE, exit=True)
     try:
+        load_plugins()
         settings = read_run_config(folders[0]).settings
         decision = measure(settings, replicas)
     finally:

@@ -20,6 +20,8 @@ from ml_collections import ConfigDict
 
 from attnlab import runs
 from attnlab.attention.presets import PRESETS
+from attnlab.plugins import check_loaded
+from attnlab.registration import check_named, plain_settings
 from attnlab.report.rows import listed
 from attnlab.report.setting_curves import choose_setting
 from attnlab.report.summary import settings_in
@@ -91,7 +93,9 @@ def make_run_spec(
     """
     settings = parse_settings(json.loads(config.to_json()))
     check_installed(settings)
-    plain = settings.model_dump(mode="json")
+    check_loaded(settings.plugins, f"row {row!r}")
+    check_named(settings)
+    plain = plain_settings(settings)
     names = {"row": row, "slug": slug, "order": order}
     return RunSpec(place, {"version": VERSION, **plain, **names}, settings, row)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attnlab import runs
+from attnlab.registration import plain_settings
 from attnlab.runs.config import CHANGED_DEFAULTS
 from attnlab.runs.files import json_bytes
 from attnlab.settings import RUN_KEYS, TaskSettings
@@ -219,4 +220,4 @@ def _complete(folder: Path) -> Config:
     except ValueError:  # not a configuration, or one of another attnlab
         return runs.read_config(folder)
     names = {name: run.plain[name] for name in RUN_KEYS if name in run.plain}
-    return {**run.settings.model_dump(mode="json"), **names}
+    return {**plain_settings(run.settings), **names}

@@ -20,7 +20,7 @@ import math
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -195,11 +195,67 @@ class Checkpoints:
                 if checkpoint_tree.is_key(leaf)
             },
         )
+        self._write_manifest(manifest)
+        self._forget()
+
+    def _write_manifest(self, manifest: CheckpointManifest) -> None:
+        """Written last: a step without a manifest was cut short."""
         record = runs.plain(manifest._asdict())  # metrics that are not finite: None
         record["checksum"] = runs.checksum(record)
-        # Written last: a step without a manifest was cut short.
-        runs.write_json(self._manifest_path(step), record, folders=False)
-        self._forget()
+        path = self._manifest_path(manifest.step)
+        runs.write_json(path, record, folders=False)
+
+    def check(self, step: int) -> None:
+        """Refuse a step that is not whole.
+
+        Args:
+          step: of a checkpoint.
+
+        Raises:
+          ValueError: naming the file that is missing or damaged.
+        """
+        problem = self._problem(step)
+        if problem is not None:
+            raise ValueError(f"checkpoint of step {step}: {problem}")
+
+    def manifest_digest(self, step: int) -> str:
+        """The sha256 of a step's manifest, and so of the whole checkpoint.
+
+        Args:
+          step: a finished one.
+
+        Returns:
+          64 hexadecimal digits.
+        """
+        return _digest(self._manifest_path(step))
+
+    def adopt(self, other: "Checkpoints", steps: Sequence[int]) -> None:
+        """Copy checkpoints of another folder, as if they had been saved here.
+
+        Those that are here already and whole stay as they are.
+
+        Args:
+          other: where they are; it is only read.
+          steps: which of them.
+
+        Raises:
+          ValueError: where one of them is not whole.
+        """
+        self.check_own()
+        for step in steps:
+            if step in self._steps():
+                if self._problem(step) is None:
+                    continue
+                self._remove(step)
+            other.check(step)
+            self.folder.mkdir(exist_ok=True)
+            # As in `save`: what is cut short has been begun, and has no manifest.
+            with open(self.folder / BEGUN, "a") as begun:
+                begun.write(f"{step}\n")
+            shutil.copytree(other.folder / str(step), self.folder / str(step))
+            manifest = other._manifests()[step]._replace(fingerprint=self.fingerprint)
+            self._write_manifest(manifest)
+            self.check(step)
 
     def sound_metrics(self) -> set[float | None]:
         """The metrics of the steps that verify; warns of the others.

@@ -17,6 +17,7 @@ import numpy as np
 
 from attnlab import arguments, runs
 from attnlab.precision import check_32_bits
+from attnlab.registration import plain_settings
 from attnlab.task import Loader
 from attnlab.tasks import spec
 from attnlab.training.checkpoint import Checkpoints
@@ -50,8 +51,9 @@ def load(
     Raises:
       FileNotFoundError: where there is no run, or no checkpoint that can be read yet.
       ValueError: where a file is damaged, or the run has settings that this attnlab
-        does not know, or files of `places` are not those of the run, or
-        JAX_ENABLE_X64 is on: one line, which names the file, the setting and its value.
+        does not know, or files of `places` are not those of the run, or a plugin of the
+        run has not been imported, or JAX_ENABLE_X64 is on: one line, which names the
+        file, the setting and its value.
     """
     best = load_best(folder, places=places)
     return best.loader.make(best.folder, best.step, best.params)
@@ -102,7 +104,7 @@ def load_best(
     seed = np.uint32(settings.seed % 2**32)  # all that a key takes of it
     first = partial(init_state, loader.init, tx, loader.estimator_state)
     checkpoints = Checkpoints(folder / runs.CHECKPOINTS, fingerprint=config.fingerprint)
-    complete = learned_fingerprint(settings.model_dump(mode="json"))
+    complete = learned_fingerprint(plain_settings(settings))
     if checkpoints.fingerprints == {complete}:
         # config.json lacks settings that the checkpoints were saved with, as defaults.
         checkpoints.fingerprint = complete

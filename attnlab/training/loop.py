@@ -77,6 +77,7 @@ def train(
     seed: int,
     writer: Writer,
     fingerprint: str | None = None,
+    begins_at: int = 0,
     programs: Compiled | None = None,
 ) -> Trained | None:
     """Train a task in a run folder, from its newest checkpoint if there is one.
@@ -90,6 +91,7 @@ def train(
       seed: of parameters and draws.
       writer: where the numbers go besides the checkpoints.
       fingerprint: of the run's configuration, which ties the checkpoints to it.
+      begins_at: the step of the checkpoint that it goes on from another run with.
       programs: those of an earlier run that was alike; None: its own.
 
     Returns:
@@ -100,7 +102,14 @@ def train(
       ValueError: for settings that do not fit the task or this machine.
       MemoryError: where the model does not fit into this machine.
     """
-    run_state = RunState(task, settings, folder, writer=writer, fingerprint=fingerprint)
+    run_state = RunState(
+        task,
+        settings,
+        folder,
+        writer=writer,
+        fingerprint=fingerprint,
+        begins_at=begins_at,
+    )
     first, parallel_update = programs or compiled(task, settings)
     state = parallel_update.place(run_state.resume(first(seed)))
     # An argument and not a constant, so that rates share one compiled program.

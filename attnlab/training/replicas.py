@@ -41,6 +41,7 @@ class Replica(NamedTuple):
     seed: int
     writer: Writer
     fingerprint: str | None = None
+    begins_at: int = 0
 
 
 def shared(settings: TaskSettings) -> dict[str, object]:
@@ -96,6 +97,7 @@ def train_together(replicas: Sequence[Replica]) -> list[Trained | Exception]:
             replica.folder,
             writer=replica.writer,
             fingerprint=replica.fingerprint,
+            begins_at=replica.begins_at,
         )
         for replica in replicas
     ]

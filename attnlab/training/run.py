@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from attnlab import runs
+from attnlab.plugins import PluginError
 from attnlab.runs.lock import BusyRun, only_one
 from attnlab.training import processes
 from attnlab.training.environment import environment
+from attnlab.training.plugin_history import go_on_with, read_history
 from attnlab.training.run_config import (
     RunConfig,
     learned_fingerprint,
@@ -225,7 +227,8 @@ def _replica(folder: Path, config: RunConfig, task: "Task", shown: Writer) -> "R
     settings = config.settings
     writer = _writer(folder, config, shown)
     train, seed = settings.train, settings.seed
-    return Replica(task, train, folder, seed, writer, config.fingerprint)
+    begins_at = config.begins_at
+    return Replica(task, train, folder, seed, writer, config.fingerprint, begins_at)
 
 
 def _reopen(folder: Path) -> None:
@@ -283,6 +286,7 @@ def _run(folder: Path, console: bool, before: list[Alike]) -> Result:
             seed=config.settings.seed,
             writer=writer,
             fingerprint=config.fingerprint,
+            begins_at=config.begins_at,
             programs=before[0].programs,
         )
 
@@ -299,6 +303,7 @@ def _prepare(folder: Path, config: RunConfig, replicas: int = 1) -> "Task":
     for name in ("absl", "jax"):  # they tell of checkpoints and missing accelerators
         logging.getLogger(name).setLevel(logging.ERROR)
     from attnlab.tasks import make_task
+    from attnlab.training.checkpoint import Checkpoints
     from attnlab.training.parallel import layout_of
 
     layout = layout_of(config.settings.train)
@@ -314,6 +319,13 @@ def _prepare(folder: Path, config: RunConfig, replicas: int = 1) -> "Task":
         _tidy(folder)
         begins = check_texts(folder, config.settings)
         record = environment() | place
+        if config.settings.plugins:
+            learned = Checkpoints(folder / runs.CHECKPOINTS).latest_step is not None
+            former = read_history(folder) if learned else {}
+            history, lines = go_on_with(former, config.settings.plugins)
+            for line in lines:
+                print(f"{folder}: {line}", file=sys.stderr)
+            record["plugins"] = history
         runs.write_json(folder / runs.ENVIRONMENT, record, folders=False)
     try:
         task = make_task(config.settings, folder)
@@ -442,7 +454,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     group.add_argument("--processes", type=int, default=0, help="how many they are")
     group.add_argument("--process", type=int, default=-1, help="which this is, from 0")
     options = parser.parse_args(arguments)
-    prepare_process()
+    try:
+        prepare_process()
+    except PluginError as error:
+        parser.error(str(error))
     if options.coordinator:
         try:
             processes.connect(options.coordinator, options.processes, options.process)

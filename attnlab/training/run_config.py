@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from attnlab import runs
 from attnlab.parsing import fields_of
+from attnlab.plugins import check_loaded
 from attnlab.runs.config import place
 from attnlab.settings import RUN_KEYS, TaskSettings
 
@@ -33,6 +34,13 @@ class RunConfig(NamedTuple):
     plain: dict[str, object]
     fingerprint: str
 
+    @property
+    def begins_at(self) -> int:
+        """The step that the run begins at: 0, or where it goes on from another one."""
+        extends = self.plain.get("extends")
+        step = extends.get("step") if isinstance(extends, Mapping) else 0
+        return step if isinstance(step, int) else 0
+
 
 def read_run_config(folder: Path, places: Mapping[str, str] | None = None) -> RunConfig:
     """The configuration of a run folder, also of one that an older attnlab wrote.
@@ -50,13 +58,16 @@ def read_run_config(folder: Path, places: Mapping[str, str] | None = None) -> Ru
     Raises:
       FileNotFoundError: where there is no config.json.
       ValueError: where it is damaged, or has settings or values that this attnlab does
-        not know: one line, which names the file, the settings and their values.
+        not know, or names plugins that have not been imported: one line, which names
+        the file, the settings and their values.
     """
     # Imported here, as tasks bring JAX, and the fingerprint of a folder needs none.
     from attnlab.tasks import parse_settings
 
     path = Path(folder) / runs.CONFIG
     plain = runs.read_config(folder)
+    # Before settings are checked, which do not know the choices of a missing plugin.
+    check_loaded(plain.get("plugins"), f"run {folder}")
     if places:
         plain = place(plain, places)
     try:
@@ -82,7 +93,7 @@ def _unknown_settings(plain: Mapping[str, object]) -> list[str]:
         f"{name} ({value!r}) is a setting that this attnlab does not have; a newer one "
         "may have written it"
         for name, value in flat(plain).items()
-        if name not in RUN_KEYS
+        if name.split(".")[0] not in RUN_KEYS
         # A setting that is a mapping itself (gold sets by name) has no fields below it.
         and not any(f"{name}.".startswith(f"{setting}.") for setting in names)
     ]
@@ -122,6 +133,7 @@ def learned_fingerprint(config: Mapping[str, object]) -> str:
         if isinstance(value, Mapping)
         else value
         for section, value in config.items()
-        if section not in PRESENTATION
+        # A run without plugins is the one that it was before there were any.
+        if section not in PRESENTATION and (section != "plugins" or value)
     }
     return runs.fingerprint(learned)

@@ -92,6 +92,7 @@ class RunState:
       progress: what the next checkpoint keeps beside the state.
       before: seconds spent before this process.
       lines: those of metrics.jsonl.
+      begins_at: the step that it goes on from another run at, 0 where it does not.
       error: what ended the run, if anything did.
     """
 
@@ -103,10 +104,11 @@ class RunState:
         *,
         writer: Writer,
         fingerprint: str | None = None,
+        begins_at: int = 0,
     ):
         check_stop_on(settings, task.scores)
         self.task, self.settings = task, settings
-        self.folder, self.writer = folder, writer
+        self.folder, self.writer, self.begins_at = folder, writer, begins_at
         self.schedule = make_schedule(settings, len(task.batches))
         self.checkpoints = Checkpoints(
             folder / runs.CHECKPOINTS, fingerprint=fingerprint
@@ -136,7 +138,8 @@ class RunState:
           checkpoint's; `ParallelUpdate.place` shares it.
 
         Raises:
-          ValueError: where the checkpoint is of another configuration or model.
+          ValueError: where the checkpoint is of another configuration or model, or the
+            one that the run begins at is gone.
         """
 
         def newest() -> TrainState:
@@ -149,6 +152,7 @@ class RunState:
                 self.progress = Progress(**restored.extra)
             resumed = state if restored is None else restored.state
             self.step, self.before = int(resumed.step), self.progress.seconds
+            self._check_begun()
             lost = self.checkpoints.latest_step or 0
             if lost > self.step:
                 start = f"step {self.step}" if self.step else "the start"
@@ -160,6 +164,18 @@ class RunState:
 
         resumed = self._lead(newest)
         return state if resumed is None else resumed
+
+    def _check_begun(self) -> None:
+        """At the end of the run that this one goes on from, it has not stopped."""
+        if self.step < self.begins_at:
+            raise ValueError(
+                f"{self.folder} goes on from step {self.begins_at} of another run, and "
+                "has no checkpoint of that step or a later one that verifies; "
+                "experiments.train --extend takes it from there again"
+            )
+        if self.begins_at and self.step == self.begins_at:
+            # Its patience begins anew, or one that ran out of it would stop at once.
+            self.progress = self.progress._replace(stopped=None, bad=0)
 
     def _resume_metrics(self) -> None:
         """Cut metrics.jsonl to the step; says where it has lost lines."""

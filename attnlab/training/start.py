@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 
+from attnlab.plugins import load_plugins
 from attnlab.training.program_cache import share_programs
 
 # New objects until the youngest are looked through, and how many times that until older
@@ -17,17 +18,22 @@ MALLOC = {-1: 2**31 - 1, -3: 2**30, -8: 1}  # trim and mmap thresholds, arenas
 
 
 def prepare_process() -> None:
-    """Share compiled programs, collect garbage rarely, and keep freed memory.
+    """Share compiled programs, collect garbage rarely, keep freed memory, and load the
+    plugins that ATTNLAB_PLUGINS names.
 
     To be called by programs and not by the library. Importing and tracing make many
     objects of which few are cycles, and JAX goes through its own at every collection:
     by Python's thresholds that is a tenth of a short run. JAX_ENABLE_X64, which a shell
     may have set for other programs, is turned off: models are of 32 bits.
+
+    Raises:
+      PluginError: for a plugin that is not there or fails.
     """
     os.environ["JAX_ENABLE_X64"] = "0"
     share_programs()
     gc.set_threshold(*THRESHOLDS)
     _keep_freed_memory()
+    load_plugins()  # the last, as most of them import JAX
 
 
 def _keep_freed_memory() -> None:

@@ -67,8 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     from attnlab.training.start import prepare_process
 
-    prepare_process()
     try:
+        prepare_process()
         written = _measure(options)
     except (OSError, ValueError) as error:
         print(f"estimators: {error}", file=sys.stderr)

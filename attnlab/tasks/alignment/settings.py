@@ -1,6 +1,6 @@
 """The settings of word alignment."""
 
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field
 
@@ -125,3 +125,18 @@ class AlignmentSettings(TaskSettings):
     model: AlignmentModel = AlignmentModel()
     train: AlignmentTrain = AlignmentTrain()
     evaluate: AlignmentEvaluate = AlignmentEvaluate()
+
+    def extended(self, steps: int) -> Self:
+        """See `attnlab.settings.TaskSettings.extended`."""
+        # Imported here, as reading a config file does not need it.
+        from attnlab.text.batching import affordable_shapes
+
+        shapes = self.data.shapes or affordable_shapes(self.train.steps)
+        data = self.data.model_copy(update={"shapes": shapes})
+        # The update from which the directions agree; 1 is never.
+        share = self.train.agree_from
+        if share < 1:
+            share = min(share * self.train.steps / steps, 1.0)
+        pinned = super().extended(steps)
+        train = pinned.train.model_copy(update={"agree_from": share})
+        return pinned.model_copy(update={"data": data, "train": train})

@@ -242,3 +242,12 @@ class TranslationSettings(DecoderSettings):
                 "model.score none has no weights that train.guide could pull; make it 0"
             )
         return self
+
+    def extended(self, steps: int) -> Self:
+        """See `attnlab.settings.TaskSettings.extended`."""
+        # Imported here, as reading a config file does not need it.
+        from attnlab.text.batching import affordable_shapes
+
+        shapes = self.data.shapes or affordable_shapes(self.train.steps)
+        data = self.data.model_copy(update={"shapes": shapes})
+        return super().extended(steps).model_copy(update={"data": data})
