@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnlab.metrics.significance import spread
 from attnlab.parsing import near
+from attnlab.report import meanings
 from attnlab.report.figures import MOST_ROWS, WIDTH, blank, look_of, plain, styled
 from attnlab.report.notes import OWN
 from attnlab.report.rows import Row, listed
@@ -176,7 +177,7 @@ def setting_curves(
         )
         for key, members in groups.items()
     ]
-    caption = f"Scores by {setting}: mean and standard deviation over seeds."
+    caption = f"Scores by {setting}; {meanings.BAND}."
     if any(map(_is_level, lines)) and len(ticks) > 1:
         caption += " Level and dotted: what has one value of it, for comparison."
     if follow:

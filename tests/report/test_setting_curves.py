@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attnlab import runs
-from attnlab.report import report, table
+from attnlab.report import meanings, report, table
 from attnlab.report.rows import Row
 from attnlab.report.setting_curves import (
     choose_setting,
@@ -179,7 +179,7 @@ def test_the_report_has_the_figure_and_refuses_before_it_writes(
     names = {path.name for path in written}
     assert {"by-half_width.png", "by-half_width.pdf"} <= names
     text = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
-    assert "![Scores by model.half_width: mean and standard deviation" in text
+    assert f"![Scores by model.half_width; {meanings.BAND}" in text
     page = (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
     assert "figures/by-half_width.png" in page
     again = report.write_report(tmp_path)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from attnlab.report.notes import OWN
 from attnlab.report.rows import Row, flatten
+from attnlab.report.summary import settings as settings_of
 from attnlab.report.summary import varying
 
 # Settings with a short printed name, which come first; the others have that of the
@@ -48,7 +49,7 @@ def axes_of(rows: Sequence[Row]) -> list[Axis]:
     settings = [flatten(row.config) for row in rows]
     paths = [
         path
-        for path in varying([run for row in rows for run in row.runs])
+        for path in varying([settings_of(run) for row in rows for run in row.runs])
         if path not in OWN and path not in SHORT and not path.startswith("wandb.")
     ]
     printed = SHORT | _printed(paths)
