@@ -67,7 +67,12 @@ class StoryAnswer(Pictured):
 
         Returns:
           A matplotlib figure.
+
+        Raises:
+          ValueError: for the baseline, which has no memory to look at.
         """
+        if not len(self.weights):
+            raise ValueError("an answer without a memory has no weights to plot")
         from attnlab.tasks.memn2n.plots import StoryExample, figure
 
         example = StoryExample(

@@ -8,6 +8,7 @@ import pytest
 
 from attnlab import runs
 from attnlab.tasks import make_task, spec
+from attnlab.tasks.memn2n.trained import StoryAnswer
 from tests.tasks.memn2n.small import small
 
 
@@ -65,6 +66,12 @@ def test_its_reprs_are_short_and_it_is_drawn(opened):
     assert repr(run) == f"<memn2n on stories, step 7, {folder}>"
     assert answer.answer in repr(answer) and len(repr(answer)) < 200
     assert answer.figure("here").axes
+
+
+def test_an_answer_without_a_memory_is_not_drawn(tmp_path):
+    answer = StoryAnswer(("a b",), "who", "b", {"b": 1.0}, np.zeros((0, 1)))
+    with pytest.raises(ValueError, match="memory"):
+        answer.plot(tmp_path / "answer.png")
 
 
 @pytest.mark.parametrize("story", [5, None, "John went home.", [5], [["a", 5]]])
