@@ -80,7 +80,7 @@ def test_columns_sort_by_click_and_by_key(open_page, small):
         texts = page.locator(
             f"tbody tr[data-row] td:nth-child({key})"
         ).all_inner_texts()
-        return [float(re.split("[ †]", text)[0]) for text in texts if text != "—"]
+        return [float(re.split("[ †°]", text)[0]) for text in texts if text != "—"]
 
     place = 1 + page.locator("thead tr > *").evaluate_all(
         "all => all.findIndex(each => each.querySelector('[data-sort=aer]'))"
