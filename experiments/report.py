@@ -3,6 +3,7 @@
     python -m experiments.report --runs=runs/luong
     python -m experiments.report --runs=runs/deng2018 \\
         --order="exact marginal <= soft <= hard, enumerated"
+    python -m experiments.report --runs=runs/widths --x=model.half_width
 
 runs/luong/report/index.html is a page to open in a browser; beside it are its data, the
 same as report.md, tables, summary.csv and figures. A sweep may still be running: the

@@ -397,10 +397,13 @@ def test_report_checks_an_order(three_rows, capsys):
     assert said.err == ""
     printed = " ".join(said.out.split())
     assert f"Order asked for in perplexity: {chain}. " in printed
-    assert "marginal 4.48 <= soft 7.39, difference +2.91: held (p = 0.00" in printed
-    assert "soft 7.39 <= hard, enumerated 12.18, difference +4.79: held (p" in printed
+    alone = "held over sentences alone (p = 0.00"
+    assert f"marginal 4.48 <= soft 7.39, difference +2.91: {alone}" in printed
+    assert f"soft 7.39 <= hard, enumerated 12.18, difference +4.79: {alone}" in printed
     assert report.main([f"--runs={three_rows}", "--order=soft <= marginal"]) == 0
-    assert "difference -2.91: did not hold (p = 0.00" in capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "difference -2.91: did not hold over sentences alone (p = 0.00" in printed
+    assert "; one seed)." in printed
 
 
 def test_report_orders_by_another_score(three_rows, capsys):
