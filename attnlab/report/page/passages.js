@@ -35,7 +35,7 @@ function drawPassages(panels, width, colors) {
     top += 12;
     const group = drawing.map(panel, 0, top - 4, width * 0.6);
     const about = { ...aligned, said: aligned.said ? named(aligned.said) : "no entity" };
-    drawing.answer(Math.min(width * 0.62, 40 + widthOf(row.name, 13)), top + 14, about);
+    drawing.answer(Math.min(width * 0.62, 46 + 1.1 * widthOf(row.name, 13)), top + 14, about);
     top += 26;
     flow(source, (n, text, x, wide) => {
       const weight = (cells[n] * aligned.heaviest) / 255;

@@ -151,4 +151,4 @@ def test_the_page_has_the_sentences_of_all_rows(sweep, tmp_path):
     _, made = sweep
     (group,), sets_of, _ = page.write(tmp_path, made)
     assert group["name"] == "test" and group["count"] == 15
-    assert sets_of == {"full": ["test"], "no-null": ["test"]}
+    assert sets_of == {"full": {"test": [0]}, "no-null": {"test": [0]}}
