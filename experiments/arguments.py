@@ -1,13 +1,23 @@
 """Arguments of programs: what is empty or wrong is one line on stderr."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are one line, without the usage before it."""
+    """argparse's parser, whose errors are one line, without the usage before it, and
+    whose help calls programs as this one was called."""
+
+    def format_help(self) -> str:
+        """The text of `--help`.
+
+        Returns:
+          All of it.
+        """
+        return as_called(super().format_help())
 
     def error(self, message: str) -> NoReturn:
         """End the program with status 2.
@@ -20,6 +30,25 @@ class Parser(argparse.ArgumentParser):
         """
         print(f"{self.prog.rpartition('.')[2]}: {message}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def as_called(text: str) -> str:
+    """A text whose programs are called as this one was.
+
+    Args:
+      text: with commands such as `python -m experiments.align_text`.
+
+    Returns:
+      The same with `attnlab align-text`, if that is how this program was called.
+    """
+    command, _, _ = sys.argv[0].rpartition(" ")
+    if command not in ("attnlab", "python -m attnlab"):
+        return text
+    return re.sub(
+        r"python -m experiments\.(\w+)",
+        lambda match: f"{command} {match[1].replace('_', '-')}",
+        text,
+    )
 
 
 def text(value: str) -> str:

@@ -20,8 +20,8 @@ A finished run is trained on, for 500 more updates, by
 It stays as it is. The new run begins with its last checkpoint (weights, optimizer,
 place in the data), its curves and its best checkpoint so far. Schedules go on: constant
 ones, and those that halve the learning rate after so many epochs. cosine becomes that
-of all the updates: the rate goes up to where it is there, and falls from there. Patience
-begins anew.
+of all the updates: the rate goes up to where it is there, and falls from there.
+Patience begins anew. The same command resumes the new run.
 """
 
 import json

@@ -86,7 +86,10 @@ def test_a_program_is_the_module_of_its_name(program, words, module):
     by_name = attnlab(*words)
     by_module = program(module.partition(".")[2], *words[1:])
     assert by_name.returncode == by_module.returncode
-    assert by_name.stdout == by_module.stdout
+    calls = f"python -m {module}"
+    called = f"python -m attnlab {words[0].replace('_', '-')}"
+    assert by_name.stdout == by_module.stdout.replace(calls, called)
+    assert calls not in by_name.stdout
     assert by_name.stderr == by_module.stderr
 
 
