@@ -49,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"attnlab: {problem}; choose {', '.join(modules)}", file=sys.stderr)
         return 2
     _make_importable()
-    typed = "python -m attnlab" if sys.argv[0] == __file__ else "attnlab"
-    sys.argv = [f"{typed} {name}", *arguments]  # what `--help` of the program shows
+    sys.argv = [f"attnlab {name}", *arguments]
     runpy.run_module(
         f"{PACKAGE}.{module.stem if module.is_file() else module.name}",
         run_name="__main__",

@@ -4,12 +4,16 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
     """argparse's parser, whose errors are one line, without the usage before it, and
     whose help calls programs as this one was called."""
+
+    def __init__(self, *, prog: str, **options: Any):
+        super().__init__(prog=as_called(prog), **options)
+        self.program = prog.rpartition(".")[2]
 
     def format_help(self) -> str:
         """The text of `--help`.
@@ -28,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         Raises:
           SystemExit: always.
         """
-        print(f"{self.prog.rpartition('.')[2]}: {message}", file=sys.stderr)
+        print(f"{self.program}: {message}", file=sys.stderr)
         raise SystemExit(2)
 
 
@@ -41,8 +45,14 @@ def as_called(text: str) -> str:
     Returns:
       The same with `attnlab align-text`, if that is how this program was called.
     """
-    command, _, _ = sys.argv[0].rpartition(" ")
-    if command not in ("attnlab", "python -m attnlab"):
+    # Not sys.argv, whose first word `runpy` has made the program's file.
+    words = sys.orig_argv[1:]
+    script = next((word for word in words if not word.startswith("-")), "")
+    if words[:2] == ["-m", "attnlab"]:
+        command = "python -m attnlab"
+    elif Path(script).stem == "attnlab" and "-m" not in words[:1]:
+        command = "attnlab"
+    else:
         return text
     return re.sub(
         r"python -m experiments\.(\w+)",
