@@ -1,13 +1,27 @@
 """Arguments of programs: what is empty or wrong is one line on stderr."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are one line, without the usage before it."""
+    """argparse's parser, whose errors are one line, without the usage before it, and
+    whose help calls programs as this one was called."""
+
+    def __init__(self, *, prog: str, **options: Any):
+        super().__init__(prog=as_called(prog), **options)
+        self.program = prog.rpartition(".")[2]
+
+    def format_help(self) -> str:
+        """The text of `--help`.
+
+        Returns:
+          All of it.
+        """
+        return as_called(super().format_help())
 
     def error(self, message: str) -> NoReturn:
         """End the program with status 2.
@@ -18,8 +32,33 @@ class Parser(argparse.ArgumentParser):
         Raises:
           SystemExit: always.
         """
-        print(f"{self.prog.rpartition('.')[2]}: {message}", file=sys.stderr)
+        print(f"{self.program}: {message}", file=sys.stderr)
         raise SystemExit(2)
+
+
+def as_called(text: str) -> str:
+    """A text whose programs are called as this one was.
+
+    Args:
+      text: with commands such as `python -m experiments.align_text`.
+
+    Returns:
+      The same with `attnlab align-text`, if that is how this program was called.
+    """
+    # Not sys.argv, whose first word `runpy` has made the program's file.
+    words = sys.orig_argv[1:]
+    script = next((word for word in words if not word.startswith("-")), "")
+    if words[:2] == ["-m", "attnlab"]:
+        command = "python -m attnlab"
+    elif Path(script).stem == "attnlab" and "-m" not in words[:1]:
+        command = "attnlab"
+    else:
+        return text
+    return re.sub(
+        r"python -m experiments\.(\w+)",
+        lambda match: f"{command} {match[1].replace('_', '-')}",
+        text,
+    )
 
 
 def text(value: str) -> str:

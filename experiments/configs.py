@@ -21,6 +21,7 @@ from ml_collections import ConfigDict, config_flags
 
 import attnlab
 from attnlab.plugins import PluginError, load_plugins, look_in
+from experiments.arguments import as_called
 
 LIBRARY = Path(attnlab.__file__).resolve().parent
 # What is wrong with a file or a folder that somebody has named.
@@ -51,7 +52,7 @@ def launch(
       have it.
     """
     if HELP & set(sys.argv[1:]):
-        print(sys.modules["__main__"].__doc__)
+        print(as_called(str(sys.modules["__main__"].__doc__)))
         print(flags.FLAGS.main_module_help())
         return 0
     words = last_of_each(sys.argv)

@@ -23,10 +23,13 @@ on the command line (`--config.model.window=local-p`).
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0, or 2 with one line about what is wrong."""
     from attnlab.tasks import TASKS
+    from experiments.arguments import Parser
     from experiments.configs import last_line
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = Parser(
+        prog="python -m experiments.settings",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", nargs="*", help=f"one of {', '.join(TASKS)}")
     parser.add_argument("--write", action="store_true", help=f"write {FILE.name}")

@@ -21,7 +21,7 @@ It stays as it is. The new run begins with its last checkpoint (weights, optimiz
 place in the data), its curves and its best checkpoint so far. Schedules go on: constant
 ones, and those that halve the learning rate after so many epochs. cosine becomes that
 of all the updates: the rate goes up to where it is there, and falls from there.
-Patience begins anew.
+Patience begins anew. The same command resumes the new run.
 """
 
 import json

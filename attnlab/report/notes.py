@@ -125,7 +125,7 @@ def _set(name: str) -> str:
 
 # What runs of a row may differ in.
 OWN = ("version", "row", "slug", "order", "seed", "train.devices", "train.strategy")
-OWN += ("tensorboard",)
+OWN += ("tensorboard", "extends.run", "extends.checkpoint")
 
 
 def copies(rows: Sequence[Row]) -> list[str]:

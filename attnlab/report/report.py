@@ -181,7 +181,10 @@ def claim(folder: Path) -> None:
                 f"{folder} holds {', '.join(there)}, which no report of attnlab has "
                 "written; nothing was changed: choose another folder"
             )
-    write_bytes(folder / MARK, b"The report in this folder is made by attnlab.\n")
+    try:
+        write_bytes(folder / MARK, b"The report in this folder is made by attnlab.\n")
+    except OSError as error:  # nobody knows the hidden file: it is the folder's fault
+        raise OSError(error.errno, error.strerror, str(folder)) from None
 
 
 def _tables(table: Table) -> dict[str, str]:

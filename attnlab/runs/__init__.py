@@ -1,10 +1,11 @@
 """Run folders: what a run leaves on disk, written so that a kill cannot spoil it.
 
     runs/<sweep>/<row-slug>/<seed>/
-      config.json       resolved settings, with "row", "slug", "seed" and "order"
+      config.json       resolved settings, with "row", "slug", "seed" and "order", and
+                        "extends" where the run goes on from another one
       texts.json        digests of the files that it was begun with
       corpus.json       what a model has to know of its corpus, such as its classes
-      environment.json  commit, versions, platform, device
+      environment.json  commit, versions, platform, device, digests of plugins
       metrics.jsonl     {"step": n, "kind": "train", ...} a line; also dev and test
       files.sha256      digests of what a finished run has left, and of vocabularies
       log.txt           what its process printed

@@ -454,6 +454,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     group.add_argument("--processes", type=int, default=0, help="how many they are")
     group.add_argument("--process", type=int, default=-1, help="which this is, from 0")
     options = parser.parse_args(arguments)
+    for folder in options.folder:
+        if not (Path(folder) / runs.CONFIG).exists():
+            parser.error(f"no {runs.CONFIG} in {folder}")
     try:
         prepare_process()
     except PluginError as error:

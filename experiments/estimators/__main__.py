@@ -170,7 +170,9 @@ def _progress() -> "Progress":
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    from experiments.arguments import Parser
+
+    parser = Parser(
         prog="python -m experiments.estimators",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

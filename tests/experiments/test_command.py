@@ -86,7 +86,13 @@ def test_a_program_is_the_module_of_its_name(program, words, module):
     by_name = attnlab(*words)
     by_module = program(module.partition(".")[2], *words[1:])
     assert by_name.returncode == by_module.returncode
-    assert by_name.stdout == by_module.stdout
+    expected = by_module.stdout
+    if "--help" in words:
+        called = f"python -m attnlab {words[0]}"
+        assert called in by_name.stdout
+        expected = expected.replace(f"python -m {module}", called)
+    # The lines of the usage may break elsewhere.
+    assert by_name.stdout.split() == expected.split()
     assert by_name.stderr == by_module.stderr
 
 
