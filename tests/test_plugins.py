@@ -290,6 +290,7 @@ def test_a_missing_plugin_is_one_line_of_a_program(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("train: no plugin plug_gone: Python finds no module")
     assert str(tmp_path) in done.stderr and done.stderr.count("\n") == 1
+    runs.write_json(tmp_path / runs.CONFIG, {})
     run = [str(tmp_path)]
     done = run_program(
         tmp_path, "attnlab.training.run", *run, ATTNLAB_PLUGINS="plug_gone"

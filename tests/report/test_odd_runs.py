@@ -1,5 +1,6 @@
 """One odd run, link or figure costs itself, and is named; the report is written."""
 
+import errno
 import json
 import os
 import shutil
@@ -287,3 +288,13 @@ def test_a_sweep_whose_name_is_not_utf8_is_reported(copied, tmp_path, undrawn):
     root = copied.rename(tmp_path / os.fsdecode(b"a\xff"))
     report.write_report(root)
     assert (root / "report" / "index.html").is_file()
+
+
+def test_a_report_folder_that_may_not_be_written_is_named(tmp_path, monkeypatch):
+    def refuse(path, content):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(report, "write_bytes", refuse)
+    with pytest.raises(OSError, match="Read-only") as caught:
+        report.claim(tmp_path / "out")
+    assert caught.value.filename == str(tmp_path / "out")

@@ -60,3 +60,11 @@ def test_a_run_that_fails_leaves_the_ones_after_it_alone(tmp_path, traced):
     assert "loss is nan" in runs.read_json(folders[0] / runs.ERROR)["error"]
     assert not (folders[0] / runs.RESULT).exists()
     assert runs.read_json(folders[1] / runs.RESULT)["steps"] == 30
+
+
+def test_a_folder_that_is_no_run_is_a_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        run_module.main([str(tmp_path)])
+    assert end.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.endswith(f"error: no config.json in {tmp_path}")
