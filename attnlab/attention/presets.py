@@ -6,10 +6,13 @@ To add a score, window, normalizer or read: write its function, add a line here.
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
+import jax
+
 from attnlab.attention import normalizers, reads, scores, windows
-from attnlab.attention.base import Attention, Normalizer, Read, Score, Window
+from attnlab.attention.base import Attention, Dims, Normalizer, Read, Score, Window
 from attnlab.attention.compose import attention
 from attnlab.attention.fixed_context import fixed_context
 from attnlab.attention.monotonic import MONOTONIC
@@ -185,6 +188,22 @@ def _all() -> list[str]:
     for table in (SCORES, WINDOWS, MONOTONIC, READS):
         names |= set().union(*map(_names, table.values()))
     return sorted(names)
+
+
+@lru_cache
+def check_widths(score: str, query: int, value: int) -> None:
+    """Refuse a score that queries and values of these widths cannot have.
+
+    Args:
+      score: one of SCORES.
+      query: Q, width of what asks.
+      value: C, width of what is read.
+
+    Raises:
+      ValueError: where the score's parameters cannot be made.
+    """
+    made = SCORES[score]()  # other options do not touch what widths it takes
+    jax.eval_shape(lambda: made.init(jax.random.key(0), Dims(query, value, 1)))
 
 
 class Preset(NamedTuple):

@@ -1,5 +1,6 @@
 """The settings of translation."""
 
+import importlib
 from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, model_validator
@@ -141,6 +142,16 @@ class TranslationModel(ChainSettings):
                 "model.tied needs readouts as wide as embeddings: model.readouts "
                 f"{self.readouts}, model.embedding {self.embedding}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_widths(self) -> Self:
+        if self.score != "none" and self.heads == 1:  # heads have one width
+            directions = 2 if self.encoder == "bi" else 1
+            read = directions * (self.encoder_hidden or self.hidden)
+            # Imported here, as it needs JAX and reading a config file does not.
+            module = importlib.import_module("attnlab.attention.presets")
+            module.check_widths(self.score, self.hidden, read)
         return self
 
 

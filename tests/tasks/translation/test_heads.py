@@ -48,3 +48,12 @@ def test_heads_are_judged_one_by_one_and_by_their_mean(tmp_path, decoder):
 def test_what_heads_do_not_go_with_is_said(values, words):
     with pytest.raises(ValueError, match=words):
         tiny(**{"model.heads": 2} | values)
+
+
+def test_a_score_that_the_widths_do_not_allow_is_refused_with_the_settings():
+    """Before the first run of a sweep; heads have one width, whatever the model's."""
+    wrong = {"model.score": "dot", "model.encoder_hidden": 8}
+    with pytest.raises(ValueError, match="one width, got 8 and 16"):
+        tiny(**wrong)
+    assert tiny(**wrong | {"model.encoder_hidden": 4}).model.score == "dot"
+    assert tiny(**wrong | {"model.heads": 2}).model.heads == 2
