@@ -97,7 +97,8 @@ def test_a_config_is_built_and_survives_json(path):
     config = module_of(path).get_config()
     again = json.loads(config.to_json())
     sections = {"data", "model", "train", "evaluate", "wandb"}
-    assert set(again) - {"estimator"} == {"task", "seed", "tensorboard"} | sections
+    usual = {"task", "seed", "tensorboard", "plugins"}
+    assert set(again) - {"estimator"} == usual | sections
     assert parse_settings(again) == parse_settings(config)
     assert config.train.stop_on in METRICS
 
