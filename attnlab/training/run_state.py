@@ -15,6 +15,7 @@ from attnlab.settings import TrainSettings
 from attnlab.task import Task, check_stop_on
 from attnlab.training import processes
 from attnlab.training.checkpoint import Checkpoints
+from attnlab.training.held_signals import held_signals
 from attnlab.training.optimizers import make_schedule
 from attnlab.training.step import Pytree, TrainState
 from attnlab.training.writers import Writer
@@ -250,7 +251,8 @@ class RunState:
         self.progress = judged._replace(
             seconds=self.before + seconds(), lines=self.lines
         )
-        self.checkpoints.save(self.step, state, self.progress._asdict(), metric)
+        with held_signals():  # else Ctrl-C here would lose what was just learned
+            self.checkpoints.save(self.step, state, self.progress._asdict(), metric)
 
     def _distributions(self, params: Pytree) -> dict[str, object]:
         """Every parameter by its path, and what the task adds."""
