@@ -28,6 +28,7 @@ SMALL = TINY | {
     "train.batch_size": 4,
     "train.steps": 2,
     "train.warmup": 0,
+    "train.stop_on": "bleu",  # whatever strings are judged by
     "train.learning_rate": 0.01,
 }
 

@@ -15,6 +15,7 @@ from attnlab.attention import normalizers, reads, scores, windows
 from attnlab.attention.base import Attention, Dims, Normalizer, Read, Score, Window
 from attnlab.attention.compose import attention
 from attnlab.attention.fixed_context import fixed_context
+from attnlab.attention.heads import multi_head
 from attnlab.attention.monotonic import MONOTONIC
 
 Option = str | int | float | bool
@@ -55,6 +56,8 @@ def build(
     window: str = "global",
     normalizer: str = "softmax",
     read: str = "soft",
+    *,
+    heads: int = 1,
     **options: Option,
 ) -> Attention:
     """The attention of these names.
@@ -67,6 +70,7 @@ def build(
       window: a name in WINDOWS.
       normalizer: a name in NORMALIZERS, or in MONOTONIC, which take window global.
       read: a name in READS.
+      heads: how many, each in projections of its own (`attnlab.attention.heads`).
       **options: arguments of the factories of these choices, as `options_of` lists
         them: half_width of local windows (10), gaussian of local-p ("after" or "before"
         the normalizer), coverage for scores that see keys (the score also sees how much
@@ -79,8 +83,14 @@ def build(
 
     Raises:
       ValueError: for an unknown name, an option that none of the choices takes, a
-        value that its choice refuses, or a local window under a monotonic attention.
+        value that its choice refuses, a local window under a monotonic attention, or
+        heads of nothing.
     """
+    if heads != 1:
+        if score == "none":
+            raise ValueError(f"heads is {heads}; score 'none' has nothing to look at")
+        one = build(score, window, normalizer, read, heads=1, **options)
+        return multi_head(one, heads)
     takes = options_of(score, window, normalizer, read)
     for option, value in options.items():
         if option not in takes:

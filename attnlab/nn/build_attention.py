@@ -1,7 +1,6 @@
 """The attention of a run's settings, and the transition between its reads."""
 
 from attnlab.attention.base import Attention
-from attnlab.attention.heads import multi_head
 from attnlab.attention.presets import build, options_of
 from attnlab.attention.transitions import Transition, make_transition
 from attnlab.settings import ChainSettings, LearningSettings
@@ -29,8 +28,7 @@ def build_attention(settings: LearningSettings, fixed: str = "last") -> Attentio
     if model.score == "none":
         options["fixed"] = fixed  # follows from the encoder, so that it is no setting
     heads = getattr(model, "heads", 1)  # of tasks that have them
-    one = build(*choices, **options)
-    return one if heads == 1 else multi_head(one, heads)
+    return build(*choices, heads=heads, **options)
 
 
 def transition_of(settings: LearningSettings) -> Transition | None:

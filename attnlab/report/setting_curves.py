@@ -178,7 +178,7 @@ def setting_curves(
         for key, members in groups.items()
     ]
     caption = f"Scores by {setting}; {meanings.BAND}."
-    if any(map(_is_level, lines)) and len(ticks) > 1:
+    if any(map(_is_level, lines)) and len(ticks) > 1 and not categories:
         caption += " Level and dotted: what has one value of it, for comparison."
     if follow:
         caption += f" With it changes {', '.join(follow)}."
@@ -299,7 +299,9 @@ def _panel(axes: Axes, curves: SettingCurves, score: str) -> None:
         xs = [point.x + aside for point in points]
         means = [point.mean for point in points]
         bars = [0.0 if point.seeds < 2 else point.deviation for point in points]
-        if _is_level(line) and len(curves.ticks) > 1:
+        if curves.categories:  # nothing is between two names
+            look |= {"linestyle": "none", "marker": look.get("marker") or "o"}
+        elif _is_level(line) and len(curves.ticks) > 1:
             for mean in means:
                 axes.axhline(mean, color=look["color"], linewidth=0.8, linestyle=":")
         axes.errorbar(

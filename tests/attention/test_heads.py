@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import attnlab
 from attnlab.attention import Dims, build, dense, options_of
 from attnlab.attention.heads import heads_of, multi_head
 from attnlab.masking import length_mask
@@ -146,3 +147,19 @@ def test_heads_that_cannot_be_are_refused(heads, words):
     inner = one_head({"score": "dot", "window": "global"})
     with pytest.raises(ValueError, match=words):
         multi_head(inner, heads).init(jax.random.key(0), DIMS)
+
+
+def test_heads_are_an_argument_of_the_front_door():
+    """In a linen module, too: weights of all heads, put onto the sentence."""
+    attend = attnlab.attention(score="dot", window="local-p", half_width=2, heads=2)
+    layer = attnlab.flax.Attention(attend, hidden=4)
+    rng = np.random.default_rng(0)
+    query = rng.normal(size=(2, 3, 5)).astype(np.float32)
+    values = rng.normal(size=(2, 7, 6)).astype(np.float32)
+    lengths = jnp.array([7, 4])
+    output, _ = layer.init_with_output(jax.random.key(0), query, values, lengths)
+    assert output.context.shape == (2, 3, 6) and output.alignment.shape == (2, 3, 7)
+    assert not np.asarray(output.alignment)[1, :, 4:].any()
+    assert (np.asarray(output.alignment).sum(-1) <= 1 + 1e-5).all()
+    with pytest.raises(ValueError, match="nothing to look at"):
+        attnlab.attention(score="none", heads=2)

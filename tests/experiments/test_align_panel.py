@@ -93,7 +93,7 @@ def test_several_sentences_are_pages_of_one_pdf(sweep, tmp_path, panels):
     assert b"/Count 3" in out.read_bytes()
 
 
-@pytest.mark.parametrize("size", [(7.0, 4.0), (2.5, 6.0)])
+@pytest.mark.parametrize("size", [(7.0, 4.0), (2.8, 6.0)])
 def test_a_page_has_the_size_that_is_asked_for(sweep, tmp_path, panels, size):
     out = tmp_path / "a.png"
     more = ("--gold=odd", "--sentence=1", "--title=wide", f"--size={size[0]}x{size[1]}")

@@ -144,16 +144,6 @@ class TranslationModel(ChainSettings):
             )
         return self
 
-    @model_validator(mode="after")
-    def _check_widths(self) -> Self:
-        if self.score != "none" and self.heads == 1:  # heads have one width
-            directions = 2 if self.encoder == "bi" else 1
-            read = directions * (self.encoder_hidden or self.hidden)
-            # Imported here, as it needs JAX and reading a config file does not.
-            module = importlib.import_module("attnlab.attention.presets")
-            module.check_widths(self.score, self.hidden, read)
-        return self
-
 
 class TranslationTrain(DecoderTrainSettings):
     """How parameters are learned."""
@@ -215,6 +205,17 @@ class TranslationSettings(DecoderSettings):
     model: TranslationModel = TranslationModel()
     train: TranslationTrain = TranslationTrain()
     evaluate: TranslationEvaluate = TranslationEvaluate()
+
+    @model_validator(mode="after")
+    def _check_widths(self) -> Self:
+        model = self.model
+        if model.score != "none" and model.heads == 1:  # heads have one width
+            directions = 2 if model.encoder == "bi" else 1
+            read = directions * (model.encoder_hidden or model.hidden)
+            # Imported here, as it needs JAX and reading a config file does not.
+            module = importlib.import_module("attnlab.attention.presets")
+            module.check_widths(model.score, model.hidden, read)
+        return self
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:
