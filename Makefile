@@ -16,7 +16,7 @@
 #   make peers    what they are measured against, in environments of its own (2 GB)
 #   make accelerators   the compilers for NVIDIA GPUs and TPUs, in .venv-accelerators
 #                 (300 MB to download, 1.5 GB on the disk); no device is needed
-#   make setup    the environment alone
+#   make setup    the environment alone, about 2 minutes
 #   make help     these lines
 #
 # PYTHON (3.11 or newer) makes the environment and VENV is its folder, so a second
@@ -46,6 +46,7 @@ endif
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/.installed
+	@echo 'attnlab is in $(VENV): $(PY), $(VENV)/bin/attnlab'
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))

@@ -178,9 +178,8 @@ def prepared(tmp_path_factory) -> Path:
     runs = folder / "runs"
     for name in ("transduction", "deng2018", "deng2018-hansards"):
         shutil.copytree(runs / "synthetic", runs / name)
-    shutil.copytree(
-        runs / "synthetic" / "global-general", runs / "multi30k" / "general"
-    )
+    for name in ("multi30k/general", "my/local-p", "fr-en"):
+        shutil.copytree(runs / "synthetic" / "global-general", runs / name)
     files = ["data.name=files", "data.files.test=test.fr,test.en"]
     files += ["data.files.train=train.fr,train.en", "data.files.dev=dev.fr,dev.en"]
     run(
@@ -196,6 +195,8 @@ def prepared(tmp_path_factory) -> Path:
 def shortened(command: Command) -> list[str]:
     """The arguments of a command, with what makes it short."""
     words = list(command.arguments)
+    if any(word.startswith("--extend=") for word in words):
+        return [*words, "--steps=2"]
     if command.module == "experiments.train":
         words += SHORT
     if "translation.py" in shlex.join(words) and words[-1] in SHORT:
@@ -236,9 +237,13 @@ def here(prepared: Path, tmp_path: Path, command: Command) -> Path:
     """A copy of the prepared folder without what the command is to write."""
     folder = tmp_path / "here"
     shutil.copytree(prepared, folder)
+    makes = ["--out="]
+    if command.module == "experiments.train":
+        makes.append("--workdir=")
     for word in command.arguments:
-        out = folder / word.removeprefix("--out=")
-        if word.startswith("--out=") and out.exists():
+        option, _, path = word.partition("=")
+        out = folder / path
+        if f"{option}=" in makes and out.exists():
             shutil.rmtree(out) if out.is_dir() else out.unlink()
     return folder
 

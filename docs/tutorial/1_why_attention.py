@@ -173,8 +173,9 @@ axes.legend()
 figure.tight_layout()
 
 # %% [markdown]
-# A vector of 64 numbers holds a short sentence. A longer one has to be squeezed into
-# the same 64 numbers. Attention keeps **one vector a word** and looks the right one up.
+# A vector of 64 numbers holds a short sentence at least roughly (69 BLEU). A longer one
+# has to be squeezed into the same 64 numbers. Attention keeps **one vector a word** and
+# looks the right one up.
 
 # %% [markdown]
 # ## By hand: one sentence through the model
@@ -377,14 +378,14 @@ attnlab.plot_alignment(
 # </details>
 #
 # **2.** Multiply `scores` in `attend` by 0.1, and then by 10. What happens to the
-# weights and to the loss, and why is the second less harmful?
+# weights and to the loss, and why does the second change so little?
 #
 # <details><summary>Answer</summary>
 #
 # By 0.1 the weights become nearly uniform, the context a mean of all annotations, and
-# the loss gets large. By 10 they become one-hot: only the most probable word is read.
-# As most of the trained weights are sharp already, that changes less. Notebook 3 takes
-# it to its end.
+# the loss gets large. By 10 they become nearly one-hot: only the most probable word is
+# read. Most of the trained weights were sharp already, so little changes; for this
+# sentence the loss even falls. Notebook 3 takes it to its end.
 # </details>
 #
 # **3.** Replace `annotations[0, width:]` by the last *forward* annotation,
