@@ -6,7 +6,7 @@
         --run=runs/luong/global-dot/0 --gold=test --sentence=12 --out=figure.pdf
 
 Without --target the run translates the sentence and shows where it looked while doing
-so; with --target that translation is forced.
+so; with --target that translation is forced, as it must be of an aligner's run.
 
 Several runs are drawn side by side: a sentence of a gold set that all have been tested
 on (--sentence, counted from 1 as on the report's page), the gold links last, or
@@ -59,6 +59,11 @@ def _draw_one(options: argparse.Namespace) -> int:
     from experiments.run_folders import check_run
 
     check_run(folder)
+    from attnlab import runs
+
+    (run_here,) = runs.find(folder)
+    if run_here.config.get("task") == "alignment":  # it translates nothing
+        return _draw_panels(options)
     from attnlab.training.start import prepare_process
 
     prepare_process()

@@ -67,9 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         else:
             _evaluate_translation(loaded, options)
-        file = options.out or "no file"
+        written = f"; {options.out} was written" if options.out else ""
         runs = ", ".join(map(str, options.run))
-        last_line(f"of the run in {runs}; {file} was written")
+        last_line(f"of the run in {runs}{written}")
     except (FileNotFoundError, ValueError, ImportError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
@@ -97,7 +97,8 @@ def _evaluate_text(options: argparse.Namespace) -> int:
     places = dict(options.place)
     loaded = [attnlab.load(folder, places=places) for folder in options.run]
     evaluate_text.evaluate(loaded, options)
-    last_line(f"{options.out or 'no file'} was written")
+    if options.out:
+        last_line(f"{options.out} was written")
     return 0
 
 
@@ -281,7 +282,7 @@ def _parser() -> argparse.ArgumentParser:
         "--links",
         action="append",
         default=[],
-        metavar="NAME=FILE",
+        metavar="[NAME=]FILE",
         help="links of another aligner for a gold set: Pharaoh (source-target, from 0, "
         "a line a pair) or WPT (pair source target, from 1); append ,target-first ,odd "
         "(gold pairs are every other line) ,from-1 or ,gold=SET; repeatable",

@@ -28,7 +28,7 @@ def evaluate(
     Args:
       loaded: runs that differ in their seeds.
       baselines: names of statistical aligners, which are trained on the same text.
-      link_files: `NAME=FILE` of other aligners, see `attnlab.text.other_links`.
+      link_files: `[NAME=]FILE` of other aligners, see `attnlab.text.other_links`.
       out: where the tables go as tab-separated columns, too; None: nowhere.
 
     Raises:
@@ -106,7 +106,7 @@ def links_of_files(
     """Links of each gold set, by the name of the aligner that wrote them.
 
     Args:
-      link_files: `NAME=FILE`, see `attnlab.text.other_links`.
+      link_files: `[NAME=]FILE`, see `attnlab.text.other_links`.
       gold: gold sets by name.
 
     Returns:

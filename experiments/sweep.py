@@ -7,6 +7,9 @@ The config file holds `get_config()` and `sweep(add)`. Any setting can be overri
 all rows: --config.train.steps=100. Finished runs are skipped and unfinished ones go on
 where they stopped, so the same command also resumes a sweep.
 
+--only=local runs only rows whose printed name contains "local"; repeated, those that
+contain any of the texts.
+
 Settings of all rows and their data are checked before anything starts, and so are
 --baseline and --x, which the report takes as `experiments.report` does.
 
@@ -95,8 +98,10 @@ _REPLICAS = flags.DEFINE_enum(
     "Whether runs that differ in seed and learning rate alone train in one program: "
     "never on a CPU, elsewhere where a measurement of a minute says so; or as given.",
 )
-_ONLY = flags.DEFINE_string(
-    "only", "", "Run only rows whose printed name contains this text."
+_ONLY = flags.DEFINE_multi_string(
+    "only",
+    None,
+    "Run only rows whose printed name contains this text; repeated, any of the texts.",
 )
 _BASELINE = flags.DEFINE_string(
     "baseline", None, "The row that the report tests the others against."
@@ -146,9 +151,7 @@ def main(arguments: Sequence[str]) -> int:
                 sweep,
                 config_flags.get_override_values(flags.FLAGS["config"]),
             )
-        specs = [spec for spec in specs if _ONLY.value in spec.row]
-        if not specs:
-            raise ValueError(f"no row contains {_ONLY.value!r}")
+        specs = _asked(specs)
         rows.check_report(specs, workdir, _BASELINE.value, _X.value)
         if _DRY.value:
             for spec in specs:
@@ -206,6 +209,15 @@ def main(arguments: Sequence[str]) -> int:
     for line in failures(failed):
         last_line(line)
     return int(bool(failed))
+
+
+def _asked(specs: "list[RunSpec]") -> "list[RunSpec]":
+    """The runs of rows that --only names; ValueError for a text that no row has."""
+    texts = _ONLY.value or [""]
+    for text in texts:
+        if not any(text in spec.row for spec in specs):
+            raise ValueError(f"no row contains {text!r}")
+    return [spec for spec in specs if any(text in spec.row for text in texts)]
 
 
 def _plugins(specs: "Sequence[RunSpec]") -> list[str]:

@@ -66,8 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError) as error:
         print(f"translate: {error}", file=sys.stderr)
         return 2
-    files = ", ".join(map(str, _outputs(options))) or "no file"
-    last_line(f"wrote {files}; {lines:,} lines by the run in {options.run}")
+    files = ", ".join(map(str, _outputs(options)))
+    count = f"{lines:,} {'line' if lines == 1 else 'lines'}"
+    what = f"wrote {files}; {count}" if files else f"{count} to stdout,"
+    last_line(f"{what} by the run in {options.run}")
     return 0
 
 

@@ -34,21 +34,23 @@ class LinkFile(NamedTuple):
 
 
 def parse_link_file(text: str) -> LinkFile:
-    """What `NAME=FILE[,target-first][,from-1][,odd][,gold=SET]` says.
+    """What `[NAME=]FILE[,target-first][,from-1][,odd][,gold=SET]` says.
 
     Args:
       text: such a text.
 
     Returns:
-      The LinkFile.
+      The LinkFile; without a name it has that of the file.
 
     Raises:
-      ValueError: for a text without a name or a file, and an unknown option.
+      ValueError: for a text whose name or file is empty, and an unknown option.
     """
-    name, _, rest = text.partition("=")
-    path, *options = rest.split(",")
+    file, *options = text.split(",")
+    name, equals, path = file.partition("=")
+    if not equals:
+        path = name
     if not (name and path):
-        raise ValueError(f"{text!r} is not NAME=FILE")
+        raise ValueError(f"{text!r} is not [NAME=]FILE")
     gold = ""
     for option in options:
         if option.startswith("gold="):

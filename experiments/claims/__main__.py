@@ -7,10 +7,13 @@
 
 A claim is two rows of a sweep and a score. It held, or did not, where the difference is
 significant (p < 0.05) over seeds and test sentences together, and is open elsewhere.
-Where runs are missing, the sweep that makes them is named.
+The rows of a sweep are looked for in the folder of its name: runs/synthetic,
+runs/hansards, runs/transduction-cmudict. Where runs are missing, the sweep that makes
+them is named.
 """
 
 import argparse
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -75,12 +78,19 @@ def _asked(claim: Claim, options: argparse.Namespace) -> bool:
 
 
 def _train(claims: Sequence[Claim], root: Path) -> int:
-    """Finish the sweeps of claims; those that are finished cost a second."""
+    """Finish the rows of claims; sweeps that are finished cost a second."""
     from experiments.claims.page import sweep_command
 
     for config in dict.fromkeys(claim.config for claim in claims):
-        sweep = sweep_command(config, root)
-        print(f"claims: {' '.join(sweep)}", file=sys.stderr)
+        # Rows that no claim is about are left out.
+        rows = dict.fromkeys(
+            row
+            for claim in claims
+            if claim.config == config
+            for row in (claim.better, claim.worse)
+        )
+        sweep = [*sweep_command(config, root), *(f"--only={row}" for row in rows)]
+        print(f"claims: {shlex.join(sweep)}", file=sys.stderr)
         done = subprocess.run([sys.executable, *sweep[1:]], stdout=sys.stderr)
         if done.returncode:
             return done.returncode
@@ -94,7 +104,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--runs", type=path, default=Path("runs"), help="the folder of sweeps (runs)"
+        "--runs",
+        type=path,
+        default=Path("runs"),
+        help="the folder of sweeps (runs); each is in the folder of its name below it",
     )
     parser.add_argument(
         "--only", type=text, default=None, help="part of a key, a paper or a sweep"

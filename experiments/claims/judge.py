@@ -1,5 +1,6 @@
 """From run folders to what has become of a claim."""
 
+import importlib
 import math
 from collections.abc import Sequence
 from functools import cache
@@ -89,7 +90,11 @@ def _judged(claim: Claim, sweep: Sweep) -> Judged:
         if name not in sweep.rows or not sweep.rows[name].finished
     ]
     if lacking:
-        return Judged(claim, MISSING, why=f"no finished run of {' and '.join(lacking)}")
+        unfinished = [
+            name + (" (unfinished)" if name in sweep.rows else "") for name in lacking
+        ]
+        where = f"in {sweep.folder} of {' and '.join(unfinished)}"
+        return Judged(claim, MISSING, why=where)
     finished = [sweep.rows[name].finished for name in names]
     counts = [_counts(claim, sweep.stats(name)) for name in names]
     metric = METRICS[claim.score]
@@ -105,6 +110,8 @@ def _judged(claim: Claim, sweep: Sweep) -> Judged:
         _, score = tested(claim.score)
         both = crossed_bootstrap(counts[0][1], counts[1][1], score).p_value
         p_value = None if math.isnan(both) else both
+    why = [] if p_value is not None else ["one seed, so that it cannot be tested"]
+    why += _shortened(claim, [run for runs in finished for run in runs])
     verdict = OPEN
     if p_value is not None and p_value < LEVEL:
         verdict = HELD if metric.better * difference > 0 else NOT_HELD
@@ -115,9 +122,38 @@ def _judged(claim: Claim, sweep: Sweep) -> Judged:
         (len(first), len(second)),
         interval,
         p_value,
-        "" if p_value is not None else "one seed, so that it cannot be tested",
+        "; ".join(why),
         sum(float(run.result["seconds"]) for runs in finished for run in runs),
     )
+
+
+def _shortened(claim: Claim, runs: Sequence[Run]) -> list[str]:
+    """That runs were trained for other updates than the sweep's, if they were."""
+    planned = sweep_steps(claim.config)
+    given = {run.config.get("train", {}).get("steps") for run in runs}
+    others = sorted(given - {planned, None})
+    if planned is None or not others:
+        return []
+    trained = " and ".join(f"{steps:,}" for steps in others)
+    return [f"trained for {trained} updates, the sweep has {planned:,}"]
+
+
+@cache
+def sweep_steps(config: str) -> int | None:
+    """The updates that a sweep trains for.
+
+    Args:
+      config: of a claim.
+
+    Returns:
+      `train.steps` of its config file; None where that is not beside this program.
+    """
+    name, _, argument = config.partition(":")
+    try:
+        module = importlib.import_module(f"configs.ablations.{name}")
+    except ImportError:
+        return None
+    return int(module.get_config(*filter(None, [argument])).train.steps)
 
 
 def _counts(claim: Claim, stats: ExampleStats) -> SeedCounts | None:

@@ -27,6 +27,9 @@ def as_text(judged: Sequence[Judged], root: Path) -> str:
     """
     rows = [[each.claim.key, *_cells(each)] for each in judged]
     parts = [tabulate(rows, COLUMNS, colalign=RIGHT, disable_numparse=True)]
+    parts += ["", *_legend(judged), ""]
+    parts += [f"{each.claim.key}: {each.claim.says}" for each in judged]
+    parts.append("")
     missing = _missing(judged)
     if missing:
         parts.append("To make the runs that are missing:")
@@ -52,7 +55,9 @@ def page(judged: Sequence[Judged], root: Path) -> str:
         "*Held* and *not held* are differences that are significant at p < 0.05 over\n"
         "seeds and test sentences together; elsewhere a claim is *open*. Numbers are\n"
         "means over seeds, the row that the claim prefers first; the difference has\n"
-        "its 95 % interval over seeds (Welch's t). The papers' are of their own data.",
+        "its 95 % interval over seeds (Welch's t). p is of another test, over seeds\n"
+        "and sentences, and may be small where the interval has zero inside, or the\n"
+        "other way round. The papers' are of their own data.",
         "",
         table,
         "",
@@ -88,7 +93,26 @@ def _cells(each: Judged) -> list[str]:
         "" if each.p_value is None else f"{each.p_value:.3f}",
         f"{each.seeds[0]} : {each.seeds[1]}" if each.means else "",
         f"{each.seconds:.0f}" if each.means else "",
-        each.verdict + (f" ({each.why})" if each.why else ""),
+        _verdict(each),
+    ]
+
+
+def _verdict(each: Judged) -> str:
+    if each.verdict == MISSING:
+        return f"{MISSING} {each.why}"
+    return each.verdict + (f" ({each.why})" if each.why else "")
+
+
+def _legend(judged: Sequence[Judged]) -> list[str]:
+    """What the columns of the terminal's table are."""
+    metrics = [METRICS[each.claim.score] for each in judged]
+    lower = dict.fromkeys(metric.title for metric in metrics if metric.better < 0)
+    direction = f" Lower is better for {', '.join(lower)}." if lower else ""
+    return [
+        "a : b is the row that the claim prefers, then the other; difference is first "
+        "minus second with its 95 % interval over seeds (Welch's t); p is over seeds "
+        f"and test sentences together, another test.{direction}",
+        "seconds: of all runs of the two rows.",
     ]
 
 
@@ -130,4 +154,5 @@ def sweep_command(config: str, root: Path) -> list[str]:
 def _summary(judged: Sequence[Judged]) -> str:
     verdicts = [each.verdict for each in judged]
     counts = [f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts)]
-    return f"{len(judged)} claims: {', '.join(counts)}."
+    claims = "claim" if len(judged) == 1 else "claims"
+    return f"{len(judged)} {claims}: {', '.join(counts)}."

@@ -3,14 +3,17 @@
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import attnlab
 from attnlab import runs
 from attnlab.report import figures, heatmaps
+from attnlab.text.vocabulary import Vocabulary
 from experiments import align
 
 RUNS = Path(__file__).resolve().parents[1] / "fixtures" / "runs_v1"
@@ -244,6 +247,35 @@ def test_the_posterior_of_a_gold_sentence_is_computed(trained, tmp_path, panels)
     (first,), (second,) = prior.values(), posterior.values()
     assert first.source == second.source and first.sure == second.sure
     assert not np.allclose(first.weights, second.weights)
+
+
+def test_an_aligner_is_drawn_alone(tmp_path, monkeypatch, capsys, panels):
+    folder, weights = tmp_path / "aligner" / "0", np.eye(2)
+    config = {"task": "alignment", "row": "full", "seed": 0}
+    runs.write_json(folder / runs.CONFIG, config)
+    vocabulary = Vocabulary.build([["a", "b", "x", "y"]])
+    sides = SimpleNamespace(vocabulary=vocabulary)
+    aligner = SimpleNamespace(
+        folder=folder,
+        pair_aligner=SimpleNamespace(source=sides, target=sides),
+        align=lambda source, target: SimpleNamespace(
+            source=tuple(source.split()),
+            target=tuple(target.split()),
+            alignment=weights,
+        ),
+    )
+    monkeypatch.setattr(attnlab, "load", lambda folder: aligner, raising=False)
+    out = tmp_path / "a.png"
+    one = [f"--run={folder}", "--source=a b", f"--out={out}"]
+    assert align.main(one) == 2
+    assert "does not translate; give a --target" in capsys.readouterr().err
+    assert align.main([*one, "--target=x q"]) == 0
+    ((pairs, _),) = panels
+    assert [pair.target for pair in pairs.values()] == [("x", "q")]
+    assert np.array_equal(next(iter(pairs.values())).weights, weights)
+    said = capsys.readouterr()
+    assert said.out == f"wrote {out}\n" and out.exists()
+    assert said.err == f"align: {folder} does not know the target q\n"
 
 
 def test_one_run_says_unknown_words_and_writes_svg(trained, tmp_path, capsys):

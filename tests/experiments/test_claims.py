@@ -14,7 +14,7 @@ from attnlab.report.report import read_rows
 from attnlab.sweep import rows
 from experiments.claims import __main__ as program
 from experiments.claims.judge import HELD, MISSING, NOT_HELD, OPEN, judge
-from experiments.claims.page import HEAD, sweep_command
+from experiments.claims.page import HEAD, as_text, page, sweep_command
 from experiments.claims.records import CLAIMS, Claim
 from tests.report.conftest import sentences, write_run, write_sweep
 
@@ -121,23 +121,55 @@ def test_runs_that_are_missing_are_named_with_their_sweep(tmp_path, capsys, root
     write_run(tmp_path / "sweep", GOOD, 0, 0, sentences(5))
     write_run(tmp_path / "sweep", BAD, 0, 1, [], state="unfinished")
     (judged,) = judge([claim()], tmp_path)
-    assert judged.verdict == MISSING and judged.why.endswith(BAD)
+    assert judged.verdict == MISSING and BAD in judged.why
+    assert judged.why == f"in {tmp_path / 'sweep'} of {BAD} (unfinished)"
     assert program.main(["--only=graves", f"--runs={root}"]) == 0
     said = capsys.readouterr().out
     command = " ".join(sweep_command("graves2014", root))
-    assert command in said and "1 no runs" in said
+    assert command in said and "1 claim: 1 no runs" in said
+    assert f"no runs in {root / 'graves2014'} of NTM, LSTM and LSTM" in said
+
+
+def test_the_table_is_explained_below_it(root):
+    judged = judge([claim(), claim(score="aer"), claim(score="perplexity")], root)
+    said = as_text(judged, root)
+    assert "first minus second" in said and "seconds: of all runs" in said
+    assert "Lower is better for AER, perplexity." in said
+    assert "\nkey: It is so.\n" in said and "3 claims: 3 held." in said
+    assert "Lower is better" not in as_text(judged[:1], root)
+
+
+@pytest.mark.parametrize("steps", [300, 600])
+def test_runs_of_other_lengths_than_the_sweep_are_said(tmp_path, steps):
+    config = importlib.import_module("configs.ablations.synthetic").get_config()
+    assert config.train.steps == 600
+    write_sweep(tmp_path / "synthetic")
+    for file in tmp_path.rglob(runs.CONFIG):
+        runs.write_json(file, runs.read_json(file) | {"train": {"steps": steps}})
+    asked = [claim()._replace(config="synthetic")]
+    (judged,) = judge(asked, tmp_path)
+    said = "" if steps == 600 else "trained for 300 updates, the sweep has 600"
+    assert judged.why == said
+    assert said in page(judge(asked, tmp_path), tmp_path)
+
+
+def test_help_and_page_say_where_and_how(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        program.main(["--help"])
+    assert "runs/synthetic" in capsys.readouterr().out
+    assert "p is of another test" in page(judge([claim()], tmp_path), tmp_path)
 
 
 def test_the_page_is_written_and_nothing_else_is_replaced(tmp_path, capsys):
-    page = tmp_path / "claims.md"
-    asked = ["--only=Luong", f"--runs={tmp_path}", f"--write={page}"]
+    file = tmp_path / "claims.md"
+    asked = ["--only=Luong", f"--runs={tmp_path}", f"--write={file}"]
     assert program.main(asked) == 0 and program.main(asked) == 0
-    text = page.read_text()
+    text = file.read_text()
     assert text.startswith(HEAD) and "6.1 : 6.4" in text
-    page.write_text("mine\n")
+    file.write_text("mine\n")
     assert program.main(asked) == 2
     assert "no page of claims" in capsys.readouterr().err
-    assert page.read_text() == "mine\n"
+    assert file.read_text() == "mine\n"
 
 
 def test_a_claim_that_is_not_there_is_said(capsys):
@@ -157,4 +189,10 @@ def test_quick_trains_what_is_quick_and_ends_with_its_failure(monkeypatch, tmp_p
     (words,) = begun
     assert words[1:3] == ["-m", "experiments.sweep"]
     assert f"--workdir={tmp_path / 'synthetic'}" in words
+    only = [word for word in words if word.startswith("--only=")]
+    assert "--only=none" in only and len(only) == len(set(only)) == 6
+    module = importlib.import_module("configs.ablations.synthetic")
+    known = {spec.row for spec in rows.plan(module.get_config(), module.sweep)}
+    for row in only:  # which is the only one that has its name as a part
+        assert sum(row.removeprefix("--only=") in name for name in known) == 1
     assert not (tmp_path / "synthetic" / runs.CONFIG).exists()

@@ -152,6 +152,7 @@ def test_train_prepares_its_process_before_its_config_file_imports_jax(tmp_path)
             "model.half_width is given, and nothing takes it; these do: window local-m",
         ),
         ("sweep", [SWEEP, "--only=zz"], "no row contains 'zz'"),
+        ("sweep", [SWEEP, "--only=dot", "--only=zz"], "no row contains 'zz'"),
         ("sweep", [SWEEP, "--baseline=zz"], "no row 'zz' to compare with; choose none"),
         ("sweep", [SWEEP, "--x=scor"], "unknown setting 'scor'"),
         (
@@ -341,6 +342,14 @@ def test_a_dry_run_lists_rows_and_writes_nothing(program, tmp_path):
     names = [line.split("  ")[-1] for line in done.stdout.splitlines()]
     assert names == ["local-m (general)", "local-p (general)"] * 2
     assert not (tmp_path / "s").exists()
+
+
+def test_only_is_repeatable(program, tmp_path):
+    words = (f"--workdir={tmp_path / 's'}", "--only=local-p", "--only=none")
+    done = program("sweep", SWEEP, "--dry_run", *words)
+    assert done.returncode == 0, done.stderr
+    names = [line.split("  ")[-1] for line in done.stdout.splitlines()]
+    assert names == ["none", "local-p (general)"] * 2
 
 
 @pytest.mark.parametrize(

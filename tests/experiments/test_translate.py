@@ -91,7 +91,10 @@ def test_text_goes_through_pipes(folder, text, expected, monkeypatch, capsys):
     assert translate.main(command(folder, "-")) == 0
     said = capsys.readouterr()
     assert said.out.split("\n")[:-1] == [str(each) for each in expected]
-    assert "klavier" in said.err and "wrote no file" in said.err
+    assert (
+        "klavier" in said.err
+        and f"lines to stdout, by the run in {folder}\n" in said.err
+    )
 
 
 @pytest.mark.parametrize("more", [["--beams=2"], ["--n-best=2"]])

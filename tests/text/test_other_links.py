@@ -28,8 +28,10 @@ def test_what_a_text_says():
     assert parse_link_file("GIZA++=a/b.gz") == LinkFile("GIZA++", Path("a/b.gz"))
     said = parse_link_file("g=f,odd,target-first,gold=dev37,from-1")
     assert said == LinkFile("g", Path("f"), True, True, True, "dev37")
-    for text in ("giza", "=file", "giza="):
-        with pytest.raises(ValueError, match=f"{text!r} is not NAME=FILE"):
+    said = parse_link_file("a/giza.gz,odd,gold=dev")
+    assert said == LinkFile("a/giza.gz", Path("a/giza.gz"), odd=True, gold="dev")
+    for text in ("", "=file", "giza="):
+        with pytest.raises(ValueError, match=rf"{text!r} is not \[NAME=\]FILE"):
             parse_link_file(text)
     with pytest.raises(ValueError, match="'even' of g; choose target-first, from-1"):
         parse_link_file("g=f,even")

@@ -25,6 +25,7 @@ from attnlab.text import vocabularies
 from attnlab.text.subwords import Codec
 from attnlab.text.vocabulary import Vocabulary
 
+FEW = 50  # examples of a set whose accuracy says little
 CODEC = "words.codec"  # a run's vocabulary, in its folder
 
 
@@ -121,7 +122,10 @@ def make_task(settings: ClassificationSettings, folder: Path) -> Task:
         finish,
         scores=("accuracy", "loss"),
         estimator_state=initial_estimator_state(),
-        notes=_cut_note(cut, len(corpus.train), data.longest),
+        notes=[
+            *_cut_note(cut, len(corpus.train), data.longest),
+            *_few_note(corpus),
+        ],
         histograms=lambda params: evaluator.histograms(params, dev),
     )
 
@@ -135,6 +139,21 @@ def _codec(data: ClassificationData, corpus: Labeled, folder: Path) -> Codec:
         return [vocabularies.not_empty(built, data.min_count)]
 
     return vocabularies.load_or_build(folder, [CODEC], make)[0]
+
+
+def _few_note(corpus: Labeled) -> list[str]:
+    """A line on sets to judge by that are small, if they are."""
+    sizes = {"test": len(corpus.test), "dev": len(corpus.dev)}
+    if min(sizes.values()) >= FEW:
+        return []
+    counts = ", ".join(
+        f"{name}: {size} {'example' if size == 1 else 'examples'}"
+        for name, size in sizes.items()
+    )
+    first = next(name for name, size in sizes.items() if size < FEW)
+    files = f"--config.data.files.{first}=..."
+    advice = f"; name {files} or give more" if corpus.name == "files" else ""
+    return [f"{counts}: accuracy says little{advice}"]
 
 
 def _cut_note(cut: int, sentences: int, longest: int) -> list[str]:

@@ -25,6 +25,7 @@ from attnlab.tasks.classification.records import LabeledSentence
 from attnlab.tasks.classification.settings import ClassificationSettings
 from attnlab.tasks.classification.task import CODEC, build_model
 from attnlab.text.subwords import load_codec
+from attnlab.text.vocabulary import UNK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,12 +42,14 @@ class Classification(Pictured):
       label: the most probable class, by its name.
       probabilities: of every class, by its name.
       weights: [words], what was looked at; zeros where nothing is.
+      unknown: words that the run does not know, each once; it reads them all alike.
     """
 
     words: tuple[str, ...]
     label: str
     probabilities: dict[str, float]
     weights: np.ndarray = field(repr=False)
+    unknown: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<{self.verdict}: {' '.join(self.words)}>"
@@ -142,8 +145,15 @@ class TrainedClassifier:
             shares = dict(zip(self.classes, map(float, np.exp(logs)), strict=True))
             label = self.classes[int(logs.argmax())]
             words = example.words[: len(weights)]
-            answers.append(Classification(words, label, shares, weights))
+            unknown = self._unknown(words)
+            answers.append(Classification(words, label, shares, weights, unknown))
         return answers
+
+    def _unknown(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Those of some words that are not in the vocabulary, each once."""
+        codec = self.evaluator.codec
+        once = dict.fromkeys(words)
+        return tuple(word for word in once if UNK in list(codec.encode((word,)).ids))
 
 
 def loader(settings: ClassificationSettings, folder: Path) -> Loader:

@@ -54,6 +54,11 @@ def check_corpus(settings: TranslationSettings, corpus: Corpus) -> None:
     for split in ("train", "dev", "test"):
         if not getattr(corpus, split):
             name = corpus.name
+            if name == "files" and split != "train":
+                raise ValueError(
+                    f"translation needs {split} pairs: give --config.data.files."
+                    f"{split}=SOURCE,TARGET (nothing is held out by itself)"
+                )
             raise ValueError(f"corpus {name!r} has no {split} pairs: data.{name}")
     gold = settings.evaluate.gold
     # Hours of training would be lost to a misspelt name.

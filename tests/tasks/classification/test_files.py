@@ -10,6 +10,7 @@ import attnlab
 from attnlab import runs
 from attnlab.corpora.loading import load_corpus
 from attnlab.sweep import rows
+from attnlab.tasks import make_task
 from attnlab.tasks.classification.corpora import CORPORA, words_as_read
 from attnlab.training.run import run
 from configs.classification import get_config
@@ -141,6 +142,34 @@ def test_a_run_answers_as_it_was_judged_without_its_corpus(here):
     assert answer.words == ("good", "text", "!")
     (path,) = answer.plot(here / "answer.png", title="mine")
     assert path.stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("test", "dev", "expected"),
+    [
+        (2, 60, "test: 2 examples, dev: 60 examples: accuracy says little; name test"),
+        (60, 1, "test: 60 examples, dev: 1 example: accuracy says little; name dev"),
+        (
+            49,
+            50,
+            "test: 49 examples, dev: 50 examples: accuracy says little; name test",
+        ),
+        (50, 50, ""),
+    ],
+)
+def test_small_sets_are_said_before_training(here, test, dev, expected):
+    for name, size in {"test": test, "dev": dev}.items():
+        lines = [f"{n % 3}\tA text {n}.\n" for n in range(size)]
+        (here / f"{name}.tsv").write_text("".join(lines))
+    options = {k: v for k, v in SMALL.items() if "evidence" not in k}
+    options |= {f"data.files.{s}": f"{s}.tsv" for s in ("test", "dev")}
+    options["data.files.train"] = "a.tsv"
+    (plan,) = rows.plan(get_config("files"), lambda add: add("row"), options)
+    notes = make_task(plan.settings, here).notes
+    flag = expected.replace("name ", "name --config.data.files.")
+    assert [note for note in notes if "says little" in note] == (
+        [f"{flag}=... or give more"] if expected else []
+    )
 
 
 def test_text_is_cut_as_each_corpus_is():

@@ -44,6 +44,14 @@ def test_one_text_gives_one_answer(opened):
     assert answer.weights.shape == (4,)
 
 
+def test_words_that_the_run_does_not_know_are_on_the_answer(opened, capsys):
+    answer = opened[1].classify("superb qq zz superb qq")
+    assert answer.unknown == ("qq", "zz") and answer.words.count("qq") == 2
+    assert opened[1].classify("superb").unknown == ()
+    assert capsys.readouterr() == ("", "")
+    assert opened[1].classify("superb " * 40 + "qq").unknown == ()  # it is not read
+
+
 def test_long_texts_are_cut_where_the_run_cuts(opened):
     assert len(opened[1].classify("good " * 40).words) == 19  # and EOS
 

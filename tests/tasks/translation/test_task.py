@@ -84,16 +84,18 @@ def test_what_the_corpus_does_not_fit_is_named_at_once(tmp_path, setting, value,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_corpus_without_a_test_set_is_refused_before_training(tmp_path):
-    for name in ("train", "dev"):
+@pytest.mark.parametrize(("given", "lacking"), [("dev", "test"), ("test", "dev")])
+def test_files_without_a_set_are_refused_before_training(tmp_path, given, lacking):
+    for name in ("train", given):
         (tmp_path / f"{name}.tsv").write_text("a b\tx y\n" * 9)
     paths = {
         "data.name": "files",
         "data.files.train": str(tmp_path / "train.tsv"),
-        "data.files.dev": str(tmp_path / "dev.tsv"),
+        f"data.files.{given}": str(tmp_path / f"{given}.tsv"),
     }
-    with pytest.raises(ValueError, match="'files' has no test pairs"):
+    with pytest.raises(ValueError, match=f"^translation needs {lacking} pairs") as error:
         make_task(tiny(**paths), tmp_path)
+    assert f"--config.data.files.{lacking}=SOURCE,TARGET (nothing is" in str(error.value)
 
 
 def test_batches_have_rows_of_their_own_with_a_token_budget():
