@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
         self.program = prog.rpartition(".")[2]
 
     def parse_known_args(self, args=None, namespace=None):
-        """As argparse's, but that an unknown option is named before one that is missing.
+        """As argparse's, but an unknown option is named before one that is missing.
 
         Args:
           args: words of the command line; None: this process's.
