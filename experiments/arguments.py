@@ -1,6 +1,7 @@
 """Arguments of programs: what is empty or wrong is one line on stderr."""
 
 import argparse
+import difflib
 import re
 import sys
 from pathlib import Path
@@ -9,11 +10,39 @@ from typing import Any, NoReturn
 
 class Parser(argparse.ArgumentParser):
     """argparse's parser, whose errors are one line, without the usage before it, and
-    whose help calls programs as this one was called."""
+    whose help calls programs as this one was called. Options are given in full."""
 
     def __init__(self, *, prog: str, **options: Any):
-        super().__init__(prog=as_called(prog), **options)
+        super().__init__(prog=as_called(prog), allow_abbrev=False, **options)
         self.program = prog.rpartition(".")[2]
+
+    def parse_known_args(self, args=None, namespace=None):
+        """As argparse's, but an unknown option is named before one that is missing.
+
+        Args:
+          args: words of the command line; None: this process's.
+          namespace: what is filled; None: a new one.
+
+        Returns:
+          The namespace, and what is left over.
+        """
+        words = sys.argv[1:] if args is None else list(args)
+        end = words.index("--") if "--" in words else len(words)
+        known = self._option_string_actions
+        if not {"-h", "--help"} & set(words[:end]):
+            for before, word in zip(["", *words], words[:end], strict=False):
+                name = word.partition("=")[0]
+                # argparse takes what has a blank for the value of an option before it.
+                value = " " in (word if before in known else name)
+                if name.startswith("--") and name not in known and not value:
+                    self._unknown(name)
+        return super().parse_known_args(words, namespace)
+
+    def _unknown(self, name: str) -> NoReturn:
+        options = [option.removeprefix("--") for option in self._option_string_actions]
+        near = difflib.get_close_matches(name.removeprefix("--"), options, 1)
+        hint = f"; did you mean --{near[0]}?" if near else ""
+        self.error(f"unknown option {name}{hint}")
 
     def format_help(self) -> str:
         """The text of `--help`.

@@ -24,6 +24,7 @@ from attnlab.plugins import PluginError, load_plugins, look_in
 from experiments.arguments import as_called
 
 LIBRARY = Path(attnlab.__file__).resolve().parent
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"  # in a wheel, too
 # What is wrong with a file or a folder that somebody has named.
 PLACES = {
     *(errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
@@ -279,7 +280,9 @@ def _explain(error: Exception) -> str | None:
     values = _config_values()
     missing = [value for value in values if not Path(value.split(":")[0]).is_file()]
     if missing:
-        return f"no config file {missing[0]!r}"
+        here = "" if Path(missing[0]).is_absolute() else f" in {Path.cwd()}"
+        own = f"; attnlab's own are in {CONFIGS}" if CONFIGS.is_dir() else ""
+        return f"no config file {missing[0]!r}{here}{own}"
     if isinstance(error, AttributeError) and "'get_config'" in str(error):
         return f"{values[0]} has no get_config()"
     if isinstance(error, OSError) and error.errno in PLACES and error.filename:

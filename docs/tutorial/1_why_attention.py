@@ -173,9 +173,9 @@ axes.legend()
 figure.tight_layout()
 
 # %% [markdown]
-# A vector of 64 numbers holds a short sentence at least roughly (69 BLEU). A longer one
-# has to be squeezed into the same 64 numbers. Attention keeps **one vector a word** and
-# looks the right one up.
+# A vector of 64 numbers holds a short sentence at least roughly (nearly 70 BLEU). A
+# longer one has to be squeezed into the same 64 numbers. Attention keeps **one vector a
+# word** and looks the right one up.
 
 # %% [markdown]
 # ## By hand: one sentence through the model

@@ -184,6 +184,14 @@ def test_a_mistake_is_one_line_on_stderr(program, name, arguments, expected):
     assert expected in line
 
 
+def test_a_config_file_that_is_missing_is_looked_for_in(program, tmp_path):
+    own = f"; attnlab's own are in {ROOT / 'configs'}\n"
+    done = program("sweep", "--config=no.py:a")
+    assert done.stderr == f"sweep: no config file 'no.py:a' in {ROOT}{own}"
+    done = program("sweep", f"--config={tmp_path}/no.py")
+    assert done.stderr == f"sweep: no config file '{tmp_path}/no.py'{own}"
+
+
 def test_a_wrong_choice_is_one_line_and_makes_no_folder(program, tmp_path):
     where = f"--workdir={tmp_path / 'run'}"
     done = program("train", TRAIN, where, "--config.model.score=dott")
@@ -454,6 +462,27 @@ def test_report_orders_by_every_score_that_is_tested(capsys):
     assert stop.value.code == 2
     said = capsys.readouterr().err
     assert "'entropy'" in said and all(key in said for key in marks.TESTED)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--sorce=a b"], "unknown option --sorce; did you mean --source?"),
+        (["--run=x", "--sorce", "a b"], "unknown option --sorce; did you mean --so"),
+        (["--run=x", "--sour=a"], "unknown option --sour; did you mean --source?"),
+        (["--run=x", "--zzzz"], "unknown option --zzzz\n"),
+        (["--run=x", "--source", "--=a b", "--title=--a"], "no config.json in x"),
+        (["--source=a", "--", "--sorce=a b"], "required: --run"),
+    ],
+)
+def test_an_unknown_option_is_named_first(capsys, words, expected):
+    try:
+        status = align.main(words)
+    except SystemExit as stop:
+        status = stop.code
+    said = capsys.readouterr().err
+    assert status == 2 and said.startswith("align: ") and expected in said
+    assert len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize("main", [align.main, report.main])

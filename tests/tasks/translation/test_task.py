@@ -93,9 +93,13 @@ def test_files_without_a_set_are_refused_before_training(tmp_path, given, lackin
         "data.files.train": str(tmp_path / "train.tsv"),
         f"data.files.{given}": str(tmp_path / f"{given}.tsv"),
     }
-    with pytest.raises(ValueError, match=f"^translation needs {lacking} pairs") as error:
+    with pytest.raises(
+        ValueError, match=f"^translation needs {lacking} pairs"
+    ) as error:
         make_task(tiny(**paths), tmp_path)
-    assert f"--config.data.files.{lacking}=SOURCE,TARGET (nothing is" in str(error.value)
+    assert f"--config.data.files.{lacking}=SOURCE,TARGET (nothing is" in str(
+        error.value
+    )
 
 
 def test_batches_have_rows_of_their_own_with_a_token_budget():
