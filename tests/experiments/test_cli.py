@@ -167,7 +167,11 @@ def test_train_prepares_its_process_before_its_config_file_imports_jax(tmp_path)
         ),
         ("sweep", [SWEEP, "--confg=3"], "Unknown command line flag 'confg'"),
         ("train", [TRAIN, "again"], "unexpected argument 'again'"),
-        ("data", [TRAIN], "say one of list, fetch, verify, describe, text, not nothing"),
+        (
+            "data",
+            [TRAIN],
+            "say one of list, fetch, verify, describe, text, not nothing",
+        ),
         ("data", ["describe"], "give --config="),
         ("data", ["describe", "babbi"], "unknown corpus 'babbi'; did you mean babi?"),
         ("data", ["fetch", "sst", "--mirror=/a"], "mirror '/a' is no address; give"),
