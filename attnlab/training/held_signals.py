@@ -15,6 +15,9 @@ def held_signals() -> Iterator[None]:
     The first one that came is raised then, as if it came just now. Signals that are
     ignored stay ignored; other threads than the main one, which never gets them, go
     through the block as usual.
+
+    Yields:
+      Nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
