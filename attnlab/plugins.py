@@ -104,8 +104,8 @@ def check_loaded(names: object, what: str) -> None:
     missing = [name for name in modules if name not in sys.modules]
     if missing:
         raise ValueError(
-            f"{what} uses {', '.join(missing)}; set {NAMES}={','.join(modules)} (it is "
-            f"code and is run), or in Python import {', '.join(missing)} first"
+            f"{what} uses plugins {', '.join(missing)}; set {NAMES}="
+            f"{','.join(modules)} (it is code and is run), or in Python import {', '.join(missing)} first"
         )
 
 

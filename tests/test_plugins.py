@@ -316,8 +316,8 @@ def stranger(clean, tmp_path, monkeypatch) -> Path:
 
 def test_a_run_folder_imports_nothing(stranger, tmp_path):
     line = (
-        f"run {stranger} uses plug_trap; set ATTNLAB_PLUGINS=plug_trap (it is code and "
-        "is run), or in Python import plug_trap first"
+        f"run {stranger} uses plugins plug_trap; set ATTNLAB_PLUGINS=plug_trap (it is "
+        "code and is run), or in Python import plug_trap first"
     )
     for read in (read_run_config, load):
         with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
@@ -333,7 +333,7 @@ def test_a_program_says_which_plugin_a_run_needs(stranger, tmp_path):
     here = {"PYTHONPATH": str(tmp_path)}
     done = run_program(tmp_path, "experiments.translate", *options, **here)
     assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert "uses plug_trap; set ATTNLAB_PLUGINS=plug_trap" in done.stderr
+    assert "uses plugins plug_trap; set ATTNLAB_PLUGINS=plug_trap" in done.stderr
     assert not (tmp_path / "trace").exists()
 
 
@@ -357,7 +357,9 @@ def test_names_that_are_none_are_refused(stranger, names):
 
 
 def test_an_unknown_plugin_of_a_row_is_named(clean):
-    with pytest.raises(ValueError, match="row 'general' uses plug_gone; set ATTNLAB"):
+    with pytest.raises(
+        ValueError, match="row 'general' uses plugins plug_gone; set ATTNLAB"
+    ):
         tiny_config(plugins=("plug_gone",))
 
 
@@ -453,7 +455,7 @@ def test_the_documents_plugin_runs_in_a_sweep(tmp_path):
     assert done.returncode == 0, done.stderr
     line = "plugin my_scores has changed since 2 of these runs were trained with it"
     assert line in done.stderr
-    with pytest.raises(ValueError, match="uses my_scores; set ATTNLAB_PLUGINS"):
+    with pytest.raises(ValueError, match="uses plugins my_scores; set ATTNLAB_PLUGINS"):
         load(folder)
 
 

@@ -20,7 +20,7 @@ def specs_of(sweep, config=get_config, **overrides):
 def two(add):
     for seed in range(2):
         add("first", seed=seed)
-        add("second", score="dot", seed=seed)
+        add("second", score="additive", seed=seed)
 
 
 def test_missing_files_are_one_line_for_all_rows(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from attnlab.attention.presets import check_widths
 from attnlab.task import check_stop_on
 from attnlab.tasks.translation.evaluate_strings import SCORES
 from attnlab.tasks.translation.settings import TranslationSettings
@@ -40,17 +41,23 @@ def dev_scores(corpus: Corpus) -> tuple[str, ...]:
 
 
 def check_corpus(settings: TranslationSettings, corpus: Corpus) -> None:
-    """Refuse what would else be noticed only after training.
+    """Refuse what would else be noticed only after training, or only by this run.
 
     Args:
       settings: of the run.
       corpus: the corpus that they name.
 
     Raises:
-      ValueError: for an empty split, an unknown gold set, a `train.stop_on` that it has
-        no score for, and a sentence to translate or align of so many words that its
-        alignment would take the memory of all others.
+      ValueError: for a score that the model's widths do not allow, an empty split, an
+        unknown gold set, a `train.stop_on` that it has no score for, and a sentence to
+        translate or align of so many words that its alignment would take the memory of
+        all others.
     """
+    model = settings.model
+    if model.score != "none" and model.heads == 1:  # heads have one width
+        directions = 2 if model.encoder == "bi" else 1
+        read = directions * (model.encoder_hidden or model.hidden)
+        check_widths(model.score, model.hidden, read)
     for split in ("train", "dev", "test"):
         if not getattr(corpus, split):
             name = corpus.name

@@ -1,6 +1,5 @@
 """The settings of translation."""
 
-import importlib
 from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, model_validator
@@ -205,17 +204,6 @@ class TranslationSettings(DecoderSettings):
     model: TranslationModel = TranslationModel()
     train: TranslationTrain = TranslationTrain()
     evaluate: TranslationEvaluate = TranslationEvaluate()
-
-    @model_validator(mode="after")
-    def _check_widths(self) -> Self:
-        model = self.model
-        if model.score != "none" and model.heads == 1:  # heads have one width
-            directions = 2 if model.encoder == "bi" else 1
-            read = directions * (model.encoder_hidden or model.hidden)
-            # Imported here, as it needs JAX and reading a config file does not.
-            module = importlib.import_module("attnlab.attention.presets")
-            module.check_widths(model.score, model.hidden, read)
-        return self
 
     @model_validator(mode="after")
     def _check_heads(self) -> Self:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import attnlab
+from attnlab.sweep.data_checks import check_data
 from attnlab.training.run import run
-from tests.tiny import tiny, tiny_folder
+from tests.tiny import plan, tiny, tiny_folder
 
 
 @pytest.mark.parametrize("decoder", ["luong", "bahdanau"])
@@ -50,10 +51,20 @@ def test_what_heads_do_not_go_with_is_said(values, words):
         tiny(**{"model.heads": 2} | values)
 
 
-def test_a_score_that_the_widths_do_not_allow_is_refused_with_the_settings():
-    """Before the first run of a sweep; heads have one width, whatever the model's."""
-    wrong = {"model.score": "dot", "model.encoder_hidden": 8}
-    with pytest.raises(ValueError, match="one width, got 8 and 16"):
-        tiny(**wrong)
-    assert tiny(**wrong | {"model.encoder_hidden": 4}).model.score == "dot"
-    assert tiny(**wrong | {"model.heads": 2}).model.heads == 2
+def test_a_score_that_the_widths_do_not_allow_is_refused_before_a_sweep_begins(
+    tmp_path,
+):
+    """Not by the run, after the rows before it have trained. Heads have one width."""
+
+    def sweep(add):
+        add("general", score="general")
+        add("dot", score="dot")
+
+    def check(**values):
+        specs = plan(sweep, **{"model.encoder_hidden": 8} | values)
+        check_data(specs, tmp_path)
+
+    with pytest.raises(ValueError, match="dot needs .* one width, got 8 and 16"):
+        check()
+    check(**{"model.encoder_hidden": 4})
+    check(**{"model.heads": 2})
