@@ -105,7 +105,8 @@ def check_loaded(names: object, what: str) -> None:
     if missing:
         raise ValueError(
             f"{what} uses plugins {', '.join(missing)}; set {NAMES}="
-            f"{','.join(modules)} (it is code and is run), or in Python import {', '.join(missing)} first"
+            f"{','.join(modules)} (it is code and is run), or in Python import "
+            f"{', '.join(missing)} first"
         )
 
 
