@@ -131,6 +131,14 @@ def sweep(add):
     for row in (*ROWS, "global (general)", "local-p (general)"):
         add(row, score="dot" if "dot" in row else "general", seed=0)
 """,
+    "widths": """
+from synthetic import get_config
+
+
+def sweep(add):
+    for half_width in (1, 2):
+        add(f"D = {half_width}", window="local-p", half_width=half_width)
+""",
     "alignment": """
 from configs.alignment import get_config as alignment
 
@@ -162,11 +170,14 @@ def prepared(tmp_path_factory) -> Path:
     """A folder with the files and the run folders that commands begin with."""
     folder = tmp_path_factory.mktemp("commands")
     shutil.copytree(ROOT / "configs", folder / "configs")
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(
-        r"```python\n(# configs/ablations/my\.py.*?)```", text, re.S
-    )
-    (folder / "configs" / "ablations" / "my.py").write_text(example)
+    for page, name in (
+        ("README.md", "configs/ablations/my.py"),
+        ("docs/extending.md", "my_scores.py"),
+        ("docs/extending.md", "my_sweep.py"),
+    ):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        (example,) = re.findall(rf"```python\n(# {name}.*?)```", text, re.S)
+        (folder / name).write_text(example)
     for name, content in FILES.items():
         (folder / name).write_text(content)
     for name, source in COPIES.items():
