@@ -6,8 +6,8 @@
 #   make test-tasks      those of them that train and evaluate every system
 #   make test-services   the tests that need Slurm, Ray and Chromium (.ci/services
 #                 installs what of them is no Python package), those that train in
-#                 processes and kill them, and the commands of the docs (those on real
-#                 corpora where ATTNLAB_DATA is set)
+#                 processes and kill them, and the commands of the docs
+#   make test-commands   those commands of the docs that need real corpora (ATTNLAB_DATA)
 #   make test-notebooks   runs the course in docs/tutorial
 #   make notebooks   executes the course's scripts and writes the notebooks beside them
 #   make test-accelerators   compiles for a GPU and a TPU, on a machine without either
@@ -40,7 +40,7 @@ endif
 endif
 endif
 
-.PHONY: setup help sweep test test-tasks test-services test-notebooks test-accelerators notebooks lint bench peers \
+.PHONY: setup help sweep test test-tasks test-services test-commands test-notebooks test-accelerators notebooks lint bench peers \
   accelerators constraints
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -64,9 +64,12 @@ test-tasks: $(VENV)/.installed-test
 test-services: $(VENV)/.installed-services
 	@echo '$(PY) -m pytest -m cluster, beside the others: it mostly waits'; \
 	$(PY) -m pytest -m cluster > $(VENV)/clusters.log 2>&1 & clusters=$$!; \
-	$(PY) -m pytest -m "(browser or processes)$(if $(ATTNLAB_DATA),, and not data)"; others=$$?; \
+	$(PY) -m pytest -m "(browser or processes) and not data"; others=$$?; \
 	wait $$clusters; status=$$?; cat $(VENV)/clusters.log; \
 	[ $$others -eq 0 ] && [ $$status -eq 0 ]
+
+test-commands: $(VENV)/.installed-test
+	$(PY) -m pytest -n 2 -m "data and processes" tests/test_commands_in_docs.py
 
 test-notebooks: $(VENV)/.installed-notebooks
 	$(PY) -m pytest -n 2 -m notebooks tests/tutorial
