@@ -1,5 +1,5 @@
 """Every command of the README and the docs, run: training is cut to two updates, sweeps
-to the list of their runs, benchmarks to their options."""
+to the list of their runs, benchmarks to small problems or to their options."""
 
 import os
 import re
@@ -23,6 +23,13 @@ REAL = re.compile(
     r"hansards|multi30k\.py|photographs|polarity|:sst|describe|verify|\$H/"
     r"|config=configs/transduction"
 )
+# Benchmarks of small problems; the others take minutes whatever they are given.
+SMALL = {
+    "benchmarks.communication": ("--width=8", "--batch=8"),
+    "benchmarks.marginal": "--sizes 8 --chunks 8 --vocabulary 50 --width 8".split(),
+    "benchmarks.reads": ("--rounds=1", "--vocabulary=50", "--pairs=4", "--words=4"),
+    "benchmarks.reports": "--rows=2 --seeds=1 --sentences=20 --dummies=0".split(),
+}
 SHORT = ("--config.train.steps=2", "--config.train.evaluate_every=2")
 # What the commands take from elsewhere, as a user would have it.
 FILES = {
@@ -220,7 +227,7 @@ def shortened(command: Command) -> list[str]:
             words.append("--config.data.hansards.limit=2000")
     if command.module == "experiments.sweep" and "--dry_run" not in words:
         words.append("--dry_run")
-    return words
+    return [*words, *SMALL.get(command.module, ())]
 
 
 def kind(command: Command) -> str:
@@ -228,6 +235,8 @@ def kind(command: Command) -> str:
     text = shlex.join(command.arguments)
     if command.module == "make":
         return "make"
+    if command.module in SMALL:
+        return "run"
     own = command.module.startswith("experiments.")
     part = not text.startswith(("-", "list", "verify", "describe "))
     trains_others = "--baseline=" in text and "evaluate" in command.module
