@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -184,7 +185,8 @@ def _over_seeds(
     """p and the 95 % interval of the difference by Welch's t; None with one seed."""
     if min(len(first), len(second)) < 2:
         return None, None
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with warnings.catch_warnings():  # of seeds that are nearly alike
+        warnings.simplefilter("ignore", RuntimeWarning)
         test = stats.ttest_ind(first, second, equal_var=False)
     if not math.isfinite(test.pvalue):  # seeds that are all alike
         return None, None
