@@ -107,7 +107,6 @@ def heads_of(weights: jax.Array, heads: int) -> jax.Array:
       heads: H.
 
     Returns:
-      [..., H, W], each head's of the sum that it had by itself, if they are weights and
-      are multiplied by H.
+      [..., H, W]; weights times H are those that each head has by itself.
     """
     return weights.reshape(*weights.shape[:-1], heads, -1)
