@@ -78,7 +78,8 @@ notebooks: $(VENV)/.installed-notebooks
 	$(PY) docs/tutorial/build.py
 
 test-accelerators: .venv-accelerators/.installed
-	.venv-accelerators/bin/python -m pytest -n 2 -m accelerators tests/accelerators
+	.venv-accelerators/bin/python -m pytest -n 2 -m accelerators tests/accelerators \
+	  tests/test_commands_in_docs.py
 
 lint: $(VENV)/.installed-lint
 	$(PY) -m ruff check .

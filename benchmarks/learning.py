@@ -1,6 +1,6 @@
 """Milliseconds of an update for every way to learn a hard read, beside soft attention.
 
-    python -m benchmarks.learning [--corpus hansards] [--rounds 15]
+    python -m benchmarks.learning [--corpus hansards] [--rounds 15] [--only gumbel elbo]
 
 The rows are those of configs/ablations/deng2018.py, with its batches; `hansards` needs
 the data folder (ATTNLAB_DATA). All rows take turns in one process, so that a busy
@@ -26,13 +26,31 @@ from attnlab.training.step import init_state, train_step
 from configs.ablations import deng2018
 
 
-def updates(corpus):
+def planned(corpus, only):
+    """The runs to time, one of each row: soft attention's, and those whose row has one
+    of the parts `only` in its name; all for no parts."""
+    first, *others = (
+        run
+        for run in rows.plan(deng2018.get_config(corpus), deng2018.sweep)
+        if run.settings.seed == 0
+    )
+    names = [run.config["row"] for run in others]
+    unknown = [part for part in only if not any(part in name for name in names)]
+    if unknown:
+        raise ValueError(f"no row has {unknown[0]!r} in its name: {', '.join(names)}")
+    chosen = [
+        run
+        for run, name in zip(others, names, strict=True)
+        if not only or any(part in name for part in only)
+    ]
+    return [first, *chosen]
+
+
+def updates(runs):
     """{row: a function that does one update on its first batch}, all compiled."""
     programs = {}
-    for run in rows.plan(deng2018.get_config(corpus), deng2018.sweep):
+    for run in runs:
         train = run.settings.train
-        if run.settings.seed:
-            continue
         with tempfile.TemporaryDirectory() as folder:
             task = make_task(run.settings, Path(folder))
         tx = make_optimizer(train, make_schedule(train, len(task.batches)))
@@ -48,10 +66,22 @@ def updates(corpus):
 
 def main():
     parser = argparse.ArgumentParser(description="Times the ways to learn a hard read.")
-    parser.add_argument("--corpus", default="synthetic", choices=deng2018.CORPORA)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--corpus",
+        default="synthetic",
+        choices=deng2018.CORPORA,
+        help="whose first batch is learned (synthetic)",
+    )
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each row (15)")
+    parser.add_argument(
+        "--only", nargs="+", default=[], help="parts of rows' names, beside soft (all)"
+    )
     options = parser.parse_args()
-    programs, shape, tokens = updates(options.corpus)
+    try:
+        runs = planned(options.corpus, options.only)
+    except ValueError as error:
+        parser.error(f"--only: {error}")
+    programs, shape, tokens = updates(runs)
     names = list(programs)
     taken = {name: [] for name in names}
     for turn in range(options.rounds):

@@ -1,6 +1,6 @@
 """How an update grows with each of its sizes, and what a thousand runs cost to look at.
 
-    python -m benchmarks.scaling [--rounds 5]
+    python -m benchmarks.scaling [--rounds 5] [--double B V] [--base B=4 H=32]
     python -m benchmarks.scaling --run=runs/synthetic/global-general/0
 
 updates: `bahdanau2014` on random sentences that fill their positions, one size doubled
@@ -13,6 +13,7 @@ runs: the folder --run of a finished run is copied without its checkpoints, and 
 of such runs are planned, written, grouped, found and reported.
 """
 
+import argparse
 import json
 import shutil
 import tempfile
@@ -42,14 +43,22 @@ class Size(NamedTuple):
     K: int = 1
 
 
-POINTS = {
-    "B": (8, 16, 32),
-    "S": (16, 32, 64),
-    "T": (16, 32, 64),
-    "V": (2000, 4000, 8000),
-    "H": (64, 128, 256),
-    "K": (1, 2, 4),
-}
+def points(base: Size, axis: str) -> tuple[int, ...]:
+    """Three values of one size, each twice the last: from half of the base's on, or
+    from it where it is 1."""
+    least = max(getattr(base, axis) // 2, 1)
+    return least, 2 * least, 4 * least
+
+
+def assignment(text: str) -> tuple[str, int]:
+    """A size and its value, of "H=64"."""
+    axis, _, value = text.partition("=")
+    if axis not in Size._fields or not value.isdecimal() or not int(value):
+        choices = ", ".join(Size._fields)
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not SIZE=NUMBER with a SIZE of {choices}"
+        )
+    return axis, int(value)
 
 
 def multiply_adds(size: Size) -> float:
@@ -112,12 +121,13 @@ def slope(values, measured) -> float:
     return float(np.polyfit(np.log(values), np.log(measured), 1)[0])
 
 
-def updates(rounds: int) -> None:
+def updates(base: Size, axes: list[str], rounds: int) -> None:
     """Print the table of update times, and the exponents."""
-    base = Size()
-    sizes = {base: None}
-    for axis, values in POINTS.items():
-        sizes |= {base._replace(**{axis: value}): None for value in values}
+    lines = {
+        axis: [base._replace(**{axis: value}) for value in points(base, axis)]
+        for axis in axes
+    }
+    sizes = dict.fromkeys(size for line in lines.values() for size in line)
     ways, facts = {}, {}
     for size in sizes:
         ways[size], facts[size] = update_of(size)
@@ -128,8 +138,8 @@ def updates(rounds: int) -> None:
     print(f"\nbase: {', '.join(f'{k} = {v}' for k, v in base._asdict().items())}")
     head = f"{'':>10}{'ms (range)':>26}{'GFLOP/s':>9}{'MiB':>8}{'parameters':>12}"
     print(head)
-    for axis, values in POINTS.items():
-        line = [base._replace(**{axis: value}) for value in values]
+    for axis, line in lines.items():
+        values = [getattr(size, axis) for size in line]
         for value, size in zip(values, line, strict=True):
             times, fact = taken[size], facts[size]
             rate = 6 * multiply_adds(size) / seconds[size] / 1e9
@@ -212,13 +222,34 @@ def timed(work: Callable[[], Any]) -> float:
 def main():
     made = parser(__doc__, rounds=5)
     made.add_argument("--run", type=Path, help="a finished run: measure sweeps of it")
-    made.add_argument("--runs", type=int, nargs="+", default=[100, 300, 1000])
+    made.add_argument(
+        "--runs",
+        type=int,
+        nargs="+",
+        default=[100, 300, 1000],
+        help="how many runs the sweeps have (100 300 1000)",
+    )
+    made.add_argument(
+        "--double",
+        nargs="+",
+        default=list(Size._fields),
+        choices=Size._fields,
+        help="sizes of an update to double (all)",
+    )
+    made.add_argument(
+        "--base",
+        nargs="+",
+        default=[],
+        type=assignment,
+        metavar="SIZE=NUMBER",
+        help="other sizes than B=16 S=32 T=32 V=4000 H=128 K=1 to double them from",
+    )
     options = made.parse_args()
     print(json.dumps(machine()))
     if options.run:
         runs_of(options.run, options.runs)
     else:
-        updates(options.rounds)
+        updates(Size(**dict(options.base)), options.double, options.rounds)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.peers.resident import resident
-from benchmarks.turns import Figure, finish, in_turns, parser, ratio, spread
+from benchmarks.turns import ROOT, Figure, finish, in_turns, parser, ratio, spread
 
 MB = 10**6
 WORDS = 100_000  # types that words are drawn from, the r-th with weight 1 / r
@@ -135,7 +135,9 @@ def compare(text: Path, folder: Path, rounds: int) -> dict[str, list[float]]:
 def measured(command: list[str]) -> tuple[float, int, str]:
     """Seconds of processor time, peak resident bytes and output of a command."""
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen([sys.executable, "-m", *command], stdout=output)
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], stdout=output, cwd=ROOT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
@@ -167,8 +169,15 @@ def shard(text: Path, folder: Path) -> tuple[float, int]:
 
 def main():
     made = parser(__doc__, rounds=7)
-    made.add_argument("--pairs", type=int, default=5_000_000)
-    made.add_argument("--small", type=int, default=200_000)
+    made.add_argument(
+        "--pairs", type=int, default=5_000_000, help="of the corpus (%(default)s)"
+    )
+    made.add_argument(
+        "--small",
+        type=int,
+        default=200_000,
+        help="of the corpus that both loaders read (%(default)s)",
+    )
     made.add_argument("--folder", type=Path, help="for the files; else a temporary one")
     made.add_argument("--step", nargs="+", help="used between the processes")
     options = made.parse_args()
@@ -184,7 +193,9 @@ def main():
         print(json.dumps(steps[what]()))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        figures = run(Path(name), options.pairs, options.small, options.rounds)
+        figures = run(
+            Path(name).absolute(), options.pairs, options.small, options.rounds
+        )
     finish("streaming", figures, options.json)
 
 

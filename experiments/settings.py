@@ -3,6 +3,7 @@
 python -m experiments.settings                    # all tasks, as docs/settings.md
 python -m experiments.settings ntm                # of one task
 python -m experiments.settings --write            # docs/settings.md anew
+python -m experiments.settings --write mine.md    # another file
 """
 
 import argparse
@@ -32,14 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", nargs="*", help=f"one of {', '.join(TASKS)}")
-    parser.add_argument("--write", action="store_true", help=f"write {FILE.name}")
+    parser.add_argument(
+        "--write",
+        nargs="?",
+        type=Path,
+        const=FILE,
+        metavar="FILE",
+        help=f"write those of all tasks to a file (docs/{FILE.name})",
+    )
     options = parser.parse_args(argv)
     try:
         if options.write:
-            if not FILE.parent.is_dir():
-                raise ValueError("--write is for a checkout, and this is none")
-            FILE.write_text(document(list(TASKS)), encoding="utf-8")
-            print(f"wrote {FILE}")
+            _check_new(options.write)
+            options.write.write_text(document(list(TASKS)), encoding="utf-8")
+            print(f"wrote {options.write}")
         else:
             print(document(options.task or list(TASKS)))
             if FILE.exists():  # as in a checkout
@@ -48,6 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"settings: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _check_new(path: Path) -> None:
+    """Refuse a file that cannot be, or is of others."""
+    if path.suffix != ".md":
+        raise ValueError(f"--write is {str(path)!r}; choose a .md file")
+    if not path.parent.is_dir():
+        raise ValueError(
+            f"--write: no folder {path.parent}; outside of a checkout name a file"
+        )
+    if path.exists() and not path.read_bytes().startswith(b"# Settings\n"):
+        raise ValueError(f"--write: {path} is there, and is no list of settings")
 
 
 def document(tasks: Sequence[str]) -> str:

@@ -1,12 +1,12 @@
 """Every command of the README and the docs, run: training is cut to two updates, sweeps
-to the list of their runs, benchmarks to small problems or to their options."""
+to the list of their runs, benchmarks to small problems."""
 
+import gzip
 import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,15 +20,24 @@ PROGRAM = re.compile(r"(?:\S*/)?python -m (experiments|attnlab|benchmarks|pytest
 COMMAND = re.compile(r"(?:\S*/)?attnlab [a-z-]+ --|make [a-z]")
 # Commands whose data are not embedded.
 REAL = re.compile(
-    r"hansards|multi30k\.py|photographs|polarity|:sst|describe|verify|\$H/"
+    r"hansards|multi30k\.py|photographs|polarity|:sst|describe|verify|fetch"
     r"|config=configs/transduction"
 )
-# Benchmarks of small problems; the others take minutes whatever they are given.
+# What makes programs quick that take minutes by themselves.
 SMALL = {
-    "benchmarks.communication": ("--width=8", "--batch=8"),
-    "benchmarks.marginal": "--sizes 8 --chunks 8 --vocabulary 50 --width 8".split(),
-    "benchmarks.reads": ("--rounds=1", "--vocabulary=50", "--pairs=4", "--words=4"),
-    "benchmarks.reports": "--rows=2 --seeds=1 --sentences=20 --dummies=0".split(),
+    "benchmarks.aligners": "--out=figure.png",
+    "benchmarks.communication": "--width=8 --batch=8",
+    "benchmarks.faults": "--quick --one-run --keep --workdir=$SHARED/faults --kills=1"
+    " --only kills",
+    "benchmarks.kernels": "--only memn2n --target h200",
+    "benchmarks.learning": "--only gumbel --rounds=1",
+    "benchmarks.marginal": "--sizes 8 --chunks 8 --vocabulary 50 --width 8",
+    "benchmarks.reads": "--rounds=1 --vocabulary=50 --pairs=4 --words=4",
+    "benchmarks.reports": "--rows=2 --seeds=1 --sentences=20 --dummies=0",
+    "benchmarks.scaling": "--double V --base B=2 S=2 T=2 V=10 H=4 --rounds=1 --runs 2",
+    "benchmarks.streaming": "--pairs=100 --small=100 --rounds=1",
+    "experiments.estimators": "--samples=80 --steps=2 '--only=expected gumbel 0.5'",
+    "pytest": "-k top-k -p no:cacheprovider",
 }
 SHORT = ("--config.train.steps=2", "--config.train.evaluate_every=2")
 # What the commands take from elsewhere, as a user would have it.
@@ -40,6 +49,16 @@ FILES = {
     "gold.links": "0-0 1-1 2-2\n0-0 1-1\n0-0\n",
     "mine.tsv": "".join(f"{'good' if n % 2 else 'bad'}\ttext {n}\n" for n in range(20)),
     "hansards.links": "\n" * 2_000,
+    "evaluation.tsv": "gold\tlinks\taer\tseconds\n"
+    + "".join(
+        f"odd224\t{way}{whose}\n"
+        for way in ("forward", "backward", "grow-diag")
+        for whose in ("\t0.04\t", ", hmm\t0.18\t355.0")
+    ),
+} | {
+    # The odd ones are of the 16 gold pairs below.
+    f"giza.test.enfr.{way}talp.gz": "0-0\n" * 31
+    for way in ("", "reverse.", "grow-diagonal.")
 }
 COPIES = {
     "train.fr": "a.fr",
@@ -146,6 +165,19 @@ def sweep(add):
     for half_width in (1, 2):
         add(f"D = {half_width}", window="local-p", half_width=half_width)
 """,
+    "babi": """
+from configs.memn2n import get_config as memn2n
+
+
+def get_config():
+    config = memn2n()
+    config.data.stories.update({"train": 64, "dev": 8, "test": 8})
+    return config
+
+
+def sweep(add):
+    add("task 1", seed=0)
+""",
     "alignment": """
 from configs.alignment import get_config as alignment
 
@@ -167,8 +199,10 @@ def run(folder: Path, module: str, *arguments: str) -> subprocess.CompletedProce
     """A program in a folder of files and runs; fails with what it printed."""
     out = folder / "printed"
     out.mkdir(exist_ok=True)
-    done = run_program(out, module, *arguments, at=folder)
-    assert done.returncode == 0, f"{shlex.join([module, *arguments])}\n{done.stderr}"
+    at = ROOT if module == "pytest" else folder  # where its files are
+    done = run_program(out, module, *arguments, at=at)
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, f"{shlex.join([module, *arguments])}\n{printed}"
     return done
 
 
@@ -186,7 +220,9 @@ def prepared(tmp_path_factory) -> Path:
         (example,) = re.findall(rf"```python\n(# {name}.*?)```", text, re.S)
         (folder / name).write_text(example)
     for name, content in FILES.items():
-        (folder / name).write_text(content)
+        data = content.encode()
+        zipped = name.endswith(".gz")
+        (folder / name).write_bytes(gzip.compress(data) if zipped else data)
     for name, source in COPIES.items():
         shutil.copy(folder / source, folder / name)
     for name, content in NEEDED.items():
@@ -198,6 +234,23 @@ def prepared(tmp_path_factory) -> Path:
         shutil.copytree(runs / "synthetic", runs / name)
     for name in ("multi30k/general", "my/local-p", "fr-en"):
         shutil.copytree(runs / "synthetic" / "global-general", runs / name)
+    for workdir, languages in (("hansards", "fr,en"), ("hansards-en-fr", "en,fr")):
+        source, target = languages.split(",")
+        run(
+            folder,
+            "experiments.train",
+            "--config=configs/ablations/synthetic.py",
+            f"--workdir=runs/{workdir}/global-general/0",
+            "--config.data.name=files",
+            *(
+                f"--config.data.files.{part}={part}.{source},{part}.{target}"
+                for part in ("train", "dev", "test")
+            ),
+            f"--config.data.files.gold=gold.{source},gold.{target},gold.links",
+            f"--config.data.files.source_language={source}",
+            f"--config.data.files.target_language={target}",
+            *SHORT,
+        )
     files = ["data.name=files", "data.files.test=test.fr,test.en"]
     files += ["data.files.train=train.fr,train.en", "data.files.dev=dev.fr,dev.en"]
     run(
@@ -212,37 +265,36 @@ def prepared(tmp_path_factory) -> Path:
 
 def shortened(command: Command) -> list[str]:
     """The arguments of a command, with what makes it short."""
-    words = list(command.arguments)
-    if any(word.startswith("--extend=") for word in words):
-        return [*words, "--steps=2"]
-    if command.module == "experiments.train":
-        words += SHORT
+    module, words = command.module, command.arguments
     text = shlex.join(words)
-    if (
-        re.search("translation.py|multi30k.py|/hansards.py", text)
-        and words[-1] in SHORT
-    ):
-        words.append("--config.evaluate.ratio=0.1")  # it does not learn to end
-        if "/hansards.py" in text:
-            words.append("--config.data.hansards.limit=2000")
-    if command.module == "experiments.sweep" and "--dry_run" not in words:
-        words.append("--dry_run")
-    return [*words, *SMALL.get(command.module, ())]
+    if "--extend=" in text:
+        return [*words, "--steps=2"]
+    more = shlex.split(SMALL.get(module, ""))
+    if module == "experiments.train":
+        more += SHORT
+        if re.search("translation.py|multi30k.py|/hansards.py", text):
+            more.append("--config.evaluate.ratio=0.1")  # it does not learn to end
+    if module == "experiments.sweep" and "--dry_run" not in words:
+        more.append("--dry_run")
+    elif "/hansards.py" in text:
+        more.append("--config.data.hansards.limit=2000")
+    if words[:1] == ["fetch"]:
+        more.append("--mirror=$MIRROR")
+    if words[-1:] == ["--write"]:
+        more.append("settings.md")
+    return [*words, *more]
 
 
 def kind(command: Command) -> str:
-    """How a command is tried: "run", "run on real data", "options" or "make"."""
-    text = shlex.join(command.arguments)
+    """How a command is tried: "run", "run on real data", "run with the compilers of
+    accelerators" or "make"."""
     if command.module == "make":
         return "make"
-    if command.module in SMALL:
-        return "run"
-    own = command.module.startswith("experiments.")
-    part = not text.startswith(("-", "list", "verify", "describe "))
-    trains_others = "--baseline=" in text and "evaluate" in command.module
-    if not own or part or "--write" in text or trains_others:  # minutes, or pages
-        return "options"
-    return "run on real data" if REAL.search(text) else "run"
+    if command.module == "benchmarks.kernels":
+        return "run with the compilers of accelerators"
+    text = shlex.join(command.arguments)
+    real = command.module != "experiments.evaluate" and REAL.search(text)
+    return "run on real data" if real else "run"
 
 
 def of(*kinds: str) -> list:
@@ -275,10 +327,19 @@ def here(prepared: Path, tmp_path: Path, command: Command) -> Path:
     return folder
 
 
+def run_short(command: Command, prepared: Path, tmp_path: Path) -> None:
+    """The short command, in a copy of the prepared folder."""
+    words = map(os.path.expandvars, shortened(command))
+    run(here(prepared, tmp_path, command), command.module, *words)
+
+
 @pytest.mark.processes
 @pytest.mark.parametrize("command", of("run"))
-def test_a_command_runs(command, prepared, tmp_path):
-    run(here(prepared, tmp_path, command), command.module, *shortened(command))
+def test_a_command_runs(command, prepared, tmp_path, monkeypatch):
+    monkeypatch.setenv("H", ".")
+    monkeypatch.setenv("SHARED", str(prepared.parent))
+    monkeypatch.setenv("ATTNLAB_UPDATES", "100")
+    run_short(command, prepared, tmp_path)
 
 
 @pytest.mark.data
@@ -287,24 +348,17 @@ def test_a_command_runs(command, prepared, tmp_path):
 def test_a_command_runs_on_real_data(
     command, prepared, tmp_path, data_folder, monkeypatch
 ):
-    monkeypatch.setenv("ATTNLAB_DATA", str(data_folder))
-    monkeypatch.setenv("H", str(data_folder / "hansards_fr-en" / "system_outputs"))
-    words = map(os.path.expandvars, shortened(command))
-    run(here(prepared, tmp_path, command), command.module, *words)
+    fetches = command.arguments[:1] == ["fetch"]
+    place = tmp_path / "fetched" if fetches else data_folder
+    monkeypatch.setenv("ATTNLAB_DATA", str(place))
+    monkeypatch.setenv("MIRROR", data_folder.as_uri())
+    run_short(command, prepared, tmp_path)
 
 
-@pytest.mark.processes
-@pytest.mark.parametrize("command", of("options"))
-def test_a_program_has_the_options_of_its_command(command, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", command.module, "--help"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode in (0, 1), done.stderr  # 1: absl's
-    for word in command.arguments:
-        assert not word.startswith("--") or word.partition("=")[0] in done.stdout
+@pytest.mark.accelerators
+@pytest.mark.parametrize("command", of("run with the compilers of accelerators"))
+def test_a_command_runs_with_the_compilers_of_accelerators(command, tmp_path):
+    run(tmp_path, command.module, *shortened(command))
 
 
 @pytest.mark.parametrize("command", of("make"))

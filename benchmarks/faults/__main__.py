@@ -3,6 +3,7 @@
     python -m benchmarks.faults                     # all of it, docs/reliability.md too
     python -m benchmarks.faults --only kills disk   # some faults
     python -m benchmarks.faults --quick             # a few of each, no document
+    python -m benchmarks.faults --quick --one-run --only kills     # about a minute
 
 A small sweep (three rows, two seeds, through `experiments.sweep`) is run undisturbed,
 then again and again under faults. In the end its summary.csv has to have the numbers of
@@ -45,6 +46,7 @@ TRIALS: dict[str, Callable[[FaultBench, bool], list[Outcome]]] = {
     "surroundings": surroundings,
 }
 FAULTS = ("kills", "two", "rows", "disk", "finished", "unfinished", *TRIALS)
+ONE_RUN = ("kills", "two")  # that a sweep of one run can stand for
 HEADINGS = ("fault", "tried", "survived", "reported", "numbers lost", "others' files")
 SEED = 0
 
@@ -144,11 +146,18 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", choices=FAULTS, default=list(FAULTS))
-    parser.add_argument("--kills", type=int, default=50, help="SIGKILLs at least (50)")
+    parser.add_argument(
+        "--kills", type=int, help="SIGKILLs at least (50, or 4 of --quick)"
+    )
     parser.add_argument(
         "--files", nargs="+", default=[], help="damage only these: config.json, ..."
     )
     parser.add_argument("--quick", action="store_true", help="a few of each fault")
+    parser.add_argument(
+        "--one-run",
+        action="store_true",
+        help=f"with --quick: disturb a sweep of one run; --only {', '.join(ONE_RUN)}",
+    )
     parser.add_argument("--workdir", type=Path, default=ROOT / "runs" / "faults")
     parser.add_argument(
         "--keep", action="store_true", help="take the undisturbed sweep of --workdir"
@@ -157,19 +166,23 @@ def main(arguments: list[str] | None = None) -> int:
         "--write", action="store_true", help="only write what --workdir has found"
     )
     options = parser.parse_args(arguments)
+    if options.one_run and not (options.quick and {*options.only} <= {*ONE_RUN}):
+        parser.error(f"--one-run needs --quick and --only of {', '.join(ONE_RUN)}")
     console = Console()
 
     def show(line: str) -> None:
         now = time.strftime("%H:%M:%S")
         console.print(f"[{now}] {line}", markup=False, soft_wrap=True)
 
-    bench = FaultBench(options.workdir.absolute(), show)
+    bench = FaultBench(options.workdir.absolute(), show, options.one_run)
     if options.write:
         write(document(records(bench.folder)))
         return 0
     bench.prepare(again=not options.keep)
     show(f"an undisturbed sweep takes {bench.seconds:.0f} s")
-    count = 4 if options.quick else options.kills
+    count = options.kills
+    if count is None:
+        count = 4 if options.quick else 50
     results: list[Outcome] = []
     for fault in options.only:
         record = run(bench, fault, count, options.quick, options.files)

@@ -1,6 +1,7 @@
 """The sweep that the fault bench disturbs: three rows, two seeds, seconds each.
 
-ATTNLAB_FAULT names one more row, which is meant to fail: see FAULTY.
+ATTNLAB_FAULT names one more row, which is meant to fail: see FAULTY. With
+ATTNLAB_FAULT_ONE_RUN there is one run alone.
 """
 
 import os
@@ -42,6 +43,9 @@ def get_config():
 
 
 def sweep(add):
+    if os.environ.get("ATTNLAB_FAULT_ONE_RUN"):
+        add("global", window="global", seed=0)
+        return
     for seed in range(2):
         add("global", window="global", seed=seed)
         add("local-p", window="local-p", half_width=2, seed=seed)

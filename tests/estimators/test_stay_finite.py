@@ -1,5 +1,9 @@
-"""2,000 updates of five seeds by each way to learn a hard read, without a NaN."""
+"""2,000 updates of five seeds by each way to learn a hard read, without a NaN.
 
+ATTNLAB_UPDATES is another number of updates, at least 40.
+"""
+
+import os
 from functools import partial
 
 import jax
@@ -13,7 +17,7 @@ from attnlab.training.optimizers import make_optimizer, make_schedule
 from attnlab.training.step import init_state, train_step
 from tests.tiny import tiny
 
-SEEDS, UPDATES = 5, 2000
+SEEDS, UPDATES = 5, int(os.environ.get("ATTNLAB_UPDATES", "2000"))
 
 # Windows shorter than the sentences, and a last batch of each epoch with filler rows.
 SETTINGS = {
@@ -113,4 +117,5 @@ def test_no_update_of_any_seed_is_not_finite(way, tmp_path):
     for leaf in jax.tree.leaves(params):
         assert np.isfinite(leaf).all()
     # An epoch is 32 updates. Every seed has learnt, and none was lost on the way.
-    assert (losses[-100:].mean(axis=0) < 0.8 * losses[:100].mean(axis=0)).all()
+    part = UPDATES // 20
+    assert (losses[-part:].mean(axis=0) < 0.8 * losses[:part].mean(axis=0)).all()

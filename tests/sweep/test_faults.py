@@ -207,6 +207,13 @@ def test_the_quick_bench_loses_nothing(tmp_path):
     assert summary(tmp_path / "whole")
 
 
+def test_a_sweep_of_one_run_stands_for_few_faults(capsys):
+    for words in (["--only", "kills"], ["--quick", "--only", "kills", "texts"]):
+        with pytest.raises(SystemExit):
+            bench_main.main(["--one-run", *words])
+        assert "--one-run needs --quick and --only" in capsys.readouterr().err
+
+
 def test_a_sweep_of_the_bench_begins_with_replicas_decided_against(tmp_path):
     folder = FaultBench(tmp_path, print).begin(tmp_path / "sweep")
     decision = replica_groups.recall(folder / ".compiled", hardware())
