@@ -338,7 +338,7 @@ def run_short(command: Command, prepared: Path, tmp_path: Path) -> None:
 def test_a_command_runs(command, prepared, tmp_path, monkeypatch):
     monkeypatch.setenv("H", ".")
     monkeypatch.setenv("SHARED", str(prepared.parent))
-    monkeypatch.setenv("ATTNLAB_UPDATES", "100")
+    monkeypatch.setenv("ATTNLAB_UPDATES", "32")
     run_short(command, prepared, tmp_path)
 
 

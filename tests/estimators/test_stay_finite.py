@@ -1,6 +1,7 @@
 """2,000 updates of five seeds by each way to learn a hard read, without a NaN.
 
-ATTNLAB_UPDATES is another number of updates, at least 40.
+ATTNLAB_UPDATES is another number of updates, at least 32 (an epoch); that every seed
+has learnt is checked from 2,000 on.
 """
 
 import os
@@ -117,5 +118,5 @@ def test_no_update_of_any_seed_is_not_finite(way, tmp_path):
     for leaf in jax.tree.leaves(params):
         assert np.isfinite(leaf).all()
     # An epoch is 32 updates. Every seed has learnt, and none was lost on the way.
-    part = UPDATES // 20
-    assert (losses[-part:].mean(axis=0) < 0.8 * losses[:part].mean(axis=0)).all()
+    if UPDATES >= 2000:
+        assert (losses[-100:].mean(axis=0) < 0.8 * losses[:100].mean(axis=0)).all()
