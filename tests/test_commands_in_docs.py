@@ -320,10 +320,10 @@ def here(prepared: Path, tmp_path: Path, command: Command) -> Path:
     if command.module == "experiments.train":
         makes.append("--workdir=")
     for word in command.arguments:
-        option, _, path = word.partition("=")
-        out = folder / path
-        if f"{option}=" in makes and out.exists():
-            shutil.rmtree(out) if out.is_dir() else out.unlink()
+        option, _, paths = word.partition("=")
+        for out in map(folder.joinpath, paths.split(",")):
+            if f"{option}=" in makes and out.exists():
+                shutil.rmtree(out) if out.is_dir() else out.unlink()
     return folder
 
 
