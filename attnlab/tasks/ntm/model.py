@@ -165,7 +165,7 @@ class NTM(nn.Module):
             # What a step forms of the memory is formed anew for the gradient: saving it
             # all takes three times as long.
             step = jax.checkpoint(step, prevent_cse=False)
-        _, scanned = scan(step, machines, projected)
+        _, scanned = scan(step, machines, projected, matrices_last=True)
         states, seen, reads, writes = jax.tree.map(time_major, scanned)
         seen = seen.reshape(*seen.shape[:2], -1)
         joined = jnp.concatenate([states, seen], axis=-1)
