@@ -2,7 +2,7 @@
 
     git clone https://github.com/loudinthecloud/pytorch-ntm
     make peers    # its PyTorch
-    python -m benchmarks.ntm --peer=pytorch-ntm [--rounds 10] [--batch 1 16]
+    python -m benchmarks.ntm --peer=pytorch-ntm [--rounds 7] [--batch 1 16]
 
 An update is forward and backward pass, gradients clipped to 10 each, and RMSProp (1e-4,
 decay 0.95, momentum 0.9; ours is centred too), on the same sequences: copy of `--copy`
@@ -34,7 +34,16 @@ from attnlab.tasks.ntm.settings import NTMSettings
 from attnlab.tasks.ntm.task import make_task
 from attnlab.training.optimizers import make_optimizer
 from attnlab.training.step import init_state, train_step
-from benchmarks.turns import Figure, Peer, finish, in_turns, parser, ratio, spread
+from benchmarks.turns import (
+    Figure,
+    Peer,
+    finish,
+    in_turns,
+    parser,
+    peer_python,
+    ratio,
+    spread,
+)
 from configs.ntm import get_config
 
 UPDATES = {"train.optimizer": "rmsprop", "train.learning_rate": 1e-4}
@@ -79,6 +88,8 @@ def missing(clone: str) -> str:
         return "--peer names no clone of github.com/loudinthecloud/pytorch-ntm"
     if not (Path(clone) / "ntm" / "aio.py").exists():
         return f"{clone} is no clone of pytorch-ntm: it has no ntm/aio.py"
+    if not Path(peer_python()).exists():
+        return f"there is no {peer_python()}, which `make peers` makes"
     return ""
 
 
@@ -141,7 +152,7 @@ def pin(cores: int) -> None:
 
 
 def main():
-    made = parser(__doc__, rounds=10)
+    made = parser(__doc__, rounds=7)
     made.add_argument("--peer", default=os.environ.get("ATTNLAB_PYTORCH_NTM", ""))
     made.add_argument("--cores", type=int, default=1, help="that either side may use")
     made.add_argument("--updates", type=int, default=10, help="of ours in a turn")
@@ -163,7 +174,8 @@ def main():
                 name = f"{problem.replace('_', ' ')} {label(size)}, batch {rows}"
                 ours = Ours(problem, rows, size)
                 figures += measure(name, ours, peer, options, options.peer)
-    finish("ntm", figures, options.json)
+    # Without figures, those of other runs stay in results.md.
+    finish("ntm", figures, options.json if figures else None)
 
 
 if __name__ == "__main__":
