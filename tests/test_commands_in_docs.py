@@ -27,6 +27,7 @@ REAL = re.compile(
 SMALL = {
     "benchmarks.communication": ("--width=8", "--batch=8"),
     "benchmarks.marginal": "--sizes 8 --chunks 8 --vocabulary 50 --width 8".split(),
+    "benchmarks.ntm": "--rounds=1 --updates=1 --copy 2 --repeat 2 2 --batch 1".split(),
     "benchmarks.reads": ("--rounds=1", "--vocabulary=50", "--pairs=4", "--words=4"),
     "benchmarks.reports": "--rows=2 --seeds=1 --sentences=20 --dummies=0".split(),
 }
