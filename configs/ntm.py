@@ -12,7 +12,7 @@ from attnlab.parsing import config_dict
 from attnlab.tasks.ntm.settings import NTMSettings
 
 # Updates, each of one sequence.
-STEPS = {"repeat_copy": 30_000, "recall": 30_000, "ngrams": 20_000, "sort": 40_000}
+STEPS = {"repeat_copy": 30_000, "recall": 50_000, "ngrams": 20_000, "sort": 40_000}
 
 
 def get_config(problem: str = "copy"):
