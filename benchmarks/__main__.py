@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.turns import ROOT, Figure, machine
+from benchmarks.turns import ROOT, Figure, machine, peer_python
 
 FIGURES = ROOT / "runs" / "bench" / "figures"
 RESULTS = Path(__file__).parent / "results.md"
@@ -35,6 +35,7 @@ SCRIPTS = (
     "memory",
     "reports",
     "kernels",
+    "ntm",
 )
 TABLES = ("marginal", "learning")  # printed; they have no targets
 OPTIONS = {"reports": ["--folder", str(FIGURES.parent / "reports")]}  # its runs stay
@@ -88,9 +89,8 @@ def run(only: list[str]) -> int:
 
 def torch_version() -> str:
     """The other side's version, as it says itself."""
-    python = os.environ.get("ATTNLAB_PEERS", str(ROOT / ".venv-peers/bin/python"))
     try:
-        command = [python, "-c", "import torch; print(torch.__version__)"]
+        command = [peer_python(), "-c", "import torch; print(torch.__version__)"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
         return "absent"

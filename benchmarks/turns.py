@@ -72,9 +72,14 @@ def spread(taken: Sequence[float]) -> str:
     return f"{1e3 * middle:.4g} ms ({1e3 * low:.4g}-{1e3 * high:.4g})"
 
 
+def peer_python() -> str:
+    """The Python that has torch; it may not be there."""
+    return os.environ.get("ATTNLAB_PEERS", str(ROOT / ".venv-peers/bin/python"))
+
+
 def peer_command(script: str) -> list[str]:
     """What runs a file of benchmarks/peers; exits where there is no Python for it."""
-    python = os.environ.get("ATTNLAB_PEERS", str(ROOT / ".venv-peers/bin/python"))
+    python = peer_python()
     if not Path(python).exists():
         raise SystemExit(
             f"there is no {python} to run the PyTorch side: `make peers` makes it, "

@@ -32,6 +32,7 @@ SMALL = {
     "benchmarks.kernels": "--only memn2n --target h200",
     "benchmarks.learning": "--only gumbel --rounds=1",
     "benchmarks.marginal": "--sizes 8 --chunks 8 --vocabulary 50 --width 8",
+    "benchmarks.ntm": "--rounds=1 --updates=1 --copy 2 --repeat 2 2 --batch 1",
     "benchmarks.reads": "--rounds=1 --vocabulary=50 --pairs=4 --words=4",
     "benchmarks.reports": "--rows=2 --seeds=1 --sentences=20 --dummies=0",
     "benchmarks.scaling": "--double V --base B=2 S=2 T=2 V=10 H=4 --rounds=1 --runs 2",

@@ -40,6 +40,7 @@ def scan(
     inputs: Any,
     *,
     reverse: bool = False,
+    matrices_last: bool = False,
 ) -> tuple[Any, Any]:
     """`jax.lax.scan`; on GPUs the one of this file, on TPUs `tapped_scan`.
 
@@ -48,11 +49,13 @@ def scan(
       carry: before the first step, a pytree of arrays.
       inputs: a pytree of arrays whose first axis is the steps.
       reverse: go from the last step to the first.
+      matrices_last: take the gradients of matrices after the loop on a CPU, too: worth
+        it where a step has few rows, and adding to a matrix costs more than the step.
 
     Returns:
       The last carry, and the outputs of all steps with the steps as the first axis.
     """
-    if not few_kernels():
+    if not (few_kernels() or matrices_last):
         return jax.lax.scan(step, carry, inputs, reverse=reverse)
     # The backward loop draws once more what the forward loop drew, which JAX's checks
     # of reused keys cannot tell from a mistake: so keys pass as plain numbers.

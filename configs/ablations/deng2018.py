@@ -37,7 +37,7 @@ def get_config(corpus: str = "synthetic"):
 
 
 def sweep(add):
-    for seed in range(2):
+    for seed in range(3):
         add("soft", seed=seed)
         add("exact marginal", read="hard", learning="marginal", seed=seed)
         add("hard, enumerated", read="hard", learning="reinforce", samples=0, seed=seed)

@@ -17,7 +17,7 @@ def get_config():
 
 
 def sweep(add):
-    for seed in range(2):
+    for seed in range(3):
         add("deep LSTM", reader="deep-lstm", cell="lstm", layers=2, seed=seed)
         add("uniform attention", score="uniform", seed=seed)
         add("attentive", seed=seed)

@@ -24,7 +24,7 @@ def sweep(add):
         "schedule": "cosine",
         "warmup": 0,
     }
-    for seed in range(2):
+    for seed in range(3):
         add("lstm", system="lstm", seed=seed, **recurrent)
         add("bag of words", encoding="bag", seed=seed, **plain)
         add("PE", seed=seed, **plain)

@@ -17,7 +17,7 @@ def get_config():
 
 
 def sweep(add):
-    for seed in range(1):
+    for seed in range(2):
         add("no attention", score="none", seed=seed)
         add("soft", seed=seed)
         add("soft, general", score="general", seed=seed)

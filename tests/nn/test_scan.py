@@ -73,6 +73,13 @@ def test_values_and_gradients_are_those_of_autodiff(reverse, used, backend):
     close(results(backend, reverse, used), expected)
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_matrices_may_come_last_on_a_cpu_too(reverse):
+    expected = results("cpu", reverse, range(4), jax.lax.scan)
+    last = partial(scan, matrices_last=True)
+    close(results("cpu", reverse, range(4), last), expected)
+
+
 @BOTH
 def test_under_vmap_each_row_is_a_scan_of_its_own(backend):
     """As replicas are trained: parameters have a leading axis, too."""

@@ -7,6 +7,7 @@ from jax.nn.initializers import glorot_uniform, zeros
 
 from attnlab.nn.cells import dense, lstm
 from attnlab.nn.recurrence import time_major
+from attnlab.nn.scan import scan
 from attnlab.tasks.ntm.model import NTMOutputs
 
 
@@ -63,7 +64,8 @@ class StackedLSTM(nn.Module):
                 carry = cell.step(params, carry, projected)
                 return carry, cell.output(carry)
 
-            _, states = jax.lax.scan(step, start, cell.project(params, below))
+            projected = cell.project(params, below)
+            _, states = scan(step, start, projected, matrices_last=True)
             outputs.append(states)
             below = jnp.concatenate([steps, states], axis=-1)
         logits = dense(jnp.concatenate(outputs, -1), self.output, self.output_bias)

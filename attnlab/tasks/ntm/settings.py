@@ -26,7 +26,7 @@ class NTMData(DataSettings):
     """Which algorithmic problem, and how its sequences are batched."""
 
     name: str = "copy"
-    shapes: Few = 3
+    shapes: Few = 5
     """Shapes of training batches, at most: T is padded to as many widths."""
     curriculum: Size = 0
     """Updates over which sizes grow from the shortest to all; 0: all from the start."""
@@ -83,19 +83,25 @@ class NTMModel(Settings):
 
 
 class NTMTrain(TrainSettings):
-    """How parameters are learned."""
+    """How parameters are learned: many updates of one sequence (Graves et al. 2014)."""
 
-    steps: Count = 6000
+    steps: Count = 20_000
     """Updates of the parameters."""
-    batch_size: Units = 16
+    batch_size: Units = 1
     """Sequences of an update."""
+    optimizer: Literal["adam", "sgd", "adadelta", "rmsprop"] = "rmsprop"
+    """The optimizer, optax's."""
     learning_rate: Positive = 1e-3
     """The highest learning rate of the schedule."""
-    clip: NonNegative = 0.1
-    """Largest norm of a gradient, where Graves et al. clip each number to 10; 0 never
-    clips."""
-    log_every: Count = 100
+    clip: NonNegative = 10.0
+    """What each number of a gradient is held to, or its norm; 0 never clips."""
+    clip_by: Literal["norm", "elements"] = "elements"
+    """Whether `clip` is of the whole gradient's norm, or of each of its numbers."""
+    log_every: Count = 500
     """Updates between lines of kind "train" in metrics.jsonl."""
+    evaluate_every: Count = 1000
+    """Updates between evaluations on the development set, each followed by a
+    checkpoint."""
     compute: Literal["float32"] = "float32"
     """What the model multiplies in."""
     stop_on: Literal["bits_per_item", "bits"] = "bits_per_item"

@@ -113,8 +113,11 @@ def make_task(settings: NTMSettings, folder: Path) -> Task:
     def loss(params, batch: SequenceBatch, rng, estimator_state):
         del rng  # nothing is drawn
         outputs = cast(NTMOutputs, model.apply(params, batch.inputs))
-        nats = step_losses(outputs.logits, batch).sum()
-        return nats, (Sums(nats, batch.scored.sum()), estimator_state)
+        nats, items = step_losses(outputs.logits, batch).sum(), batch.scored.sum()
+        # Learned is a sequence's loss and not an item's, which an update divides by:
+        # a long sequence has that many mistakes to learn from (Graves et al. 2014).
+        learned = nats * items / batch.scored.shape[0]
+        return learned, (Sums(nats, items), estimator_state)
 
     def validate(params):
         parts = [judge(params, batch)[0] for batch in dev]

@@ -93,6 +93,16 @@ def test_padding_changes_neither_loss_nor_gradient(baseline):
             np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
+def test_an_update_learns_from_the_loss_of_a_sequence_and_not_of_an_item(baseline):
+    task, params = baseline
+    batch = task.batches.at(0)
+    _, (sums, _) = task.loss(params, batch, None, ())
+    # As `train_step` divides: by the items of all sequences.
+    divided = task.loss(params, batch, None, ())[0] / sums.tokens
+    assert int(sums.tokens) == batch.scored.sum()
+    assert float(divided) == pytest.approx(float(sums.loss) / len(batch.inputs))
+
+
 def test_a_finished_run_says_its_scores_by_size(trained):
     folder, results = trained
     assert results["size"] == "3"  # the largest learned from
