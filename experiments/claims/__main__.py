@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.arguments import Parser, path, text
-from experiments.claims.records import CLAIMS, Claim
+from experiments.claims.records import CLAIMS, ESTIMATORS, Claim
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,7 +89,13 @@ def _train(claims: Sequence[Claim], root: Path) -> int:
             if claim.config == config
             for row in (claim.better, claim.worse)
         )
-        sweep = [*sweep_command(config, root), *(f"--only={row}" for row in rows)]
+        sweep = sweep_command(config, root)
+        if config == ESTIMATORS:
+            if (root / config / "estimators.csv").exists():
+                continue
+            sweep.append("--only=expected reinforce")
+        else:
+            sweep += [f"--only={row}" for row in rows]
         print(f"claims: {shlex.join(sweep)}", file=sys.stderr)
         done = subprocess.run([sys.executable, *sweep[1:]], stdout=sys.stderr)
         if done.returncode:

@@ -1,5 +1,6 @@
 """From run folders to what has become of a claim."""
 
+import csv
 import importlib
 import math
 import warnings
@@ -11,15 +12,18 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from attnlab.metrics.registry import METRICS
+from attnlab.metrics.registry import METRICS, Metric
 from attnlab.metrics.seed_significance import crossed_bootstrap
 from attnlab.report import example_stats
 from attnlab.report.example_stats import ExampleStats, SeedCounts
 from attnlab.report.marks import LEVEL, tested
 from attnlab.report.report import read_rows
 from attnlab.runs import Run
-from experiments.claims.records import Claim
+from experiments.claims.records import ESTIMATORS, Claim
 
+VARIANCE = Metric(
+    "variance of a gradient", 3, -1
+)  # in squared lengths of the exact one
 HELD, NOT_HELD, OPEN, MISSING = "held", "not held", "open", "no runs"
 
 
@@ -34,8 +38,9 @@ class Judged(NamedTuple):
     seeds: how many of each.
     interval: 95 % of the difference `better - worse` over seeds (Welch's t); None with
       one seed.
-    p_value: two-sided, over seeds and sentences together, or by Welch's t where no
-      counts are kept by sentence; None where it cannot be tested.
+    p_value: two-sided, over seeds and sentences together, or by Welch's t (paired, of
+      two scores of a row) where no counts are kept by sentence, or over samples of an
+      estimator; None where it cannot be tested.
     why: what a reader has to know, such as which runs are missing.
     seconds: of the runs, all together.
     """
@@ -80,7 +85,55 @@ def judge(claims: Sequence[Claim], root: Path) -> list[Judged]:
       The verdict of each, with its numbers.
     """
     sweeps = {folder: Sweep(root / folder) for folder in {c.folder for c in claims}}
-    return [_judged(claim, sweeps[claim.folder]) for claim in claims]
+    return [
+        _estimators(claim, root)
+        if claim.config == ESTIMATORS
+        else _judged(claim, sweeps[claim.folder])
+        for claim in claims
+    ]
+
+
+def metric_of(claim: Claim) -> Metric:
+    """What a claim is judged by.
+
+    Args:
+      claim: any.
+
+    Returns:
+      The score's title, digits and direction.
+    """
+    return VARIANCE if claim.config == ESTIMATORS else METRICS[claim.score]
+
+
+def _estimators(claim: Claim, root: Path) -> Judged:
+    """Two gradient estimators by their variance, whose errors are known."""
+    file = root / claim.folder / "estimators.csv"
+    rows = {}
+    if file.exists():
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = {line["name"]: line for line in csv.DictReader(lines)}
+    names = (claim.better, claim.worse)
+    lacking = [name for name in names if name not in rows]
+    if lacking:
+        return Judged(
+            claim, MISSING, why=f"in {file.parent} of {' and '.join(lacking)}"
+        )
+    first, second = (float(rows[name]["variance"]) for name in names)
+    errors = [float(rows[name]["variance_error"]) for name in names]
+    difference, error = first - second, math.hypot(*errors)
+    p_value = float(2 * stats.norm.sf(abs(difference) / error))
+    verdict = OPEN
+    if p_value < LEVEL:
+        verdict = HELD if difference < 0 else NOT_HELD
+    wide = float(stats.norm.ppf(0.975)) * error
+    return Judged(
+        claim,
+        verdict,
+        (first, second),
+        interval=(difference - wide, difference + wide),
+        p_value=p_value,
+        why="over samples of one model",
+    )
 
 
 def _judged(claim: Claim, sweep: Sweep) -> Judged:
@@ -99,14 +152,16 @@ def _judged(claim: Claim, sweep: Sweep) -> Judged:
     finished = [sweep.rows[name].finished for name in names]
     counts = [_counts(claim, sweep.stats(name)) for name in names]
     metric = METRICS[claim.score]
+    keys = (claim.score, claim.worse_score or claim.score)
     scores = [
-        _scores(claim, runs, each) for runs, each in zip(finished, counts, strict=True)
+        _scores(claim, key, runs, each)
+        for key, runs, each in zip(keys, finished, counts, strict=True)
     ]
     if not all(map(len, scores)):
         return Judged(claim, OPEN, why=f"the runs have no {metric.title}")
     first, second = scores
     difference = float(first.mean() - second.mean())
-    p_value, interval = _over_seeds(first, second)
+    p_value, interval = _over_seeds(first, second, claim.better == claim.worse)
     if counts[0] and counts[1] and counts[0][0] == counts[1][0]:
         _, score = tested(claim.score)
         both = crossed_bootstrap(counts[0][1], counts[1][1], score).p_value
@@ -158,7 +213,10 @@ def sweep_steps(config: str) -> int | None:
 
 
 def _counts(claim: Claim, stats: ExampleStats) -> SeedCounts | None:
-    """What rows must share, and the counts [seeds, N, K] of the examples asked for."""
+    """What rows must share, and the counts [seeds, N, K] of the examples asked for;
+    None where none are kept, as of a second score or another size."""
+    if claim.worse_score or claim.size:
+        return None
     gather, _ = tested(claim.score)
     gathered = gather(stats)
     if gathered is None or not claim.at_least:
@@ -169,25 +227,35 @@ def _counts(claim: Claim, stats: ExampleStats) -> SeedCounts | None:
     return shared, counts[:, long]
 
 
-def _scores(claim: Claim, runs: Sequence[Run], counts: SeedCounts | None) -> np.ndarray:
+def _scores(
+    claim: Claim, key: str, runs: Sequence[Run], counts: SeedCounts | None
+) -> np.ndarray:
     """The score of each seed as the table shows it; empty where there is none."""
     scale = METRICS[claim.score].scale
     if claim.at_least:
         _, score = tested(claim.score)
         return scale * score(counts[1].sum(axis=1)) if counts else np.zeros(0)
-    values = [run.result.get(claim.score) for run in runs]
+    values = [run.result.get(key) for run in runs]
+    if claim.size:
+        by_size = [run.result.get(f"{key}_by_size", {}) for run in runs]
+        values = [sizes.get(claim.size) for sizes in by_size]
     return scale * np.array([value for value in values if value is not None], float)
 
 
 def _over_seeds(
-    first: np.ndarray, second: np.ndarray
+    first: np.ndarray, second: np.ndarray, same_runs: bool
 ) -> tuple[float | None, tuple[float, float] | None]:
-    """p and the 95 % interval of the difference by Welch's t; None with one seed."""
+    """p and the 95 % interval of the difference by Welch's t, or by the paired t of two
+    scores of the same runs; None with one seed."""
     if min(len(first), len(second)) < 2:
         return None, None
     with warnings.catch_warnings():  # of seeds that are nearly alike
         warnings.simplefilter("ignore", RuntimeWarning)
-        test = stats.ttest_ind(first, second, equal_var=False)
+        test = (
+            stats.ttest_rel(first, second)
+            if same_runs
+            else stats.ttest_ind(first, second, equal_var=False)
+        )
     if not math.isfinite(test.pvalue):  # seeds that are all alike
         return None, None
     low, high = test.confidence_interval(0.95)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from attnlab.metrics.registry import METRICS
-from experiments.claims.judge import MISSING, Judged
-from experiments.claims.records import Claim
+from experiments.claims.judge import HELD, MISSING, Judged, metric_of
+from experiments.claims.records import ESTIMATORS, Claim
 
 HEAD = "<!-- written by python -m experiments.claims --write; do not edit -->"
 COLUMNS = ("claim", "by", "score", "paper", "here", "difference", "p", "seeds")
@@ -65,6 +64,14 @@ def page(judged: Sequence[Judged], root: Path) -> str:
         "",
     ]
     lines += [f"- *{each.claim.says}* {_rows(each.claim)}" for each in judged]
+    otherwise = [
+        f"**{each.claim.says}** {each.claim.otherwise}"
+        for each in judged
+        if each.claim.otherwise and each.verdict not in (HELD, MISSING)
+    ]
+    if otherwise:
+        lines += ["", "## Those that came out otherwise", ""]
+        lines += ["\n\n".join(otherwise)]
     missing = _missing(judged)
     if missing:
         lines += ["", "## Runs that are missing", ""]
@@ -73,9 +80,10 @@ def page(judged: Sequence[Judged], root: Path) -> str:
 
 
 def _cells(each: Judged) -> list[str]:
-    claim, metric = each.claim, METRICS[each.claim.score]
+    claim, metric = each.claim, metric_of(each.claim)
     digits = metric.digits
-    long = f", {claim.at_least} words and more" if claim.at_least else ""
+    of = f", {claim.at_least} words and more" if claim.at_least else ""
+    of += f", size {claim.size}" if claim.size else ""
     here = difference = ""
     if each.means is not None:
         first, second = each.means
@@ -86,13 +94,13 @@ def _cells(each: Judged) -> list[str]:
             difference += f" ({low:+.{digits}f} to {high:+.{digits}f})"
     return [
         claim.paper,
-        metric.title + long,
+        metric.title + of,
         claim.theirs,
         here,
         difference,
         "" if each.p_value is None else f"{each.p_value:.3f}",
-        f"{each.seeds[0]} : {each.seeds[1]}" if each.means else "",
-        f"{each.seconds:.0f}" if each.means else "",
+        f"{each.seeds[0]} : {each.seeds[1]}" if each.seeds[0] else "",
+        f"{each.seconds:.0f}" if each.seconds else "",
         _verdict(each),
     ]
 
@@ -105,7 +113,7 @@ def _verdict(each: Judged) -> str:
 
 def _legend(judged: Sequence[Judged]) -> list[str]:
     """What the columns of the terminal's table are."""
-    metrics = [METRICS[each.claim.score] for each in judged]
+    metrics = [metric_of(each.claim) for each in judged]
     lower = dict.fromkeys(metric.title for metric in metrics if metric.better < 0)
     direction = f" Lower is better for {', '.join(lower)}." if lower else ""
     return [
@@ -118,6 +126,16 @@ def _legend(judged: Sequence[Judged]) -> list[str]:
 
 def _rows(claim: Claim) -> str:
     file = claim.config.partition(":")[0]
+    if claim.config == ESTIMATORS:
+        return (
+            f"`{claim.better}` against `{claim.worse}` of "
+            "[`experiments.estimators`](hard-attention.md)"
+        )
+    if claim.worse_score:
+        return (
+            f"`{claim.score}` against `{claim.worse_score}` of the row "
+            f"`{claim.better}` of [{file}](../configs/ablations/{file}.py)"
+        )
     return (
         f"`{claim.better}` against `{claim.worse}` of "
         f"[{file}](../configs/ablations/{file}.py)"
@@ -144,6 +162,8 @@ def sweep_command(config: str, root: Path) -> list[str]:
     Returns:
       Its words.
     """
+    if config == ESTIMATORS:
+        return ["python", "-m", "experiments.estimators", f"--out={root / config}"]
     name, _, argument = config.partition(":")
     file = f"configs/ablations/{name}.py" + (f":{argument}" if argument else "")
     folder = root / config.replace(":", "-")

@@ -1,6 +1,7 @@
 """What the papers claim, a record a claim: two rows of a sweep, and a score.
 
-To add one: a Claim in CLAIMS, whose rows a file of `configs/ablations` has.
+To add one: a Claim in CLAIMS, whose rows a file of `configs/ablations` has. Claims
+about gradient estimators are on the rows that `experiments.estimators` measures.
 """
 
 from typing import NamedTuple
@@ -17,7 +18,13 @@ class Claim(NamedTuple):
     score: a score of the table (`attnlab.metrics.registry`).
     theirs: the paper's numbers, `better` first; "" where it has none for these rows.
     at_least: the score is of test sentences of at least so many words; 0: of all.
+    worse_score: a key of result.json that `worse` is judged by instead, as when one row
+      has both; "": the same.
+    size: one size of the score, of `<score>_by_size` in result.json; "": the largest
+      that was learned from.
     quick: its sweep takes minutes on a laptop and needs no corpus.
+    otherwise: why it may come out otherwise, and what would decide; shown on the page
+      where it did not hold.
     """
 
     key: str
@@ -29,12 +36,19 @@ class Claim(NamedTuple):
     score: str
     theirs: str = ""
     at_least: int = 0
+    worse_score: str = ""
+    size: str = ""
     quick: bool = False
+    otherwise: str = ""
 
     @property
     def folder(self) -> str:
         """The sweep's folder, as the documents have it: runs/<folder>."""
         return self.config.replace(":", "-")
+
+
+ESTIMATORS = "estimators"
+"""The `config` of claims on what `experiments.estimators` measures."""
 
 
 BAHDANAU = "Bahdanau et al. 2015"
@@ -93,6 +107,40 @@ CLAIMS = (
         quick=True,
     ),
     Claim(
+        "general-dot",
+        f"{LUONG}, table 4",
+        "A learned product of states (general) translates better than a plain one "
+        "(dot).",
+        "synthetic",
+        "global (general)",
+        "global (dot)",
+        "perplexity",
+        quick=True,
+    ),
+    Claim(
+        "general-additive",
+        f"{LUONG}, section 5.3",
+        "A product translates better than a small network on both states (concat; here "
+        "Bahdanau's additive score).",
+        "synthetic",
+        "global (general)",
+        "global (additive)",
+        "perplexity",
+        quick=True,
+    ),
+    Claim(
+        "shift-by-one",
+        f"{LUONG}, section 3.1",
+        "Weights by content lie on the word that is being written: as links they are "
+        "better than their neighbours to the right.",
+        "synthetic",
+        "global (general)",
+        "global (general)",
+        "aer",
+        worse_score="aer_shift_1",
+        quick=True,
+    ),
+    Claim(
         "local-p-location-aer",
         f"{LUONG}, table 6",
         "Local windows align better than location-based scores over all of the source.",
@@ -101,6 +149,17 @@ CLAIMS = (
         "global (location)",
         "aer",
         "0.36 : 0.39",
+        quick=True,
+    ),
+    Claim(
+        "local-m-location-aer",
+        f"{LUONG}, table 6",
+        "Windows that walk with the target align better than location-based scores.",
+        "synthetic",
+        "local-m (general)",
+        "global (location)",
+        "aer",
+        "0.34 : 0.39",
         quick=True,
     ),
     Claim(
@@ -123,6 +182,17 @@ CLAIMS = (
         "local-m (general)",
         "perplexity",
         "5.9 : 6.2",
+        quick=True,
+    ),
+    Claim(
+        "local-m-global",
+        f"{LUONG}, table 4",
+        "All of the source translates better than windows that walk with the target.",
+        "synthetic",
+        "global (general)",
+        "local-m (general)",
+        "perplexity",
+        "6.1 : 6.2",
         quick=True,
     ),
     Claim(
@@ -195,10 +265,83 @@ CLAIMS = (
         "perplexity",
     ),
     Claim(
+        "posterior-prior",
+        "Shankar and Sarawagi 2019",
+        "The posterior, which has seen the word, aligns better than the prior.",
+        "deng2018",
+        "exact marginal",
+        "exact marginal",
+        "aer_posterior",
+        worse_score="aer",
+    ),
+    *(
+        Claim(
+            f"baseline-{quiet}",
+            paper,
+            f"REINFORCE with the {says} has less variance than {than}.",
+            ESTIMATORS,
+            f"expected reinforce {quiet} step",
+            f"expected reinforce {noisy} step",
+            "variance",
+            quick=True,
+        )
+        for quiet, noisy, paper, says, than in (
+            (
+                "moving-average",
+                "none",
+                f"{XU}, section 4.1",
+                "mean of past rewards as baseline",
+                "without any",
+            ),
+            (
+                "soft",
+                "moving-average",
+                f"{DENG}, section 3",
+                "reward of soft attention as baseline",
+                "with the mean of past rewards",
+            ),
+            (
+                "self-critical",
+                "moving-average",
+                "Rennie et al. 2017",
+                "reward of the likeliest position as baseline",
+                "with the mean of past rewards",
+            ),
+        )
+    ),
+    Claim(
         "ntm-lstm",
         f"{GRAVES}, figure 3",
         "A machine with a memory copies sequences better than an LSTM.",
         "graves2014",
+        "NTM, LSTM",
+        "LSTM",
+        "bits_per_item",
+    ),
+    Claim(
+        "ntm-generalizes",
+        f"{GRAVES}, section 4.1",
+        "A machine copies twice the length that it learned from better than an LSTM.",
+        "graves2014",
+        "NTM, LSTM",
+        "LSTM",
+        "bits_per_item",
+        size="16",
+    ),
+    Claim(
+        "ntm-ngrams",
+        f"{GRAVES}, section 4.4",
+        "A machine predicts n-grams better than an LSTM.",
+        "graves2014:ngrams",
+        "NTM, LSTM",
+        "LSTM",
+        "bits_per_item",
+    ),
+    Claim(
+        "ntm-sort",
+        f"{GRAVES}, section 4.5",
+        "A machine sorts by priority better than an LSTM.",
+        "graves2014:sort",
         "NTM, LSTM",
         "LSTM",
         "bits_per_item",
@@ -212,6 +355,26 @@ CLAIMS = (
         "deep LSTM",
         "accuracy",
         "63.0 : 57.0",
+    ),
+    Claim(
+        "impatient-lstm",
+        f"{HERMANN}, table 5",
+        "The impatient reader answers better than a deep LSTM.",
+        "hermann2015",
+        "impatient",
+        "deep LSTM",
+        "accuracy",
+        "63.8 : 57.0",
+    ),
+    Claim(
+        "attentive-uniform",
+        f"{HERMANN}, table 5",
+        "Attention that may choose answers better than the mean of all words.",
+        "hermann2015",
+        "attentive",
+        "uniform attention",
+        "accuracy",
+        "63.0 : 39.4",
     ),
     Claim(
         "impatient-attentive",

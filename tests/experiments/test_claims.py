@@ -15,7 +15,8 @@ from attnlab.sweep import rows
 from experiments.claims import __main__ as program
 from experiments.claims.judge import HELD, MISSING, NOT_HELD, OPEN, judge
 from experiments.claims.page import HEAD, as_text, page, sweep_command
-from experiments.claims.records import CLAIMS, Claim
+from experiments.claims.records import CLAIMS, ESTIMATORS, Claim
+from experiments.estimators import setup
 from tests.report.conftest import sentences, write_run, write_sweep
 
 GOOD, BAD = "local-p (general)", "global (dot)"
@@ -35,7 +36,10 @@ def root(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("config", sorted({claim.config for claim in CLAIMS}))
+SWEEPS = {claim.config for claim in CLAIMS} - {ESTIMATORS}
+
+
+@pytest.mark.parametrize("config", sorted(SWEEPS))
 def test_a_claim_names_rows_of_its_sweep(config):
     name, _, argument = config.partition(":")
     module = importlib.import_module(f"configs.ablations.{name}")
@@ -45,6 +49,71 @@ def test_a_claim_names_rows_of_its_sweep(config):
         if each.config == config:
             assert {each.better, each.worse} <= known, each.key
             assert METRICS[each.score].better, each.key
+
+
+def test_claims_on_estimators_name_some_that_are_measured():
+    known = {estimator.name for estimator in setup.ESTIMATORS}
+    asked = [claim for claim in CLAIMS if claim.config == ESTIMATORS]
+    assert asked and all({each.better, each.worse} <= known for each in asked)
+
+
+@pytest.mark.parametrize(
+    ("variance", "verdict", "p_value"),
+    [(0.7, HELD, 2.209e-5), (0.98, OPEN, 0.7773), (1.3, NOT_HELD, 2.209e-5)],
+)
+def test_estimators_are_judged_by_their_variances_and_errors(
+    tmp_path, variance, verdict, p_value
+):
+    lines = ["name,variance,variance_error", "none,1.0,0.05", f"soft,{variance},0.05"]
+    (tmp_path / ESTIMATORS).mkdir()
+    (tmp_path / ESTIMATORS / "estimators.csv").write_text("\n".join(lines))
+    asked = claim("soft", "none", "variance")._replace(config=ESTIMATORS)
+    (judged,) = judge([asked], tmp_path)
+    assert (judged.verdict, judged.means) == (verdict, (variance, 1.0))
+    assert judged.p_value == pytest.approx(p_value, rel=1e-3)
+    wide = 1.96 * 0.05 * 2**0.5
+    low, high = judged.interval
+    assert [low, high] == pytest.approx(
+        [variance - 1 - wide, variance - 1 + wide], 1e-3
+    )
+    (missing,) = judge([asked], tmp_path / "elsewhere")
+    assert missing.verdict == MISSING and "none" in missing.why
+    said = page([judged, missing], tmp_path)
+    assert "variance of a gradient" in said
+    assert f"python -m experiments.estimators --out={tmp_path / ESTIMATORS}" in said
+
+
+def test_two_scores_of_a_row_are_tested_in_pairs(tmp_path):
+    ours, others = (0.30, 0.40, 0.50), (0.33, 0.42, 0.54)
+    for seed, (aer, shifted) in enumerate(zip(ours, others, strict=True)):
+        more = {"aer": aer, "aer_shift_1": shifted}
+        write_run(tmp_path / "sweep", "one", seed, 0, sentences(20), result=more)
+    asked = claim("one", "one", "aer", worse_score="aer_shift_1")
+    (judged,) = judge([asked], tmp_path)
+    assert judged.p_value == pytest.approx(stats.ttest_rel(ours, others).pvalue)
+    # Seeds differ far more than the two scores do.
+    assert judged.verdict == HELD and stats.ttest_ind(ours, others).pvalue > 0.5
+    assert "`aer` against `aer_shift_1` of the row `one`" in page([judged], tmp_path)
+
+
+def test_one_size_of_a_score_is_taken_from_the_results_by_size(tmp_path):
+    for name, value in (("one", 0.1), ("two", 0.5)):
+        for seed in range(2):
+            sizes = {"8": 1.0, "16": value + 0.01 * seed}
+            more = {"bits_per_item": 1.0, "bits_per_item_by_size": sizes}
+            write_run(tmp_path / "sweep", name, seed, 0, sentences(20), result=more)
+    asked = claim("one", "two", "bits_per_item", size="16")
+    (judged,) = judge([asked], tmp_path)
+    assert judged.means == pytest.approx((0.105, 0.505)) and judged.verdict == HELD
+    assert "bits/item, size 16" in as_text([judged], tmp_path)
+    (lacking,) = judge([asked._replace(size="99")], tmp_path)
+    assert lacking.verdict == OPEN and "no bits/item" in lacking.why
+
+
+def test_the_page_says_why_a_claim_came_out_otherwise(root):
+    asked = [claim(otherwise="Because."), claim(BAD, GOOD, otherwise="As it is bad.")]
+    said = page(judge(asked, root), root)
+    assert "As it is bad." in said and "Because." not in said
 
 
 def test_claims_have_names_of_their_own():
@@ -123,7 +192,7 @@ def test_runs_that_are_missing_are_named_with_their_sweep(tmp_path, capsys, root
     (judged,) = judge([claim()], tmp_path)
     assert judged.verdict == MISSING and BAD in judged.why
     assert judged.why == f"in {tmp_path / 'sweep'} of {BAD} (unfinished)"
-    assert program.main(["--only=graves", f"--runs={root}"]) == 0
+    assert program.main(["--only=ntm-lstm", f"--runs={root}"]) == 0
     said = capsys.readouterr().out
     command = " ".join(sweep_command("graves2014", root))
     assert command in said and "1 claim: 1 no runs" in said
@@ -186,11 +255,11 @@ def test_quick_trains_what_is_quick_and_ends_with_its_failure(monkeypatch, tmp_p
 
     monkeypatch.setattr(program.subprocess, "run", fake)
     assert program.main(["--quick", f"--runs={tmp_path}"]) == 3
-    (words,) = begun
+    words = begun[0]
     assert words[1:3] == ["-m", "experiments.sweep"]
     assert f"--workdir={tmp_path / 'synthetic'}" in words
     only = [word for word in words if word.startswith("--only=")]
-    assert "--only=none" in only and len(only) == len(set(only)) == 6
+    assert "--only=none" in only and len(only) == len(set(only)) == 8
     module = importlib.import_module("configs.ablations.synthetic")
     known = {spec.row for spec in rows.plan(module.get_config(), module.sweep)}
     for row in only:  # which is the only one that has its name as a part
