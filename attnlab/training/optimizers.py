@@ -67,9 +67,11 @@ def make_optimizer(
     """Clipping of the gradient, then adam, sgd, adadelta or rmsprop.
 
     Clipped is the norm of the whole gradient, or with `clip_by` "elements" each number
-    to [-clip, clip] (Graves 2013, https://arxiv.org/abs/1308.0850). Adadelta has the
-    rho 0.95 and epsilon 1e-6 of Bahdanau et al. 2014; their learning rate is 1. RMSProp
-    is that of Graves 2013, eqs. 38-45: centred, decay 0.95, momentum 0.9, epsilon 1e-4.
+    to [-clip, clip] (Graves 2013, https://arxiv.org/abs/1308.0850), where one that grew
+    beyond all numbers over hundreds of steps, and is none, counts as 0. Adadelta has
+    the rho 0.95 and epsilon 1e-6 of Bahdanau et al. 2014; their learning rate is 1.
+    RMSProp is that of Graves 2013, eqs. 38-45: centred, decay 0.95, momentum 0.9,
+    epsilon 1e-4.
 
     Args:
       settings: the optimizer's name and how to clip; `clip` 0 never clips.
@@ -86,7 +88,10 @@ def make_optimizer(
             schedule, decay=0.95, eps=1e-4, centered=True, momentum=0.9
         ),
     }
-    clips = {"norm": optax.clip_by_global_norm, "elements": optax.clip}
+    clips = {
+        "norm": optax.clip_by_global_norm,
+        "elements": lambda most: optax.chain(optax.zero_nans(), optax.clip(most)),
+    }
     optimizer = makers[settings.optimizer]()
     if settings.clip <= 0:
         return optimizer

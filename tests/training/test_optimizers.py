@@ -207,6 +207,12 @@ def test_clipping_by_elements_leaves_those_within_as_they_are():
     np.testing.assert_allclose(update, [-10.0, 0.5, 10.0])
 
 
+def test_clipping_by_elements_leaves_out_what_is_no_number():
+    gradient = jnp.array([jnp.nan, jnp.inf, -jnp.inf, 0.5])
+    (update,) = updates([gradient], clip=10.0, clip_by="elements")
+    np.testing.assert_allclose(update, [0.0, -10.0, 10.0, -0.5])
+
+
 def test_clipping_takes_all_parameters_together():
     chosen = settings(clip=1.0)
     tx = make_optimizer(chosen, make_schedule(chosen, 10))
