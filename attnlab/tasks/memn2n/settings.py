@@ -3,10 +3,10 @@
 Model and training are by default those of Sukhbaatar et al. 2015, and where the paper
 (https://arxiv.org/abs/1503.08895) and its released code differ, the code's
 (https://github.com/facebook/MemNN, MemN2N-babi-matlab): `model.encoding`,
-`model.gaps`, `train.schedule` and `train.clip_by` name both. Their loss is summed over a
-batch of 32 and ours is its mean, so that a learning rate of 0.32 here is their 0.01, and
-a norm of 1.25 their clipping at 40. Unlike theirs, an epoch takes each question once,
-and times are no answers.
+`model.gaps`, `train.schedule` and `train.clip_by` name both. Their loss is summed over
+a batch of 32 and ours is its mean, so that a learning rate of 0.32 here is their 0.01,
+and a norm of 1.25 their clipping at 40. Unlike theirs, an epoch takes each question
+once, and times are no answers.
 """
 
 from typing import Annotated, Literal, Self, cast
