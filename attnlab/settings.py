@@ -216,8 +216,9 @@ class TrainSettings(Settings):
     """Epochs, for the schedules luong, sukhbaatar and sukhbaatar-released."""
     clip: NonNegative = 1.0
     """Largest norm of a gradient; 0 never clips."""
-    clip_by: Literal["norm", "elements"] = "norm"
-    """Whether `clip` is of the whole gradient's norm, or of each of its numbers."""
+    clip_by: Literal["norm", "elements", "tables"] = "norm"
+    """Whether `clip` is of the whole gradient's norm, of each of its numbers, or of the
+    spectral norm of each matrix (`attnlab.training.optimizers.clip_by_tables`)."""
     log_every: Count = 50
     """Updates between lines of kind "train" in metrics.jsonl."""
     evaluate_every: Count = 500

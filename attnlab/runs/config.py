@@ -33,6 +33,8 @@ FORMER: dict[str, dict[tuple[str, str], tuple[Json, dict[str, Json]]]] = {
     "memn2n": {
         ("model", "encoding"): ("released-words", {"released": "released-words"}),
         ("train", "schedule"): ("sukhbaatar", {}),
+        ("train", "clip_by"): ("norm", {}),
+        ("model", "gaps"): ("independent", {}),
     }
 }
 

@@ -1,5 +1,7 @@
 """Optimizers by name, their learning-rate schedules, and clipping."""
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from attnlab.settings import TrainSettings
@@ -68,10 +70,10 @@ def make_optimizer(
 
     Clipped is the norm of the whole gradient, or with `clip_by` "elements" each number
     to [-clip, clip] (Graves 2013, https://arxiv.org/abs/1308.0850), where one that grew
-    beyond all numbers over hundreds of steps, and is none, counts as 0. Adadelta has
-    the rho 0.95 and epsilon 1e-6 of Bahdanau et al. 2014; their learning rate is 1.
-    RMSProp is that of Graves 2013, eqs. 38-45: centred, decay 0.95, momentum 0.9,
-    epsilon 1e-4.
+    beyond all numbers over hundreds of steps, and is none, counts as 0, or with
+    "tables" each matrix for itself (`clip_by_tables`). Adadelta has the rho 0.95 and
+    epsilon 1e-6 of Bahdanau et al. 2014; their learning rate is 1. RMSProp is that of
+    Graves 2013, eqs. 38-45: centred, decay 0.95, momentum 0.9, epsilon 1e-4.
 
     Args:
       settings: the optimizer's name and how to clip; `clip` 0 never clips.
@@ -91,9 +93,51 @@ def make_optimizer(
     clips = {
         "norm": optax.clip_by_global_norm,
         "elements": lambda most: optax.chain(optax.zero_nans(), optax.clip(most)),
+        "tables": clip_by_tables,
     }
     optimizer = makers[settings.optimizer]()
     if settings.clip <= 0:
         return optimizer
     # Clipped first: Adam and the like rescale whatever they are given.
     return optax.chain(clips[settings.clip_by](settings.clip), optimizer)
+
+
+def clip_by_tables(limit: float) -> optax.GradientTransformation:
+    """Each matrix of the gradient is scaled until its spectral norm is the limit.
+
+    That is Matlab's norm, its largest singular value, by which MemN2N-babi-matlab
+    clips (https://github.com/facebook/MemNN). A parameter [T, N, E] is T matrices;
+    others of the same T and E are more rows of the same matrices, as the times of a
+    memory network are more words of its tables there. A vector has its length.
+
+    Args:
+      limit: the largest norm.
+
+    Returns:
+      The optax transformation.
+    """
+
+    def clip(updates: optax.Updates, params: optax.Params | None = None):
+        del params
+        leaves, form = jax.tree.flatten(updates)
+        rows: dict[object, list[int]] = {}  # a table -> which leaves are its rows
+        for at, leaf in enumerate(leaves):
+            key = (leaf.shape[0], leaf.shape[2]) if leaf.ndim == 3 else at
+            rows.setdefault(key, []).append(at)
+        for places in rows.values():
+            squares = sum(_squares(leaves[at]) for at in places)  # [..., E, E]
+            norm = jnp.sqrt(jnp.linalg.eigvalsh(squares)[..., -1])
+            scale = limit / jnp.maximum(norm, limit)
+            for at in places:
+                leaf = leaves[at]
+                each = scale.reshape(scale.shape + (1,) * (leaf.ndim - scale.ndim))
+                leaves[at] = leaf * each.astype(leaf.dtype)
+        return jax.tree.unflatten(form, leaves)
+
+    return optax.stateless(clip)
+
+
+def _squares(leaf: jax.Array) -> jax.Array:
+    """M^T M of the matrices [..., N, E] of a parameter; of a vector, E is 1."""
+    matrix = leaf if leaf.ndim > 1 else leaf.reshape(-1, 1)
+    return jnp.einsum("...ne,...nf->...ef", matrix, matrix)

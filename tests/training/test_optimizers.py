@@ -1,5 +1,6 @@
 """Schedules by hand, optimizers by their update rules, clipping by the norm."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -223,12 +224,41 @@ def test_clipping_takes_all_parameters_together():
     )
 
 
+def test_tables_are_clipped_each_by_its_largest_singular_value():
+    rng = np.random.default_rng(0)
+    shapes = {"words": (3, 7, 4), "times": (3, 5, 4), "map": (4, 4), "bias": (4,)}
+    gradients = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    gradients["words"][1] *= 1e-3
+    gradients["times"][1] *= 1e-3  # the second table stays as it is
+    gradients["words"][2] *= 1e6
+    gradients = jax.tree.map(jnp.float32, gradients)
+    chosen = settings(clip=2.0, clip_by="tables")
+    tx = make_optimizer(chosen, make_schedule(chosen, 10))
+    update, _ = jax.jit(tx.update)(gradients, tx.init(gradients), gradients)
+
+    def scaled(matrix, norm):  # Weight.m of MemN2N-babi-matlab
+        return matrix * 2.0 / norm if norm > 2.0 else matrix
+
+    for table in range(3):
+        words, times = gradients["words"][table], gradients["times"][table]
+        norm = np.linalg.norm(np.concatenate([words, times]), 2)
+        for name, part in (("words", words), ("times", times)):
+            np.testing.assert_allclose(
+                update[name][table], -scaled(part, norm), rtol=1e-5
+            )
+    for name in ("map", "bias"):
+        norm = np.linalg.norm(gradients[name], 2)
+        np.testing.assert_allclose(
+            update[name], -scaled(gradients[name], norm), rtol=1e-5
+        )
+
+
 @pytest.mark.parametrize(
     ("name", "value", "choices"),
     [
         ("schedule", "step", ["constant", "cosine", "luong", "sukhbaatar-released"]),
         ("optimizer", "adm", ["adam", "sgd", "adadelta", "rmsprop"]),
-        ("clip_by", "size", ["norm", "elements"]),
+        ("clip_by", "size", ["norm", "elements", "tables"]),
         ("strategy", "gspmd", ["auto", "jit", "pmap", "shard_map"]),
         ("compute", "float16", ["float32", "bfloat16"]),
     ],

@@ -84,7 +84,9 @@ def _forward(model, settings: MemN2NSettings, params, batch, rng, estimator_stat
     """forward(draw) -> _Pass over a batch, whose random noise is that of `rng`."""
     options = settings.model
     size = batch.stories.shape[1]
-    times = recency(batch.lengths, size, options.memory, rng, options.noise)
+    times = recency(
+        batch.lengths, size, options.memory, rng, options.noise, options.gaps
+    )
     # A Python False, where no start is linear, spares the second attention.
     start = options.linear_start
     linear = estimator_state.updates < start if start else False

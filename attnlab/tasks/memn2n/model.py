@@ -360,6 +360,7 @@ def recency(
     memory: int,
     rng: jax.Array | None = None,
     noise: float = 0.1,
+    gaps: str = "released",
 ) -> jax.Array:
     """When each sentence of a story was: 0 the last, 1 the one before.
 
@@ -374,6 +375,10 @@ def recency(
       rng: a key; None for no noise.
       noise: empty memories at most, as a share of a story's length, in [0, 1): at least
         1, and rounded up.
+      gaps: released, as in the code: the times are any so many of those that there are
+        then, all choices alike, and none is beyond S - 1, the first of the longest
+        story. independent: each empty memory is put somewhere for itself, so that
+        fewer lie together (what attnlab did up to version 3 of its settings).
 
     Returns:
       [B, S] int in [0, memory - 1].
@@ -386,12 +391,21 @@ def recency(
         limits = jnp.ceil(lengths * noise).astype(jnp.int32)  # of each story
         drawn = jax.random.uniform(rng_count, lengths.shape)
         counts = jnp.floor(drawn * (limits + 1)).astype(jnp.int32)
-        # A gap at g moves all sentences at least g before the last one further back.
-        gaps = jax.random.uniform(rng_gap, (lengths.shape[0], most))
-        gaps = jnp.floor(gaps * (lengths + 1)[:, None]).astype(jnp.int32)
-        passed = gaps[:, None] <= times[..., None]  # [B, S, most]
-        before = length_mask(counts, most)[:, None] & passed
-        times = times + before.sum(axis=-1)
+        drawn = jax.random.uniform(rng_gap, (lengths.shape[0], most))
+        if gaps == "released":
+            for blank in range(most):
+                # Before any of the sentences and of the blanks so far, or after all:
+                # Polya's urn, which makes every spread of the blanks equally likely.
+                at = jnp.floor(drawn[:, blank] * (lengths + blank + 1))
+                behind = times >= at.astype(jnp.int32)[:, None]
+                times = times + (behind & (blank < counts)[:, None])
+            memory = min(memory, size)
+        else:
+            # A gap at g moves all sentences at least g before the last one back.
+            before = jnp.floor(drawn * (lengths + 1)[:, None]).astype(jnp.int32)
+            passed = before[:, None] <= times[..., None]  # [B, S, most]
+            counted = length_mask(counts, most)[:, None] & passed
+            times = times + counted.sum(axis=-1)
     return jnp.minimum(times, memory - 1)
 
 

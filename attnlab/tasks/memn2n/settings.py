@@ -2,10 +2,11 @@
 
 Model and training are by default those of Sukhbaatar et al. 2015, and where the paper
 (https://arxiv.org/abs/1503.08895) and its released code differ, the code's
-(https://github.com/facebook/MemNN, MemN2N-babi-matlab): `model.encoding` and
-`train.schedule` name both. Their loss is summed over a batch of 32 and ours is its
-mean, so that a learning rate of 0.32 here is their 0.01, and a norm of 1.25 their
-clipping at 40.
+(https://github.com/facebook/MemNN, MemN2N-babi-matlab): `model.encoding`,
+`model.gaps`, `train.schedule` and `train.clip_by` name both. Their loss is summed over
+a batch of 32 and ours is its mean, so that a learning rate of 0.32 here is their 0.01,
+and a norm of 1.25 their clipping at 40. Unlike theirs, an epoch takes each question
+once, and times are no answers.
 """
 
 from typing import Annotated, Literal, Self, cast
@@ -82,6 +83,9 @@ class MemN2NModel(AttentionSettings):
     """Memories say when they were."""
     noise: Fraction = 0.1
     """Empty memories put between the others in training, as a share of the story."""
+    gaps: Literal["released", "independent"] = "released"
+    """Where those are put: every way to spread them alike, and times end at the longest
+    story (released, as in the code of that name), or each by itself."""
     linear_start: Size = 560
     """First updates without a normalizer: 20 epochs of 900 questions."""
     empty_slots: bool = True
@@ -152,6 +156,9 @@ class MemN2NTrain(TrainSettings):
     """Updates at half the learning rate, while the start is linear."""
     clip: NonNegative = 1.25
     """Largest norm of a gradient; 0 never clips."""
+    clip_by: Literal["norm", "elements", "tables"] = "tables"
+    """Whether `clip` is of the spectral norm of each word table with its times, as in
+    the released code, of the whole gradient's norm, or of each of its numbers."""
     log_every: Count = 140
     """Updates between lines of kind "train" in metrics.jsonl."""
     evaluate_every: Count = 280

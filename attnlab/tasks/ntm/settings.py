@@ -95,7 +95,7 @@ class NTMTrain(TrainSettings):
     """The highest learning rate of the schedule."""
     clip: NonNegative = 10.0
     """What each number of a gradient is held to, or its norm; 0 never clips."""
-    clip_by: Literal["norm", "elements"] = "elements"
+    clip_by: Literal["norm", "elements", "tables"] = "elements"
     """Whether `clip` is of the whole gradient's norm, or of each of its numbers."""
     log_every: Count = 500
     """Updates between lines of kind "train" in metrics.jsonl."""

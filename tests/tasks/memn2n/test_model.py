@@ -1,5 +1,7 @@
 """Memory networks against loops written from the paper's equations."""
 
+import math
+from collections import Counter
 from functools import partial
 
 import jax
@@ -302,7 +304,7 @@ def test_times_count_back_from_the_last_sentence():
 
 def test_noise_leaves_gaps_of_a_tenth_at_most():
     lengths = np.repeat([1, 10, 15], 400).astype(np.int32)
-    times = jax.jit(partial(recency, size=15, memory=50, noise=0.1))(
+    times = jax.jit(partial(recency, size=20, memory=50, noise=0.1))(
         lengths, rng=jax.random.key(2)
     )
     times = np.asarray(times)
@@ -316,6 +318,41 @@ def test_noise_leaves_gaps_of_a_tenth_at_most():
         if length == 15:  # they may come before every sentence, and after the last
             gaps = of_length[:, :-1] - of_length[:, 1:] - 1
             assert gaps.any(axis=0).all() and of_length[:, -1].any()
+
+
+def released_times(rng, length, size, noise=0.1):
+    """Times of train.m in MemN2N-babi-matlab, counted from 0, the oldest first."""
+    blanks = rng.integers(0, math.ceil(length * noise) + 1)
+    order = rng.permutation(np.arange(1, length + blanks + 1))
+    order[order > size] = size
+    return tuple(sorted(order[:length], reverse=True) - np.array(1))
+
+
+@pytest.mark.parametrize(("length", "size"), [(2, 2), (3, 5), (11, 14), (11, 11)])
+def test_noise_is_that_of_the_released_code(length, size):
+    many = 40_000
+    drawn = jax.jit(partial(recency, size=size, memory=50, noise=0.1))(
+        np.full(many, length, np.int32), rng=jax.random.key(3)
+    )
+    ours = Counter(map(tuple, np.asarray(drawn)[:, :length].tolist()))
+    rng = np.random.default_rng(4)
+    theirs = Counter(released_times(rng, length, size) for _ in range(many))
+    assert ours.keys() == theirs.keys()
+    for times, count in theirs.items():
+        # Six deviations of the difference of two counts.
+        assert abs(ours[times] - count) < 6 * (2 * count) ** 0.5 + 6, times
+
+
+def test_independent_gaps_lie_together_less_often():
+    lengths = np.full(4000, 12, np.int32)
+
+    def both_after_the_last(gaps):
+        times = recency(lengths, 12, 50, jax.random.key(5), 0.1, gaps)
+        return (np.asarray(times)[:, -1] == 2).mean()
+
+    # Of two blanks in 13 places: 1 / 91 spreads, or 1 / 169 pairs; two in 1 of 3.
+    assert both_after_the_last("released") == pytest.approx(1 / 273, abs=0.003)
+    assert both_after_the_last("independent") == pytest.approx(1 / 507, abs=0.003)
 
 
 def test_the_lstm_reads_the_story_and_then_the_question():

@@ -1,7 +1,7 @@
 """Memory networks that version 3 of the settings described go on as they were.
 
-That version's encoding "released" is "released-words" today, and its default schedule
-was "sukhbaatar".
+That version's encoding "released" is "released-words" today, its default schedule was
+"sukhbaatar", it clipped the whole gradient and put its gaps "independent".
 """
 
 import shutil
@@ -27,7 +27,12 @@ SETTINGS = TINY | {
     "train.halve_after": 1,
     "train.evaluate_every": 6,
 }
-THEN = {"model.encoding": "released-words", "train.schedule": "sukhbaatar"}
+THEN = {
+    "model.encoding": "released-words",
+    "model.gaps": "independent",
+    "train.schedule": "sukhbaatar",
+    "train.clip_by": "norm",
+}
 # What the code of version 3 made of these settings.
 LOSSES = {
     "loss": 2.9328134059906006,
@@ -83,6 +88,8 @@ def test_todays_meaning_is_another_run_and_the_older_settings_are_named(
     for line in (
         "model.encoding was 'released-words', is now 'released'",
         "train.schedule was 'sukhbaatar', is now 'sukhbaatar-released'",
+        "train.clip_by was 'norm', is now 'tables'",
+        "model.gaps was 'independent', is now 'released'",
     ):
         assert line in str(caught.value)
     # The schedule alone does not make it the same.
@@ -124,4 +131,5 @@ def test_what_a_file_lacks_is_what_the_code_did_then(config, expected):
 def test_values_that_are_none_stay_to_be_named():
     config = {"task": "memn2n", "version": 3, "model": {"encoding": ["a"]}, "train": 2}
     today = upgrade(config)
-    assert today["model"] == {"encoding": ["a"]} and today["train"] == 2
+    assert today["model"] == {"encoding": ["a"], "gaps": "independent"}
+    assert today["train"] == 2
