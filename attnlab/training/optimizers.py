@@ -126,7 +126,8 @@ def clip_by_tables(limit: float) -> optax.GradientTransformation:
             rows.setdefault(key, []).append(at)
         for places in rows.values():
             squares = sum(_squares(leaves[at]) for at in places)  # [..., E, E]
-            norm = jnp.sqrt(jnp.linalg.eigvalsh(squares)[..., -1])
+            largest = jnp.linalg.eigvalsh(squares)[..., -1]
+            norm = jnp.sqrt(jnp.maximum(largest, 0.0))  # rounded, it may be below
             scale = limit / jnp.maximum(norm, limit)
             for at in places:
                 leaf = leaves[at]
