@@ -98,11 +98,17 @@ def _cells(each: Judged) -> list[str]:
         claim.theirs,
         here,
         difference,
-        "" if each.p_value is None else f"{each.p_value:.3f}",
+        _p_text(each.p_value),
         f"{each.seeds[0]} : {each.seeds[1]}" if each.seeds[0] else "",
         f"{each.seconds:.0f}" if each.seconds else "",
         _verdict(each),
     ]
+
+
+def _p_text(p_value: float | None) -> str:
+    if p_value is None:
+        return ""
+    return f"{p_value:.3f}" if p_value >= 0.0005 else "< 0.001"
 
 
 def _verdict(each: Judged) -> str:

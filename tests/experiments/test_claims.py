@@ -80,6 +80,7 @@ def test_estimators_are_judged_by_their_variances_and_errors(
     assert missing.verdict == MISSING and "none" in missing.why
     said = page([judged, missing], tmp_path)
     assert "variance of a gradient" in said
+    assert ("< 0.001" in said) == (p_value < 0.0005)
     assert f"python -m experiments.estimators --out={tmp_path / ESTIMATORS}" in said
 
 
