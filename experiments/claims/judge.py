@@ -140,7 +140,7 @@ def _judged(claim: Claim, sweep: Sweep) -> Judged:
     names = (claim.better, claim.worse)
     lacking = [
         name
-        for name in names
+        for name in dict.fromkeys(names)  # one, where a row has both scores
         if name not in sweep.rows or not sweep.rows[name].finished
     ]
     if lacking:
@@ -179,7 +179,11 @@ def _judged(claim: Claim, sweep: Sweep) -> Judged:
         interval,
         p_value,
         "; ".join(why),
-        sum(float(run.result["seconds"]) for runs in finished for run in runs),
+        sum(
+            float(run.result["seconds"])
+            for name in set(names)
+            for run in sweep.rows[name].finished
+        ),
     )
 
 

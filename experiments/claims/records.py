@@ -327,10 +327,9 @@ CLAIMS = (
         "LSTM",
         "bits_per_item",
         size="16",
-        otherwise="Of three machines one copies three times its length without a wrong "
-        "bit, one nearly twice, and one is surely wrong there. More seeds would "
-        "decide, and machines of the paper's sizes, which copy 50 items having learned "
-        "from 20.",
+        otherwise="Seeds differ: some machines copy three times their length without "
+        "a wrong bit, others are surely wrong at twice. More seeds would "
+        "decide, and machines of the paper's sizes.",
     ),
     Claim(
         "ntm-ngrams",
@@ -340,8 +339,8 @@ CLAIMS = (
         "NTM, LSTM",
         "LSTM",
         "bits_per_item",
-        otherwise="One of three machines comes near the optimal estimator, the others "
-        "stay where the LSTM is. More sequences would decide: the paper's figure goes "
+        otherwise="Some machines come near the optimal estimator, others stay where "
+        "the LSTM is. More sequences would decide: the paper's figure goes "
         "to a million.",
     ),
     Claim(
@@ -392,10 +391,9 @@ CLAIMS = (
         "attentive",
         "accuracy",
         "63.8 : 63.0",
-        otherwise="It looks again at every word of the question, and was learning "
-        "more slowly when all readers' updates were over. Longer training of both "
-        "would decide, and passages as long as a newspaper's article, where a second "
-        "look has more to find.",
+        otherwise="It looks again at every word of the question, and learns more "
+        "slowly. Longer training of both would decide, and passages as long "
+        "as a newspaper's article, where a second look has more to find.",
     ),
     Claim(
         "attention-sum",
@@ -407,9 +405,8 @@ CLAIMS = (
         "attentive",
         "accuracy",
         "69.5 : 63.0",
-        otherwise="Two of three seeds are above all of the attentive reader's, "
-        "one is not: seeds differ by more than readers do, and more of them would "
-        "decide.",
+        otherwise="Its seeds may differ by more than the readers do: more of them "
+        "would decide.",
     ),
     Claim(
         "hops",
@@ -430,9 +427,9 @@ CLAIMS = (
         "bag of words",
         "accuracy",
         "79.7 : 74.9",
-        otherwise="A bag of words answers the embedded stories, too, where the "
-        "order of words hardly matters. Tasks of bAbI in which it does would decide: "
-        "sukhbaatar2015.py:4.",
+        otherwise="A bag of words answers the embedded stories, too, where the order "
+        "of words hardly matters. Tasks of bAbI in which it does would "
+        "decide: sukhbaatar2015.py:4.",
     ),
     Claim(
         "linear-start",
@@ -443,8 +440,9 @@ CLAIMS = (
         "PE",
         "accuracy",
         "83.7 : 79.7",
-        otherwise="All rows are near 99 % on the embedded stories. Tasks where "
-        "training without it gets stuck would decide, such as sukhbaatar2015.py:16.",
+        otherwise="The embedded stories leave little to be gained, and are learned "
+        "without it. Tasks where training without it gets stuck would "
+        "decide, such as sukhbaatar2015.py:16.",
     ),
     Claim(
         "masking",

@@ -95,6 +95,9 @@ def test_two_scores_of_a_row_are_tested_in_pairs(tmp_path):
     # Seeds differ far more than the two scores do.
     assert judged.verdict == HELD and stats.ttest_ind(ours, others).pvalue > 0.5
     assert "`aer` against `aer_shift_1` of the row `one`" in page([judged], tmp_path)
+    assert judged.seconds == pytest.approx(3 * 91.5)  # a row's runs count once
+    (missing,) = judge([asked], tmp_path / "elsewhere")
+    assert missing.why.endswith("sweep of one")
 
 
 def test_one_size_of_a_score_is_taken_from_the_results_by_size(tmp_path):
