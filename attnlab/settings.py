@@ -187,6 +187,10 @@ class Settings(BaseModel):
 # ---- sections that several tasks have ----------------------------------------------
 
 
+Optimizer = Literal["adam", "sgd", "adadelta", "rmsprop"]
+ClipBy = Literal["norm", "elements", "tables"]
+
+
 class TrainSettings(Settings):
     """How parameters are learned."""
 
@@ -202,7 +206,7 @@ class TrainSettings(Settings):
     compute: Literal["float32", "bfloat16"] = "float32"
     """What the model multiplies in; parameters, gradients, sums and evaluation stay
     float32."""
-    optimizer: Literal["adam", "sgd", "adadelta", "rmsprop"] = "adam"
+    optimizer: Optimizer = "adam"
     """The optimizer, optax's."""
     learning_rate: Positive = 2e-3
     """The highest learning rate of the schedule."""
@@ -216,7 +220,7 @@ class TrainSettings(Settings):
     """Epochs, for the schedules luong, sukhbaatar and sukhbaatar-released."""
     clip: NonNegative = 1.0
     """Largest norm of a gradient; 0 never clips."""
-    clip_by: Literal["norm", "elements", "tables"] = "norm"
+    clip_by: ClipBy = "norm"
     """Whether `clip` is of the whole gradient's norm, of each of its numbers, or of the
     spectral norm of each matrix (`attnlab.training.optimizers.clip_by_tables`)."""
     log_every: Count = 50

@@ -17,6 +17,7 @@ from attnlab.settings import (
     MONOTONIC,
     AttentionSettings,
     Choice,
+    ClipBy,
     Count,
     DataSettings,
     EstimatorSettings,
@@ -24,6 +25,7 @@ from attnlab.settings import (
     Fraction,
     LearningSettings,
     NonNegative,
+    Optimizer,
     Positive,
     Settings,
     Size,
@@ -139,7 +141,7 @@ class MemN2NTrain(TrainSettings):
     """Updates of the parameters: 120 epochs of 900 questions."""
     batch_size: Units = 32
     """Questions of an update."""
-    optimizer: Literal["adam", "sgd", "adadelta", "rmsprop"] = "sgd"
+    optimizer: Optimizer = "sgd"
     """The optimizer, optax's."""
     learning_rate: Positive = 0.32
     """The highest learning rate of the schedule; sukhbaatar-released takes half of it
@@ -156,7 +158,7 @@ class MemN2NTrain(TrainSettings):
     """Updates at half the learning rate, while the start is linear."""
     clip: NonNegative = 1.25
     """Largest norm of a gradient; 0 never clips."""
-    clip_by: Literal["norm", "elements", "tables"] = "tables"
+    clip_by: ClipBy = "tables"
     """Whether `clip` is of the spectral norm of each word table with its times, as in
     the released code, of the whole gradient's norm, or of each of its numbers."""
     log_every: Count = 140

@@ -6,10 +6,12 @@ from pydantic import model_validator
 
 from attnlab.settings import (
     Choice,
+    ClipBy,
     Count,
     DataSettings,
     Few,
     NonNegative,
+    Optimizer,
     Positive,
     Settings,
     Size,
@@ -89,14 +91,15 @@ class NTMTrain(TrainSettings):
     """Updates of the parameters."""
     batch_size: Units = 1
     """Sequences of an update."""
-    optimizer: Literal["adam", "sgd", "adadelta", "rmsprop"] = "rmsprop"
+    optimizer: Optimizer = "rmsprop"
     """The optimizer, optax's."""
     learning_rate: Positive = 1e-3
     """The highest learning rate of the schedule."""
     clip: NonNegative = 10.0
     """What each number of a gradient is held to, or its norm; 0 never clips."""
-    clip_by: Literal["norm", "elements", "tables"] = "elements"
-    """Whether `clip` is of the whole gradient's norm, or of each of its numbers."""
+    clip_by: ClipBy = "elements"
+    """Whether `clip` is of each number of a gradient, of its norm, or of the spectral
+    norm of each matrix."""
     log_every: Count = 500
     """Updates between lines of kind "train" in metrics.jsonl."""
     evaluate_every: Count = 1000
