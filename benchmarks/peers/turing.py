@@ -27,7 +27,7 @@ class Training:
             machine.parameters(), lr=1e-4, alpha=0.95, momentum=0.9
         )
 
-    def update(self) -> float:
+    def update(self) -> None:
         self.optimizer.zero_grad()
         self.machine.init_sequence(self.inputs.shape[1])
         for step in self.inputs:
@@ -41,7 +41,6 @@ class Training:
             if parameter.grad is not None:
                 parameter.grad.clamp_(-10, 10)
         self.optimizer.step()
-        return loss.item()
 
 
 held: dict[str, Training] = {}
@@ -83,14 +82,9 @@ def update(name: str, updates: int) -> float:
     return seconds(work) / updates
 
 
-def loss(name: str) -> float:
-    """Nats a bit, after one more update."""
-    return held[name].update()
-
-
 def version() -> str:
     return torch.__version__
 
 
 if __name__ == "__main__":
-    serve({"make": make, "update": update, "loss": loss, "version": version})
+    serve({"make": make, "update": update, "version": version})

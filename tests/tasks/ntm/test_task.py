@@ -96,9 +96,8 @@ def test_padding_changes_neither_loss_nor_gradient(baseline):
 def test_an_update_learns_from_the_loss_of_a_sequence_and_not_of_an_item(baseline):
     task, params = baseline
     batch = task.batches.at(0)
-    _, (sums, _) = task.loss(params, batch, None, ())
-    # As `train_step` divides: by the items of all sequences.
-    divided = task.loss(params, batch, None, ())[0] / sums.tokens
+    learned, (sums, _) = task.loss(params, batch, None, ())
+    divided = learned / sums.tokens  # as `train_step` does, by the items of all
     assert int(sums.tokens) == batch.scored.sum()
     assert float(divided) == pytest.approx(float(sums.loss) / len(batch.inputs))
 
