@@ -57,8 +57,8 @@ def page(judged: Sequence[Judged], root: Path) -> str:
         "its 95 % interval over seeds (Welch's t). p is of another test, over seeds\n"
         "and sentences, and may be small where the interval has zero inside, or the\n"
         "other way round; of two scores of a row, and where nothing is kept by\n"
-        "sentence, it is over seeds alone, and of estimators over samples. The papers'\n"
-        "are of their own data.",
+        "sentence, it is over seeds alone, and of estimators over samples. The\n"
+        "papers' are of their own data.",
         "",
         table,
         "",
